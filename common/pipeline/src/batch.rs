@@ -1,0 +1,129 @@
+//! A batch: OTLP requests as they arrived, and who is waiting for them.
+//!
+//! One [`Part`] is one sender's request. Since an OTLP export request is a single repeated field,
+//! the concatenation of the parts' bodies is again a valid request: merging copies nothing.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use otlp::Signal;
+
+use crate::{Ack, Permit};
+
+/// Request headers kept by `include_metadata`: lower-case name and value, in order of arrival.
+pub type Metadata = Vec<(String, String)>;
+
+/// The compressed form in which a body arrived, kept while nobody edits it.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// How `bytes` are compressed.
+    pub coding: PackedCoding,
+    /// The compressed body.
+    pub bytes: Bytes,
+}
+
+/// Compressions in which a body can be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackedCoding {
+    /// RFC 1952.
+    Gzip,
+}
+
+/// One sender's request.
+#[derive(Debug)]
+pub struct Part {
+    /// The request as protobuf, uncompressed.
+    pub body: Bytes,
+    /// The request as it was compressed by the sender, if it was.
+    pub packed: Option<Packed>,
+    /// Spans, metric points, log records or profiles in `body`.
+    pub records: u64,
+    /// The admitted bytes; shared between the branches of a fan-out.
+    pub permit: Arc<Permit>,
+    /// Who hears what became of it.
+    pub ack: Ack,
+}
+
+impl Part {
+    /// Bytes of memory this part holds.
+    pub fn bytes(&self) -> usize {
+        self.body.len() + self.packed.as_ref().map_or(0, |packed| packed.bytes.len())
+    }
+
+    fn branch(&self, ack: Ack) -> Self {
+        Self {
+            body: self.body.clone(),
+            packed: self.packed.clone(),
+            records: self.records,
+            permit: self.permit.clone(),
+            ack,
+        }
+    }
+}
+
+/// Requests of one signal that travel together.
+#[derive(Debug)]
+pub struct Batch {
+    /// What the records are.
+    pub signal: Signal,
+    /// The requests, oldest first; never empty.
+    pub parts: Vec<Part>,
+    /// When the oldest part arrived.
+    pub received_at: SystemTime,
+    /// Headers kept by `include_metadata`; the same for every part.
+    pub metadata: Option<Arc<Metadata>>,
+}
+
+impl Batch {
+    /// Records in all parts.
+    pub fn records(&self) -> u64 {
+        self.parts.iter().map(|part| part.records).sum()
+    }
+
+    /// Bytes of memory that all parts hold.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(Part::bytes).sum()
+    }
+
+    /// Size of the merged request, uncompressed.
+    pub fn body_bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.body.len()).sum()
+    }
+
+    /// The merged request as pieces to be written one after the other.
+    pub fn bodies(&self) -> impl ExactSizeIterator<Item = &Bytes> {
+        self.parts.iter().map(|part| &part.body)
+    }
+
+    /// Takes over the parts of `other`, which has the same signal and metadata.
+    pub fn merge(&mut self, other: Self) {
+        debug_assert_eq!(self.signal, other.signal, "a batch holds one signal");
+        self.received_at = self.received_at.min(other.received_at);
+        self.parts.extend(other.parts);
+    }
+
+    /// One batch per branch over the same bytes; each must be settled.
+    pub fn fan_out(self, branches: usize) -> Vec<Self> {
+        if branches == 1 {
+            return vec![self];
+        }
+        let mut out: Vec<Self> = (0..branches).map(|_| self.empty_twin()).collect();
+        for mut part in self.parts {
+            let acks = std::mem::replace(&mut part.ack, Ack::settled()).fan_out(branches);
+            for (batch, ack) in out.iter_mut().zip(acks) {
+                batch.parts.push(part.branch(ack));
+            }
+        }
+        out
+    }
+
+    fn empty_twin(&self) -> Self {
+        Self {
+            signal: self.signal,
+            parts: Vec::with_capacity(self.parts.len()),
+            received_at: self.received_at,
+            metadata: self.metadata.clone(),
+        }
+    }
+}

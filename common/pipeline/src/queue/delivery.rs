@@ -1,0 +1,232 @@
+//! From the queue to the backend: attempts, backoff, and what each part's sender hears.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::{
+    Backoff, Batch, Cause, DropReason, Exporter, ExporterLedger, Outcome, Part, QueueSettings,
+    RefusalKind,
+};
+
+/// What the consumers of one queue share.
+pub(super) struct Delivery {
+    pub(super) exporter: Arc<dyn Exporter>,
+    pub(super) settings: QueueSettings,
+    pub(super) ledger: Arc<ExporterLedger>,
+    /// Signalled when a sender was answered before its parts were settled.
+    pub(super) answered: watch::Sender<()>,
+}
+
+/// A batch the queue answers for. Dropped, it gives up what is left: the process is stopping.
+pub(super) struct Held {
+    pub(super) batch: Batch,
+    delivery: Arc<Delivery>,
+}
+
+impl Delivery {
+    /// Whether senders wait for the delivery.
+    pub(super) fn waits(&self) -> bool {
+        self.settings.wait_for_result || !self.settings.enabled
+    }
+
+    /// Sends until settled, given up, or answered behind its back. A merged batch that is refused
+    /// for good is sent once more part by part, so that each sender hears its own answer.
+    pub(super) async fn run(&self, held: Held) {
+        let started = Instant::now();
+        let mut backoff = Backoff::new(&self.settings.retry, seed(&held.batch));
+        let mut work = vec![held];
+        while let Some(mut held) = work.pop() {
+            held.forget_answered();
+            if held.batch.parts.is_empty() {
+                continue;
+            }
+            match self.attempt(&held.batch).await {
+                Outcome::Retry { after, cause } => {
+                    let delay = backoff.next(&self.settings.retry, after);
+                    if self.is_hopeless(started, delay) {
+                        held.end(&Outcome::Retry {
+                            after: Some(delay),
+                            cause,
+                        });
+                    } else {
+                        self.pause(delay, &mut held).await;
+                        work.push(held);
+                    }
+                }
+                Outcome::Refused(_) if held.batch.parts.len() > 1 => work.extend(held.unmerge()),
+                outcome => held.end(&outcome),
+            }
+        }
+    }
+
+    async fn attempt(&self, batch: &Batch) -> Outcome {
+        let timeout = self.settings.timeout;
+        self.ledger.attempt(1);
+        let sending = self.exporter.send(batch, timeout);
+        let outcome = match tokio::time::timeout(timeout, sending).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::retry(Cause::Backend),
+        };
+        self.ledger.attempt(-1);
+        self.ledger
+            .fail(batch.records() - outcome.delivered(batch.records()));
+        self.ledger
+            .note_backend(shows_life(&outcome), Instant::now());
+        outcome
+    }
+
+    /// Whether another attempt after `delay` is ruled out by the settings.
+    fn is_hopeless(&self, started: Instant, delay: Duration) -> bool {
+        let retry = &self.settings.retry;
+        let bounded = !self.waits() && !retry.max_elapsed_time.is_zero();
+        !retry.enabled || (bounded && started.elapsed() + delay > retry.max_elapsed_time)
+    }
+
+    /// Waits out the backoff, or until no sender of the batch waits any more.
+    async fn pause(&self, delay: Duration, held: &mut Held) {
+        let mut answered = self.answered.subscribe();
+        let until = Instant::now() + delay;
+        while !held.batch.parts.is_empty() {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                _ = answered.changed() => held.forget_answered(),
+            }
+        }
+    }
+}
+
+impl Held {
+    /// Takes `batch` into the queue's care.
+    pub(super) fn new(batch: Batch, delivery: Arc<Delivery>) -> Self {
+        delivery.ledger.hold(signed(batch.records()), 1);
+        Self { batch, delivery }
+    }
+
+    /// Lets go of parts whose sender has heard a refusal already.
+    pub(super) fn forget_answered(&mut self) {
+        let before = self.batch.records();
+        self.batch.parts.retain(|part| !part.ack.is_answered());
+        self.delivery
+            .ledger
+            .hold(signed(self.batch.records()) - signed(before), 0);
+    }
+
+    /// Tells the senders that their records are in bounded memory; nobody waits from here on.
+    pub(super) fn accept(&mut self) {
+        for part in &mut self.batch.parts {
+            let ack = std::mem::replace(&mut part.ack, crate::Ack::settled());
+            ack.settle(Outcome::ACCEPTED, Some(&self.delivery.ledger));
+        }
+    }
+
+    /// Settles every part with the verdict on the batch.
+    pub(super) fn end(mut self, outcome: &Outcome) {
+        self.settle_all(outcome);
+    }
+
+    /// Refuses a batch that could not be queued.
+    pub(super) fn reject(mut self, cause: Cause) {
+        self.delivery.ledger.fail_enqueue(self.batch.records());
+        self.settle_all(&Outcome::retry(cause));
+    }
+
+    fn settle_all(&mut self, outcome: &Outcome) {
+        let records = self.batch.records();
+        let delivery = &self.delivery;
+        let delivered = outcome.delivered(records);
+        delivery.ledger.send(delivered);
+        delivery.ledger.hold(-signed(records), 0);
+        let merged = self.batch.parts.len() > 1;
+        let lost = loss(outcome, merged, delivery.waits()).filter(|_| delivered < records);
+        if let Some(reason) = lost {
+            delivery.ledger.drop_accepted(reason, records - delivered);
+        }
+        let verdict = verdict_for_a_part(outcome, merged);
+        for part in self.batch.parts.drain(..) {
+            part.ack.settle(verdict.clone(), Some(&delivery.ledger));
+        }
+    }
+
+    /// One batch per part.
+    fn unmerge(mut self) -> Vec<Self> {
+        let parts = std::mem::take(&mut self.batch.parts);
+        let alone = |part: Part| Batch {
+            signal: self.batch.signal,
+            parts: vec![part],
+            received_at: self.batch.received_at,
+            metadata: self.batch.metadata.clone(),
+        };
+        // The queue already answers for these records; only the number of batches grows.
+        let hold = |batch: Batch| {
+            self.delivery.ledger.hold(0, 1);
+            Self {
+                batch,
+                delivery: self.delivery.clone(),
+            }
+        };
+        parts.into_iter().rev().map(alone).map(hold).collect()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.delivery.ledger.hold(0, -1);
+        if !self.batch.parts.is_empty() {
+            self.settle_all(&Outcome::retry(Cause::Shutdown));
+        }
+    }
+}
+
+/// What one part's sender hears. A partial success of a merged batch cannot be told apart by
+/// sender, so each hears success with the backend's message as a warning.
+fn verdict_for_a_part(outcome: &Outcome, merged: bool) -> Outcome {
+    match outcome {
+        Outcome::Partial { message, .. } if merged => Outcome::Accepted {
+            warning: Some(message.clone()),
+        },
+        other => other.clone(),
+    }
+}
+
+/// Under which reason undelivered records count as dropped, if their sender heard success.
+fn loss(outcome: &Outcome, merged: bool, waits: bool) -> Option<DropReason> {
+    match outcome {
+        Outcome::Accepted { .. } => None,
+        Outcome::Partial { .. } => (merged || !waits).then_some(DropReason::RejectedByBackend),
+        Outcome::Refused(_) => (!waits).then_some(DropReason::RejectedByBackend),
+        Outcome::Retry { cause, .. } if !waits => Some(match cause {
+            Cause::QueueFull => DropReason::QueueFull,
+            Cause::Shutdown => DropReason::Shutdown,
+            Cause::Lost => DropReason::Error,
+            Cause::Budget | Cause::Backend | Cause::Deadline => DropReason::RetryExhausted,
+        }),
+        Outcome::Retry { .. } => None,
+    }
+}
+
+/// Whether the backend takes data at all; bad data in one batch does not speak against it.
+fn shows_life(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Accepted { .. } | Outcome::Partial { .. } => true,
+        Outcome::Retry { .. } => false,
+        Outcome::Refused(refusal) => {
+            matches!(refusal.kind, RefusalKind::Malformed | RefusalKind::TooLarge)
+        }
+    }
+}
+
+/// Spreads retries of different batches; the exact value does not matter.
+fn seed(batch: &Batch) -> u64 {
+    let since = batch
+        .received_at
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::from(since.subsec_nanos()) ^ ((batch.body_bytes() as u64) << 32)
+}
+
+fn signed(records: u64) -> i64 {
+    i64::try_from(records).unwrap_or(i64::MAX)
+}
