@@ -71,23 +71,10 @@ impl Ack {
         ledger: Arc<ReceiverLedger>,
         own_deadline: Option<Instant>,
     ) -> (Self, Waiter) {
-        let state = Mutex::new(State {
-            open: 1,
-            ..State::default()
-        });
-        let shared = Arc::new(Shared {
-            records,
-            ledger,
-            own_deadline,
-            state,
-            changed: Notify::new(),
-        });
-        (
-            Self {
-                shared: Some(shared.clone()),
-            },
-            Waiter { shared },
-        )
+        let state = Mutex::new(State { open: 1, ..State::default() });
+        let shared =
+            Arc::new(Shared { records, ledger, own_deadline, state, changed: Notify::new() });
+        (Self { shared: Some(shared.clone()) }, Waiter { shared })
     }
 
     /// An ack for records nobody waits for: settling it does nothing.
@@ -101,17 +88,11 @@ impl Ack {
             return (0..branches).map(|_| Self::settled()).collect();
         };
         if branches == 0 {
-            drop(Self {
-                shared: Some(shared),
-            });
+            drop(Self { shared: Some(shared) });
             return Vec::new();
         }
         shared.lock().open += branches - 1;
-        (0..branches)
-            .map(|_| Self {
-                shared: Some(shared.clone()),
-            })
-            .collect()
+        (0..branches).map(|_| Self { shared: Some(shared.clone()) }).collect()
     }
 
     /// The sender waits for this branch until its own deadline, or until `deadline` if it announced
@@ -120,11 +101,7 @@ impl Ack {
         let Some(shared) = &self.shared else { return };
         let deadline = shared.own_deadline.unwrap_or(deadline);
         let mut state = shared.lock();
-        state.deadline = Some(
-            state
-                .deadline
-                .map_or(deadline, |earlier| earlier.min(deadline)),
-        );
+        state.deadline = Some(state.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
         state.wakes.push(wake.clone());
         drop(state);
         shared.changed.notify_one();
@@ -132,18 +109,13 @@ impl Ack {
 
     /// Whether the sender has been answered already, so that delivery would come too late.
     pub fn is_answered(&self) -> bool {
-        self.shared
-            .as_ref()
-            .is_some_and(|shared| shared.lock().answer.is_some())
+        self.shared.as_ref().is_some_and(|shared| shared.lock().answer.is_some())
     }
 
     /// Ends this branch. `ledger` is the exporter that ended it, if one did.
     pub fn settle(mut self, outcome: Outcome, ledger: Option<&Arc<ExporterLedger>>) {
         if let Some(shared) = self.shared.take() {
-            shared.settle(Branch {
-                outcome,
-                ledger: ledger.cloned(),
-            });
+            shared.settle(Branch { outcome, ledger: ledger.cloned() });
         }
     }
 }
@@ -151,10 +123,7 @@ impl Ack {
 impl Drop for Ack {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            shared.settle(Branch {
-                outcome: Outcome::retry(Cause::Lost),
-                ledger: None,
-            });
+            shared.settle(Branch { outcome: Outcome::retry(Cause::Lost), ledger: None });
         }
     }
 }
@@ -191,9 +160,7 @@ impl Drop for Waiter {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("no code path panics while it holds an ack")
+        self.state.lock().expect("no code path panics while it holds an ack")
     }
 
     fn settle(&self, branch: Branch) {
@@ -219,10 +186,7 @@ impl Shared {
         for branch in &state.settled {
             count_late(branch, self.records);
         }
-        let answer = Answer {
-            outcome: Outcome::retry(cause),
-            accepted: 0,
-        };
+        let answer = Answer { outcome: Outcome::retry(cause), accepted: 0 };
         self.answer(&mut state, answer);
         for wake in state.wakes.drain(..) {
             wake.send_replace(());
@@ -230,8 +194,7 @@ impl Shared {
     }
 
     fn answer(&self, state: &mut State, answer: Answer) {
-        self.ledger
-            .count(answer.accepted, self.records - answer.accepted);
+        self.ledger.count(answer.accepted, self.records - answer.accepted);
         state.answer = Some(answer);
         self.changed.notify_one();
     }
@@ -243,35 +206,19 @@ fn resolve(branches: &[Branch], records: u64) -> Answer {
         for branch in branches {
             count_late(branch, records);
         }
-        return Answer {
-            outcome: retry.clone(),
-            accepted: 0,
-        };
+        return Answer { outcome: retry.clone(), accepted: 0 };
     }
     if let [only] = branches {
         let accepted = only.outcome.delivered(records);
-        return Answer {
-            outcome: only.outcome.clone(),
-            accepted,
-        };
+        return Answer { outcome: only.outcome.clone(), accepted };
     }
-    if branches
-        .iter()
-        .all(|branch| matches!(branch.outcome, Outcome::Refused(_)))
-    {
-        return Answer {
-            outcome: branches[0].outcome.clone(),
-            accepted: 0,
-        };
+    if branches.iter().all(|branch| matches!(branch.outcome, Outcome::Refused(_))) {
+        return Answer { outcome: branches[0].outcome.clone(), accepted: 0 };
     }
-    let warning = branches
-        .iter()
-        .filter_map(|branch| concede(branch, records))
-        .next_back();
-    Answer {
-        outcome: Outcome::Accepted { warning },
-        accepted: records,
-    }
+    let warnings: Vec<Message> =
+        branches.iter().filter_map(|branch| concede(branch, records)).collect();
+    let warning = warnings.into_iter().next_back();
+    Answer { outcome: Outcome::Accepted { warning }, accepted: records }
 }
 
 /// Counts what one branch lost while another succeeded; returns what to tell the sender.
@@ -301,10 +248,7 @@ fn count_late(branch: &Branch, records: u64) {
 }
 
 fn find(branches: &[Branch], wanted: fn(&Outcome) -> bool) -> Option<&Outcome> {
-    branches
-        .iter()
-        .map(|branch| &branch.outcome)
-        .find(|outcome| wanted(outcome))
+    branches.iter().map(|branch| &branch.outcome).find(|outcome| wanted(outcome))
 }
 
 #[cfg(test)]

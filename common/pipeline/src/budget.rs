@@ -79,11 +79,7 @@ impl Budget {
 
     /// An empty permit charged to `peer`; it grows as bytes arrive.
     pub fn permit(self: &Arc<Self>, peer: Option<Peer>) -> Permit {
-        Permit {
-            budget: self.clone(),
-            peer,
-            bytes: 0,
-        }
+        Permit { budget: self.clone(), peer, bytes: 0 }
     }
 
     /// Bytes in flight.
@@ -99,9 +95,7 @@ impl Budget {
     fn take(&self, peer: Option<Peer>, bytes: usize) -> Result<(), Exhausted> {
         let total = self.total_bytes();
         let fits = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= total);
-        let taken = self
-            .used
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
+        let taken = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
         if taken.is_err() {
             return Err(Exhausted);
         }
@@ -114,10 +108,7 @@ impl Budget {
 
     fn charge(&self, peer: Option<Peer>, bytes: usize) -> Result<(), Exhausted> {
         let Some(peer) = peer else { return Ok(()) };
-        let mut peers = self
-            .peers
-            .lock()
-            .expect("the table of peers is never left half written");
+        let mut peers = self.peers.lock().expect("the table of peers is never left half written");
         let held = peers.get(&peer).copied().unwrap_or(0) + bytes;
         if held > self.per_peer.load(Ordering::Relaxed) {
             return Err(Exhausted);
@@ -129,10 +120,7 @@ impl Budget {
     fn give_back(&self, peer: Option<Peer>, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::AcqRel);
         let Some(peer) = peer else { return };
-        let mut peers = self
-            .peers
-            .lock()
-            .expect("the table of peers is never left half written");
+        let mut peers = self.peers.lock().expect("the table of peers is never left half written");
         if let Some(held) = peers.get_mut(&peer) {
             *held = held.saturating_sub(bytes);
             if *held == 0 {

@@ -31,9 +31,7 @@ pub struct Pipeline {
 
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pipeline")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Pipeline").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -48,14 +46,7 @@ impl Pipeline {
     ) -> Arc<Self> {
         let arriving = AtomicUsize::new(0);
         let armed = Notify::new();
-        let pipeline = Arc::new(Self {
-            id,
-            signal,
-            processors,
-            sinks,
-            arriving,
-            armed,
-        });
+        let pipeline = Arc::new(Self { id, signal, processors, sinks, arriving, armed });
         if !pipeline.processors.is_empty() {
             tokio::spawn(keep_time(Arc::downgrade(&pipeline)));
         }
@@ -100,10 +91,7 @@ impl Pipeline {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.processors
-            .iter()
-            .filter_map(|processor| processor.deadline())
-            .min()
+        self.processors.iter().filter_map(|processor| processor.deadline()).min()
     }
 
     /// Lets each processor emit, first to last, so that a later one sees what an earlier emits.
@@ -166,9 +154,7 @@ pub struct Inlet {
 
 impl Default for Inlet {
     fn default() -> Self {
-        Self {
-            pipelines: ArcSwap::from_pointee(Vec::new()),
-        }
+        Self { pipelines: ArcSwap::from_pointee(Vec::new()) }
     }
 }
 
@@ -205,11 +191,7 @@ impl Arrival {
         if self.pipelines.is_empty() {
             return;
         }
-        for (pipeline, batch) in self
-            .pipelines
-            .iter()
-            .zip(batch.fan_out(self.pipelines.len()))
-        {
+        for (pipeline, batch) in self.pipelines.iter().zip(batch.fan_out(self.pipelines.len())) {
             pipeline.push(batch, now);
         }
     }

@@ -20,6 +20,9 @@ mod queue;
 mod retry;
 mod stats;
 
+#[cfg(test)]
+mod testing;
+
 pub use ack::{Ack, Answer, Waiter};
 pub use batch::{Batch, Metadata, Packed, PackedCoding, Part};
 pub use budget::{Budget, Exhausted, Peer, Permit};

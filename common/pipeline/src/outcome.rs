@@ -46,10 +46,7 @@ impl Outcome {
 
     /// A refusal for good.
     pub fn refused(kind: RefusalKind, message: impl Into<Message>) -> Self {
-        Self::Refused(Refusal {
-            kind,
-            message: message.into(),
-        })
+        Self::Refused(Refusal { kind, message: message.into() })
     }
 
     /// How many of `records` were delivered under this verdict.

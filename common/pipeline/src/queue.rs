@@ -6,7 +6,7 @@
 //! sender has been answered leave the queue. Without it the batch is settled as soon as it is in
 //! the queue ("in bounded memory"), and what happens later is counted as sent or dropped.
 //!
-//! A full queue answers `Retry` (or counts `queue_full` where nobody waits); with
+//! A full queue answers `Retry`; with
 //! `block_on_overflow` the batch stands in line before the queue, which only keeps its sender
 //! waiting. The line is bounded by the byte budget.
 
@@ -86,28 +86,15 @@ impl Queue {
     ) -> Arc<Self> {
         ledger.set_capacity(settings.queue_size as u64);
         let (answered, _) = watch::channel(());
-        let consumers = if settings.enabled {
-            settings.num_consumers
-        } else {
-            UNQUEUED_SENDERS
-        };
-        let delivery = Arc::new(Delivery {
-            exporter,
-            settings,
-            ledger,
-            answered,
-        });
+        let consumers = if settings.enabled { settings.num_consumers } else { UNQUEUED_SENDERS };
+        let delivery = Arc::new(Delivery { exporter, settings, ledger, answered });
         let line = Arc::new(Line::new(delivery.clone()));
         let mut workers = JoinSet::new();
         for _ in 0..consumers.max(1) {
             workers.spawn(consume(line.clone()));
         }
         workers.spawn(sweep(Arc::downgrade(&line), delivery.answered.subscribe()));
-        Arc::new(Self {
-            line,
-            delivery,
-            workers: tokio::sync::Mutex::new(workers),
-        })
+        Arc::new(Self { line, delivery, workers: tokio::sync::Mutex::new(workers) })
     }
 
     /// Takes no more, delivers what is queued until `deadline`, then gives up the rest: senders
@@ -116,10 +103,7 @@ impl Queue {
         self.line.close();
         let emptied = tokio::time::timeout_at(deadline, self.line.wait_until_empty()).await;
         if emptied.is_err() {
-            tracing::warn!(
-                exporter = self.delivery.ledger.exporter(),
-                "not emptied in time"
-            );
+            tracing::warn!(exporter = self.delivery.ledger.exporter(), "not emptied in time");
         }
         self.line.abandon();
         self.workers.lock().await.shutdown().await;

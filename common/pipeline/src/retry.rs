@@ -42,20 +42,14 @@ pub struct Backoff {
 impl Backoff {
     /// Delays after `settings`; `seed` decides the jitter.
     pub fn new(settings: &RetrySettings, seed: u64) -> Self {
-        Self {
-            next: settings.initial_interval,
-            jitter: Jitter(seed | 1),
-        }
+        Self { next: settings.initial_interval, jitter: Jitter(seed | 1) }
     }
 
     /// The next delay; never shorter than what the backend asked for.
     pub fn next(&mut self, settings: &RetrySettings, asked: Option<Duration>) -> Duration {
         let spread = settings.randomization_factor * (2.0 * self.jitter.unit() - 1.0);
         let delay = self.next.mul_f64((1.0 + spread).max(0.0));
-        self.next = self
-            .next
-            .mul_f64(settings.multiplier.max(1.0))
-            .min(settings.max_interval);
+        self.next = self.next.mul_f64(settings.multiplier.max(1.0)).min(settings.max_interval);
         delay.max(asked.unwrap_or_default())
     }
 }
@@ -81,17 +75,12 @@ mod tests {
 
     fn delays(settings: &RetrySettings, asked: Option<Duration>) -> Vec<f64> {
         let mut backoff = Backoff::new(settings, 7);
-        (0..8)
-            .map(|_| backoff.next(settings, asked).as_secs_f64())
-            .collect()
+        (0..8).map(|_| backoff.next(settings, asked).as_secs_f64()).collect()
     }
 
     #[test]
     fn grows_to_the_bound_without_jitter() {
-        let settings = RetrySettings {
-            randomization_factor: 0.0,
-            ..RetrySettings::default()
-        };
+        let settings = RetrySettings { randomization_factor: 0.0, ..RetrySettings::default() };
         assert_eq!(delays(&settings, None)[..3], [5.0, 7.5, 11.25]);
         assert_eq!(delays(&settings, None)[7], 30.0);
     }
@@ -99,25 +88,15 @@ mod tests {
     #[test]
     fn jitter_stays_within_its_factor() {
         let settings = RetrySettings::default();
-        let plain = RetrySettings {
-            randomization_factor: 0.0,
-            ..settings.clone()
-        };
+        let plain = RetrySettings { randomization_factor: 0.0, ..settings.clone() };
         for (with, without) in delays(&settings, None).iter().zip(delays(&plain, None)) {
-            assert!(
-                (0.5 * without..=1.5 * without).contains(with),
-                "{with} around {without}"
-            );
+            assert!((0.5 * without..=1.5 * without).contains(with), "{with} around {without}");
         }
     }
 
     #[test]
     fn the_backend_may_ask_for_more() {
         let settings = RetrySettings::default();
-        assert!(
-            delays(&settings, Some(Duration::from_secs(60)))
-                .iter()
-                .all(|&d| d >= 60.0)
-        );
+        assert!(delays(&settings, Some(Duration::from_secs(60))).iter().all(|&d| d >= 60.0));
     }
 }

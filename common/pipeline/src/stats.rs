@@ -17,8 +17,6 @@ use tokio::time::Instant;
 /// Why an accepted record did not arrive (`medulla_dropped_items`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
-    /// A queue nobody waits for was full.
-    QueueFull,
     /// A queue nobody waits for tried for `max_elapsed_time`.
     RetryExhausted,
     /// The backend refused it for good.
@@ -48,8 +46,7 @@ pub enum RefuseReason {
     Shutdown,
 }
 
-const DROPS: [(DropReason, &str); 6] = [
-    (DropReason::QueueFull, "queue_full"),
+const DROPS: [(DropReason, &str); 5] = [
     (DropReason::RetryExhausted, "retry_exhausted"),
     (DropReason::RejectedByBackend, "rejected_by_backend"),
     (DropReason::BranchRefused, "branch_refused"),
@@ -125,30 +122,13 @@ impl ReceiverLedger {
 
     fn collect(&self, out: &mut Vec<Sample>) {
         let noun = self.signal.records_noun();
-        let labels = || {
-            vec![
-                ("receiver", self.receiver.clone()),
-                ("transport", self.transport.into()),
-            ]
-        };
+        let labels =
+            || vec![("receiver", self.receiver.clone()), ("transport", self.transport.into())];
         let count = |name: &str, help, value| {
-            counter(
-                format!("otelcol_receiver_{name}_{noun}"),
-                help,
-                labels(),
-                value,
-            )
+            counter(format!("otelcol_receiver_{name}_{noun}"), help, labels(), value)
         };
-        out.push(count(
-            "accepted",
-            "Records whose sender heard success.",
-            self.accepted(),
-        ));
-        out.push(count(
-            "refused",
-            "Records whose sender heard a refusal.",
-            self.refused(),
-        ));
+        out.push(count("accepted", "Records whose sender heard success.", self.accepted()));
+        out.push(count("refused", "Records whose sender heard a refusal.", self.refused()));
         for ((_, reason), value) in REFUSALS.iter().zip(&self.requests_refused) {
             let labels = vec![
                 ("signal", self.signal.name().into()),
@@ -157,12 +137,7 @@ impl ReceiverLedger {
                 ("reason", (*reason).into()),
             ];
             let value = value.load(Ordering::Relaxed);
-            out.push(counter(
-                "medulla_refused_requests",
-                "Requests refused whole.",
-                labels,
-                value,
-            ));
+            out.push(counter("medulla_refused_requests", "Requests refused whole.", labels, value));
         }
     }
 }
@@ -197,19 +172,9 @@ impl ProcessorLedger {
         let incoming = self.incoming.load(Ordering::Relaxed);
         let outgoing = self.outgoing.load(Ordering::Relaxed);
         let name = "otelcol_processor_incoming_items";
-        out.push(counter(
-            name,
-            "Records that entered the processor.",
-            labels(),
-            incoming,
-        ));
+        out.push(counter(name, "Records that entered the processor.", labels(), incoming));
         let name = "otelcol_processor_outgoing_items";
-        out.push(counter(
-            name,
-            "Records that left the processor.",
-            labels(),
-            outgoing,
-        ));
+        out.push(counter(name, "Records that left the processor.", labels(), outgoing));
     }
 }
 
@@ -248,8 +213,7 @@ impl ExporterLedger {
 
     /// Records delivered although their sender had heard a refusal.
     pub fn deliver_after_refusal(&self, records: u64) {
-        self.delivered_after_refusal
-            .fetch_add(records, Ordering::Relaxed);
+        self.delivered_after_refusal.fetch_add(records, Ordering::Relaxed);
     }
 
     /// Accepted records that end here.
@@ -275,10 +239,7 @@ impl ExporterLedger {
 
     /// Notes whether the backend takes data, for readiness.
     pub fn note_backend(&self, works: bool, now: Instant) {
-        let mut since = self
-            .failing_since
-            .lock()
-            .expect("a plain assignment cannot panic");
+        let mut since = self.failing_since.lock().expect("a plain assignment cannot panic");
         match (works, &*since) {
             (true, _) => *since = None,
             (false, None) => *since = Some(now),
@@ -288,10 +249,7 @@ impl ExporterLedger {
 
     /// Since when the backend has taken nothing, if it is failing.
     pub fn failing_since(&self) -> Option<Instant> {
-        *self
-            .failing_since
-            .lock()
-            .expect("a plain assignment cannot panic")
+        *self.failing_since.lock().expect("a plain assignment cannot panic")
     }
 
     /// The exporter's id.
@@ -322,75 +280,29 @@ impl ExporterLedger {
     fn collect(&self, out: &mut Vec<Sample>) {
         let noun = self.signal.records_noun();
         let own = || vec![("exporter", self.exporter.clone())];
-        let both = || {
-            vec![
-                ("exporter", self.exporter.clone()),
-                ("data_type", self.signal.name().into()),
-            ]
-        };
-        let ours = || {
-            vec![
-                ("signal", self.signal.name().into()),
-                ("exporter", self.exporter.clone()),
-            ]
-        };
+        let both =
+            || vec![("exporter", self.exporter.clone()), ("data_type", self.signal.name().into())];
+        let ours =
+            || vec![("signal", self.signal.name().into()), ("exporter", self.exporter.clone())];
         let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
         let count = |name: &str, help, value| {
-            counter(
-                format!("otelcol_exporter_{name}_{noun}"),
-                help,
-                own(),
-                load(value),
-            )
+            counter(format!("otelcol_exporter_{name}_{noun}"), help, own(), load(value))
         };
         out.push(count("sent", "Records delivered.", &self.sent));
-        out.push(count(
-            "send_failed",
-            "Records in attempts that failed.",
-            &self.send_failed,
-        ));
-        out.push(count(
-            "enqueue_failed",
-            "Records the queue refused.",
-            &self.enqueue_failed,
-        ));
+        out.push(count("send_failed", "Records in attempts that failed.", &self.send_failed));
+        out.push(count("enqueue_failed", "Records the queue refused.", &self.enqueue_failed));
         let name = "medulla_delivered_after_refusal_items";
         let help = "Records delivered although their sender had heard a refusal.";
-        out.push(counter(
-            name,
-            help,
-            ours(),
-            load(&self.delivered_after_refusal),
-        ));
+        out.push(counter(name, help, ours(), load(&self.delivered_after_refusal)));
         let level = |value: &AtomicI64| value.load(Ordering::Relaxed).max(0) as f64;
         let name = "medulla_queued_items";
-        out.push(gauge(
-            name,
-            "Records in the queue and in attempts.",
-            ours(),
-            level(&self.queued),
-        ));
+        out.push(gauge(name, "Records in the queue and in attempts.", ours(), level(&self.queued)));
         let name = "otelcol_exporter_queue_size";
-        out.push(gauge(
-            name,
-            "Requests in the queue.",
-            both(),
-            level(&self.queued_batches),
-        ));
+        out.push(gauge(name, "Requests in the queue.", both(), level(&self.queued_batches)));
         let name = "otelcol_exporter_queue_capacity";
-        out.push(gauge(
-            name,
-            "Requests the queue may hold.",
-            both(),
-            load(&self.capacity) as f64,
-        ));
+        out.push(gauge(name, "Requests the queue may hold.", both(), load(&self.capacity) as f64));
         let name = "otelcol_exporter_in_flight_requests";
-        out.push(gauge(
-            name,
-            "Requests being sent.",
-            both(),
-            level(&self.in_flight),
-        ));
+        out.push(gauge(name, "Requests being sent.", both(), level(&self.in_flight)));
         for ((_, reason), value) in DROPS.iter().zip(&self.dropped) {
             let labels = vec![
                 ("signal", self.signal.name().into()),
@@ -490,18 +402,9 @@ impl Stats {
     pub fn collect(&self) -> Vec<Sample> {
         let mut out = Vec::new();
         let books = self.lock();
-        books
-            .receivers
-            .iter()
-            .for_each(|ledger| ledger.collect(&mut out));
-        books
-            .processors
-            .iter()
-            .for_each(|ledger| ledger.collect(&mut out));
-        books
-            .exporters
-            .iter()
-            .for_each(|ledger| ledger.collect(&mut out));
+        books.receivers.iter().for_each(|ledger| ledger.collect(&mut out));
+        books.processors.iter().for_each(|ledger| ledger.collect(&mut out));
+        books.exporters.iter().for_each(|ledger| ledger.collect(&mut out));
         books.probes.iter().for_each(|probe| probe(&mut out));
         out.sort_by(|a, b| a.name.cmp(&b.name));
         out
@@ -510,9 +413,7 @@ impl Stats {
     /// Exporters whose backend has taken nothing, and since when.
     pub fn failing_backends(&self) -> Vec<(String, Instant)> {
         let failing = |ledger: &Arc<ExporterLedger>| {
-            ledger
-                .failing_since()
-                .map(|since| (ledger.exporter.clone(), since))
+            ledger.failing_since().map(|since| (ledger.exporter.clone(), since))
         };
         self.lock().exporters.iter().filter_map(failing).collect()
     }
@@ -555,13 +456,7 @@ fn counter(
     labels: Vec<(&'static str, String)>,
     value: u64,
 ) -> Sample {
-    Sample {
-        name: name.into(),
-        help,
-        kind: Kind::Counter,
-        labels,
-        value: value as f64,
-    }
+    Sample { name: name.into(), help, kind: Kind::Counter, labels, value: value as f64 }
 }
 
 fn gauge(
@@ -570,13 +465,7 @@ fn gauge(
     labels: Vec<(&'static str, String)>,
     value: f64,
 ) -> Sample {
-    Sample {
-        name: name.into(),
-        help,
-        kind: Kind::Gauge,
-        labels,
-        value,
-    }
+    Sample { name: name.into(), help, kind: Kind::Gauge, labels, value }
 }
 
 fn suffix(kind: Kind) -> (&'static str, &'static str) {
@@ -589,10 +478,7 @@ fn suffix(kind: Kind) -> (&'static str, &'static str) {
 fn write_header(text: &mut String, sample: &Sample) {
     let (kind, suffix) = suffix(sample.kind);
     let (name, help) = (&sample.name, sample.help);
-    let _ = writeln!(
-        text,
-        "# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}"
-    );
+    let _ = writeln!(text, "# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}");
 }
 
 fn write_sample(text: &mut String, sample: &Sample) {
@@ -600,10 +486,7 @@ fn write_sample(text: &mut String, sample: &Sample) {
     let _ = write!(text, "{}{suffix}", sample.name);
     for (index, (name, value)) in sample.labels.iter().enumerate() {
         let open = if index == 0 { '{' } else { ',' };
-        let value = value
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n");
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let _ = write!(text, "{open}{name}=\"{value}\"");
     }
     let close = if sample.labels.is_empty() { "" } else { "}" };

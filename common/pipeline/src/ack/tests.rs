@@ -1,1 +1,137 @@
+//! Every pair of branch verdicts, the sender's patience, and lost acks.
 
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{RefusalKind, Signal, Stats};
+
+const RECORDS: u64 = 10;
+
+fn accepted() -> Outcome {
+    Outcome::ACCEPTED
+}
+
+fn partial() -> Outcome {
+    Outcome::Partial { rejected: 3, message: "three".into() }
+}
+
+fn retry() -> Outcome {
+    Outcome::Retry { after: Some(Duration::from_secs(2)), cause: Cause::Backend }
+}
+
+fn refused() -> Outcome {
+    Outcome::refused(RefusalKind::Rejected, "no")
+}
+
+fn warned(message: &str) -> Outcome {
+    Outcome::Accepted { warning: Some(message.into()) }
+}
+
+/// Settles one branch per verdict and returns what the sender hears.
+fn settle(stats: &Stats, verdicts: &[Outcome]) -> Answer {
+    let (ack, waiter) = Ack::channel(RECORDS, stats.receiver("otlp", "grpc", Signal::Traces), None);
+    for (index, (ack, verdict)) in ack.fan_out(verdicts.len()).into_iter().zip(verdicts).enumerate()
+    {
+        let ledger = stats.exporter(&format!("branch/{index}"), Signal::Traces);
+        ledger.send(verdict.delivered(RECORDS));
+        ack.settle(verdict.clone(), Some(&ledger));
+    }
+    waiter.shared.lock().answer.clone().expect("the last branch answers")
+}
+
+#[test]
+fn the_worst_branch_wins_unless_another_succeeded() {
+    let check = |verdicts: &[Outcome], outcome: Outcome, accepted: u64| {
+        let answer = settle(&Stats::default(), verdicts);
+        assert_eq!(answer, Answer { outcome, accepted }, "{verdicts:?}");
+    };
+    check(&[accepted()], accepted(), 10);
+    check(&[partial()], partial(), 7);
+    check(&[retry()], retry(), 0);
+    check(&[refused()], refused(), 0);
+    check(&[accepted(), accepted()], accepted(), 10);
+    check(&[accepted(), retry()], retry(), 0);
+    check(&[refused(), retry()], retry(), 0);
+    check(&[accepted(), refused()], warned("no"), 10);
+    check(&[refused(), refused()], refused(), 0);
+    check(&[accepted(), partial()], warned("three"), 10);
+    check(&[partial(), refused()], warned("no"), 10);
+}
+
+#[test]
+fn a_lost_ack_is_a_retryable_refusal() {
+    let stats = Stats::default();
+    let ledger = stats.receiver("otlp", "http", Signal::Logs);
+    let (ack, waiter) = Ack::channel(4, ledger.clone(), None);
+    drop(ack);
+    let answer = waiter.shared.lock().answer.clone().expect("a dropped ack answers");
+    assert_eq!(answer.outcome, Outcome::retry(Cause::Lost));
+    assert_eq!((ledger.accepted(), ledger.refused()), (0, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_ends_at_the_earliest_deadline_and_late_delivery_is_counted() {
+    let stats = Stats::default();
+    let ledger = stats.receiver("otlp", "http", Signal::Logs);
+    let exporter = stats.exporter("otlp_http", Signal::Logs);
+    let (wake, mut woken) = watch::channel(());
+    let (ack, waiter) = Ack::channel(4, ledger.clone(), None);
+    let start = Instant::now();
+    ack.bound(start + Duration::from_secs(5), &wake);
+    let answer = waiter.wait().await;
+    assert_eq!(answer.outcome, Outcome::retry(Cause::Deadline));
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+    assert!(woken.changed().await.is_ok(), "the queue hears of it");
+    exporter.send(4);
+    ack.settle(Outcome::ACCEPTED, Some(&exporter));
+    assert_eq!((ledger.accepted(), ledger.refused()), (0, 4));
+    assert_eq!(exporter.delivered_after_refusal(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_with_a_deadline_of_its_own_waits_that_long() {
+    let ledger = Stats::default().receiver("otlp", "grpc", Signal::Traces);
+    let (wake, _woken) = watch::channel(());
+    let start = Instant::now();
+    let (ack, waiter) = Ack::channel(1, ledger, Some(start + Duration::from_secs(60)));
+    ack.bound(start + Duration::from_secs(5), &wake);
+    waiter.wait().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(60));
+}
+
+#[test]
+fn a_sender_that_went_away_is_counted_as_refused() {
+    let ledger = Stats::default().receiver("otlp", "http", Signal::Logs);
+    let (ack, waiter) = Ack::channel(4, ledger.clone(), None);
+    drop(waiter);
+    assert!(ack.is_answered());
+    ack.settle(Outcome::ACCEPTED, None);
+    assert_eq!((ledger.accepted(), ledger.refused()), (0, 4));
+}
+
+proptest! {
+    /// The conservation law, whatever the branches say: accepted + delivered after refusal =
+    /// sent + dropped, for every exporter.
+    #[test]
+    fn every_branch_balances(kinds in proptest::collection::vec(0usize..4, 1..5)) {
+        let verdicts: Vec<Outcome> =
+            kinds.iter().map(|&kind| [accepted(), partial(), retry(), refused()][kind].clone()).collect();
+        let stats = Stats::default();
+        let answer = settle(&stats, &verdicts);
+        let receiver = stats.receiver("otlp", "grpc", Signal::Traces);
+        prop_assert_eq!(receiver.accepted(), answer.accepted);
+        prop_assert_eq!(receiver.accepted() + receiver.refused(), RECORDS);
+        for index in 0..verdicts.len() {
+            let ledger = stats.exporter(&format!("branch/{index}"), Signal::Traces);
+            let dropped = ledger.dropped(DropReason::BranchRefused)
+                + ledger.dropped(DropReason::RejectedByBackend);
+            prop_assert_eq!(
+                answer.accepted + ledger.delivered_after_refusal(),
+                ledger.sent() + dropped,
+                "branch {} of {:?}", index, verdicts
+            );
+        }
+    }
+}

@@ -24,6 +24,8 @@ pub(super) struct Delivery {
 pub(super) struct Held {
     pub(super) batch: Batch,
     delivery: Arc<Delivery>,
+    /// The senders have heard success: what is lost from here on counts as dropped.
+    accepted: bool,
 }
 
 impl Delivery {
@@ -47,10 +49,7 @@ impl Delivery {
                 Outcome::Retry { after, cause } => {
                     let delay = backoff.next(&self.settings.retry, after);
                     if self.is_hopeless(started, delay) {
-                        held.end(&Outcome::Retry {
-                            after: Some(delay),
-                            cause,
-                        });
+                        held.end(&Outcome::Retry { after: Some(delay), cause });
                     } else {
                         self.pause(delay, &mut held).await;
                         work.push(held);
@@ -71,10 +70,8 @@ impl Delivery {
             Err(_) => Outcome::retry(Cause::Backend),
         };
         self.ledger.attempt(-1);
-        self.ledger
-            .fail(batch.records() - outcome.delivered(batch.records()));
-        self.ledger
-            .note_backend(shows_life(&outcome), Instant::now());
+        self.ledger.fail(batch.records() - outcome.delivered(batch.records()));
+        self.ledger.note_backend(shows_life(&outcome), Instant::now());
         outcome
     }
 
@@ -102,20 +99,19 @@ impl Held {
     /// Takes `batch` into the queue's care.
     pub(super) fn new(batch: Batch, delivery: Arc<Delivery>) -> Self {
         delivery.ledger.hold(signed(batch.records()), 1);
-        Self { batch, delivery }
+        Self { batch, delivery, accepted: false }
     }
 
     /// Lets go of parts whose sender has heard a refusal already.
     pub(super) fn forget_answered(&mut self) {
         let before = self.batch.records();
         self.batch.parts.retain(|part| !part.ack.is_answered());
-        self.delivery
-            .ledger
-            .hold(signed(self.batch.records()) - signed(before), 0);
+        self.delivery.ledger.hold(signed(self.batch.records()) - signed(before), 0);
     }
 
     /// Tells the senders that their records are in bounded memory; nobody waits from here on.
     pub(super) fn accept(&mut self) {
+        self.accepted = true;
         for part in &mut self.batch.parts {
             let ack = std::mem::replace(&mut part.ack, crate::Ack::settled());
             ack.settle(Outcome::ACCEPTED, Some(&self.delivery.ledger));
@@ -140,7 +136,7 @@ impl Held {
         delivery.ledger.send(delivered);
         delivery.ledger.hold(-signed(records), 0);
         let merged = self.batch.parts.len() > 1;
-        let lost = loss(outcome, merged, delivery.waits()).filter(|_| delivered < records);
+        let lost = loss(outcome, merged, self.accepted).filter(|_| delivered < records);
         if let Some(reason) = lost {
             delivery.ledger.drop_accepted(reason, records - delivered);
         }
@@ -162,10 +158,7 @@ impl Held {
         // The queue already answers for these records; only the number of batches grows.
         let hold = |batch: Batch| {
             self.delivery.ledger.hold(0, 1);
-            Self {
-                batch,
-                delivery: self.delivery.clone(),
-            }
+            Self { batch, delivery: self.delivery.clone(), accepted: self.accepted }
         };
         parts.into_iter().rev().map(alone).map(hold).collect()
     }
@@ -184,24 +177,23 @@ impl Drop for Held {
 /// sender, so each hears success with the backend's message as a warning.
 fn verdict_for_a_part(outcome: &Outcome, merged: bool) -> Outcome {
     match outcome {
-        Outcome::Partial { message, .. } if merged => Outcome::Accepted {
-            warning: Some(message.clone()),
-        },
+        Outcome::Partial { message, .. } if merged => {
+            Outcome::Accepted { warning: Some(message.clone()) }
+        }
         other => other.clone(),
     }
 }
 
 /// Under which reason undelivered records count as dropped, if their sender heard success.
-fn loss(outcome: &Outcome, merged: bool, waits: bool) -> Option<DropReason> {
+fn loss(outcome: &Outcome, merged: bool, accepted: bool) -> Option<DropReason> {
     match outcome {
         Outcome::Accepted { .. } => None,
-        Outcome::Partial { .. } => (merged || !waits).then_some(DropReason::RejectedByBackend),
-        Outcome::Refused(_) => (!waits).then_some(DropReason::RejectedByBackend),
-        Outcome::Retry { cause, .. } if !waits => Some(match cause {
-            Cause::QueueFull => DropReason::QueueFull,
+        Outcome::Partial { .. } => (merged || accepted).then_some(DropReason::RejectedByBackend),
+        Outcome::Refused(_) => accepted.then_some(DropReason::RejectedByBackend),
+        Outcome::Retry { cause, .. } if accepted => Some(match cause {
             Cause::Shutdown => DropReason::Shutdown,
             Cause::Lost => DropReason::Error,
-            Cause::Budget | Cause::Backend | Cause::Deadline => DropReason::RetryExhausted,
+            _ => DropReason::RetryExhausted,
         }),
         Outcome::Retry { .. } => None,
     }
@@ -220,10 +212,7 @@ fn shows_life(outcome: &Outcome) -> bool {
 
 /// Spreads retries of different batches; the exact value does not matter.
 fn seed(batch: &Batch) -> u64 {
-    let since = batch
-        .received_at
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = batch.received_at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::from(since.subsec_nanos()) ^ ((batch.body_bytes() as u64) << 32)
 }
 

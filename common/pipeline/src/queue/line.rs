@@ -32,12 +32,7 @@ struct Inner {
 impl Line {
     pub(super) fn new(delivery: Arc<Delivery>) -> Self {
         let inner = Mutex::default();
-        Self {
-            inner,
-            delivery,
-            arrived: Notify::new(),
-            emptied: Notify::new(),
-        }
+        Self { inner, delivery, arrived: Notify::new(), emptied: Notify::new() }
     }
 
     /// Queues the batch, or settles it at once.
@@ -87,10 +82,7 @@ impl Line {
     pub(super) fn sweep(&self) {
         let mut inner = self.lock();
         let Inner { ready, waiting, .. } = &mut *inner;
-        ready
-            .iter_mut()
-            .chain(waiting.iter_mut())
-            .for_each(Held::forget_answered);
+        ready.iter_mut().chain(waiting.iter_mut()).for_each(Held::forget_answered);
         ready.retain(|held| !held.batch.parts.is_empty());
         waiting.retain(|held| !held.batch.parts.is_empty());
         self.refill(&mut inner);
@@ -107,10 +99,7 @@ impl Line {
     /// Gives up everything not in a consumer's hands.
     pub(super) fn abandon(&self) {
         let mut inner = self.lock();
-        let left = (
-            std::mem::take(&mut inner.ready),
-            std::mem::take(&mut inner.waiting),
-        );
+        let left = (std::mem::take(&mut inner.ready), std::mem::take(&mut inner.waiting));
         drop(inner);
         drop(left);
         self.note_emptied();
@@ -179,9 +168,7 @@ impl Line {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner
-            .lock()
-            .expect("no code path panics while it holds the line")
+        self.inner.lock().expect("no code path panics while it holds the line")
     }
 }
 
