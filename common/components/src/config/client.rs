@@ -1,0 +1,166 @@
+//! What exporters over the network share: where to send, with which headers, how compressed.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::error::{Code, quote};
+use super::quantity::{self, Address};
+use super::section::{Field, Section};
+
+/// Where an exporter connects. Without TLS until that is built in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Host and port.
+    pub address: Address,
+    /// Path in front of the signal's own, without a slash at its end: `` or `/otlp`.
+    pub path: String,
+}
+
+/// How bodies are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip (RFC 1952).
+    Gzip,
+}
+
+/// Keys of TLS that come with TLS itself.
+const TLS_KEYS: &[&str] = &[
+    "ca_file",
+    "ca_pem",
+    "cert_file",
+    "cert_pem",
+    "cipher_suites",
+    "curve_preferences",
+    "include_system_ca_certs_pool",
+    "insecure_skip_verify",
+    "key_file",
+    "key_pem",
+    "max_version",
+    "min_version",
+    "reload_interval",
+    "server_name_override",
+    "tpm",
+];
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.address, self.path)
+    }
+}
+
+/// Reads `endpoint` for gRPC: `host:port` or `http://host:port`, as grpc-go takes it.
+pub fn grpc_target(section: &Section<'_>) -> Option<Target> {
+    let insecure = tls_insecure(section);
+    let text = section.required_string("endpoint")?;
+    let (plain, rest) = match text.split_once("://") {
+        Some(("http", rest)) => (true, rest),
+        Some(("https", _)) => return refuse_tls(section, "endpoint", &text),
+        Some(("dns", rest)) => (insecure, rest.trim_start_matches('/')),
+        Some(_) => return bad_endpoint(section, &text, "host:port or http://host:port"),
+        None => (insecure, text.as_str()),
+    };
+    let parsed = quantity::address(rest.trim_end_matches('/'));
+    let Some(address) = parsed.ok().filter(|address| !address.host.is_empty()) else {
+        return bad_endpoint(section, &text, "host:port or http://host:port");
+    };
+    if !plain {
+        let message = "TLS is not built in yet, expected tls.insecure: true or an http:// endpoint";
+        section.error("tls", Code::NotBuiltIn, message);
+        return None;
+    }
+    Some(Target { address, path: String::new() })
+}
+
+/// Reads `endpoint` for HTTP: a base URL to which `/v1/traces` and so on is added.
+pub fn http_target(section: &Section<'_>) -> Option<Target> {
+    tls_insecure(section);
+    let text = section.required_string("endpoint")?;
+    if text.starts_with("https://") {
+        return refuse_tls(section, "endpoint", &text);
+    }
+    let target = text.strip_prefix("http://").and_then(base_url);
+    target.or_else(|| bad_endpoint(section, &text, "a URL such as http://localhost:4318"))
+}
+
+/// Reads `headers`, a mapping or, as in newer Collectors, a list of name and value.
+pub fn headers(section: &Section<'_>) -> Vec<(String, String)> {
+    let Some(field) = section.field("headers") else {
+        return Vec::new();
+    };
+    if matches!(field.value().node, super::value::Node::Seq(_)) {
+        return field.list().iter().filter_map(header_item).collect();
+    }
+    let entries = field.section().entries();
+    entries.iter().filter_map(|(name, value)| header(name, value)).collect()
+}
+
+/// Reads `compression`; gzip by default, as in the Collector.
+pub fn compression(section: &Section<'_>) -> Compression {
+    let planned = ["zstd", "snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
+    let text = section.opt_string("compression");
+    if text.as_deref().is_some_and(|text| planned.contains(&text)) {
+        let message = "not built in yet, expected gzip or none";
+        section.error("compression", Code::NotBuiltIn, message);
+        return Compression::None;
+    }
+    let names = [("gzip", Compression::Gzip), ("none", Compression::None), ("", Compression::None)];
+    section.one_of("compression", Compression::Gzip, &names)
+}
+
+fn tls_insecure(section: &Section<'_>) -> bool {
+    let tls = section.sub("tls");
+    tls.not_built_yet(TLS_KEYS);
+    tls.bool("insecure", false)
+}
+
+fn base_url(rest: &str) -> Option<Target> {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let clean = path.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
+    let path = path.trim_end_matches('/').to_owned();
+    let address = quantity::address(authority).ok().or_else(|| {
+        let host = quantity::host_of(authority).ok()?.to_owned();
+        Some(Address { host, port: 80 })
+    })?;
+    (clean && !address.host.is_empty()).then_some(Target { address, path })
+}
+
+fn refuse_tls<T>(section: &Section<'_>, key: &'static str, text: &str) -> Option<T> {
+    let message = format!("{}: TLS is not built in yet, expected an http:// endpoint", quote(text));
+    section.error(key, Code::NotBuiltIn, message);
+    None
+}
+
+fn bad_endpoint<T>(section: &Section<'_>, text: &str, expected: &str) -> Option<T> {
+    section.error("endpoint", Code::BadValue, format!("{}, expected {expected}", quote(text)));
+    None
+}
+
+fn header_item(field: &Field<'_>) -> Option<(String, String)> {
+    let item = field.section();
+    let name = item.required_string("name");
+    let value = item.field("value");
+    header(&name?, &value?)
+}
+
+// Names and values as RFC 9110 (sections 5.1 and 5.5) has them, names in lower case for HTTP/2.
+fn header(name: &str, field: &Field<'_>) -> Option<(String, String)> {
+    let value = if field.value().is_null() { String::new() } else { field.string()? };
+    let name_ok = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
+    if !name_ok || http::HeaderValue::from_str(&value).is_err() {
+        // The value may be a secret and is not repeated.
+        let what = if name_ok { "a value that no header can have" } else { "not a header's name" };
+        field.error(Code::BadValue, format!("{what}, expected an HTTP header"));
+        return None;
+    }
+    Some((name.to_ascii_lowercase(), value))
+}
+
+/// Whether a host is this host's loopback, without looking it up.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+}

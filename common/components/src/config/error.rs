@@ -1,0 +1,193 @@
+//! Configuration errors: every one found in a pass, each with its file and YAML path.
+//!
+//! A user who repairs a configuration wants the whole list, so nothing here stops at the first
+//! error: readers report into a [`Report`] and go on with the default. The report uses a cell
+//! because sections of one tree, all alive at once, write into it.
+//!
+//! Limits: the number of errors is bounded by the number of nodes of the tree (see
+//! [`value`](super::value)); messages quote at most [`MAX_QUOTE_CHARS`] characters of the input.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::value::Origin;
+
+/// Longest piece of the input that a message repeats.
+pub const MAX_QUOTE_CHARS: usize = 80;
+
+/// What kind of error it is. The names are part of the outside behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// A file could not be read.
+    Unreadable,
+    /// The text is not YAML, or YAML of a kind that no configuration needs.
+    YamlSyntax,
+    /// A mapping has the same key twice.
+    DuplicateKey,
+    /// A size, depth or count is beyond what the parser accepts.
+    TooLarge,
+    /// A `${...}` reference could not be expanded.
+    Expansion,
+    /// A key that the section does not have.
+    UnknownKey,
+    /// A component that does not exist.
+    UnknownComponent,
+    /// A component or key that exists in the dialect but not in this version or program.
+    NotBuiltIn,
+    /// A list where a number is wanted, and so on.
+    WrongType,
+    /// A number, size or duration outside its bounds.
+    OutOfRange,
+    /// A text of the right type that says nothing valid.
+    BadValue,
+    /// A required key is absent.
+    Missing,
+    /// A pipeline or the service names a component that is not configured.
+    UndefinedReference,
+    /// A component in a pipeline whose signal it does not carry.
+    UnsupportedSignal,
+    /// Connectors that lead back to where they began.
+    Cycle,
+    /// Warning: a component is configured and not used.
+    Unused,
+    /// Warning: an environment variable is not set.
+    UnsetVariable,
+    /// Warning: an old name that still works.
+    Deprecated,
+}
+
+impl Code {
+    /// The stable name, as printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::YamlSyntax => "yaml_syntax",
+            Self::DuplicateKey => "duplicate_key",
+            Self::TooLarge => "too_large",
+            Self::Expansion => "expansion",
+            Self::UnknownKey => "unknown_key",
+            Self::UnknownComponent => "unknown_component",
+            Self::NotBuiltIn => "not_built_in",
+            Self::WrongType => "wrong_type",
+            Self::OutOfRange => "out_of_range",
+            Self::BadValue => "bad_value",
+            Self::Missing => "missing",
+            Self::UndefinedReference => "undefined_reference",
+            Self::UnsupportedSignal => "unsupported_signal",
+            Self::Cycle => "cycle",
+            Self::Unused => "unused",
+            Self::UnsetVariable => "unset_variable",
+            Self::Deprecated => "deprecated",
+        }
+    }
+}
+
+/// One error or warning, displayed as `FILE: YAML.PATH: CODE: MESSAGE[; did you mean NAME?]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The file as given on the command line.
+    pub file: String,
+    /// Where in the tree, such as `receivers.otlp.protocols.grpc.endpoint`; `(document)` for the
+    /// whole.
+    pub path: String,
+    /// The class of the error.
+    pub code: Code,
+    /// What was found and what was expected.
+    pub message: String,
+    /// The nearest valid name.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "(document)" } else { &self.path };
+        let line = format!("{}: {path}: {}: {}", self.file, self.code.as_str(), self.message);
+        write_line(f, &line)?;
+        match &self.suggestion {
+            Some(name) => write_line(f, &format!("; did you mean {name}?")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Collects errors and warnings of one load.
+#[derive(Debug, Default)]
+pub struct Report {
+    files: RefCell<Vec<String>>,
+    errors: RefCell<Vec<Error>>,
+    warnings: RefCell<Vec<Error>>,
+}
+
+impl Report {
+    /// Registers a file name and returns its number for [`Origin::file`].
+    pub fn add_file(&self, name: &str) -> u16 {
+        let mut files = self.files.borrow_mut();
+        files.push(name.to_owned());
+        u16::try_from(files.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    /// Adds an error.
+    pub fn error(&self, origin: Origin, path: &str, code: Code, message: impl Into<String>) {
+        self.suggest(origin, path, code, message, None);
+    }
+
+    /// Adds an error with the nearest valid name.
+    pub fn suggest(
+        &self,
+        origin: Origin,
+        path: &str,
+        code: Code,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) {
+        let error = self.entry(origin, path, code, message.into(), suggestion);
+        self.errors.borrow_mut().push(error);
+    }
+
+    /// Adds a warning: the configuration is used, but the operator should know.
+    pub fn warn(&self, origin: Origin, path: &str, code: Code, message: impl Into<String>) {
+        let warning = self.entry(origin, path, code, message.into(), None);
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// How many errors there are so far.
+    pub fn error_count(&self) -> usize {
+        self.errors.borrow().len()
+    }
+
+    /// Ends the collection: errors, then warnings, each in the order of their finding.
+    pub fn into_parts(self) -> (Vec<Error>, Vec<Error>) {
+        (self.errors.into_inner(), self.warnings.into_inner())
+    }
+
+    fn entry(
+        &self,
+        origin: Origin,
+        path: &str,
+        code: Code,
+        message: String,
+        suggestion: Option<String>,
+    ) -> Error {
+        let files = self.files.borrow();
+        let file = files.get(usize::from(origin.file)).map_or("(unknown)", String::as_str);
+        Error { file: file.to_owned(), path: path.to_owned(), code, message, suggestion }
+    }
+}
+
+/// Quotes a piece of the input for a message, shortened.
+pub fn quote(text: &str) -> String {
+    let mut chars = text.chars();
+    let head: String = chars.by_ref().take(MAX_QUOTE_CHARS).collect();
+    let ellipsis = if chars.next().is_some() { "..." } else { "" };
+    format!("\"{head}{ellipsis}\"")
+}
+
+// The promise of one line per error must hold for any input, so control characters are escaped.
+fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|c| match c.is_control() {
+        true => write!(f, "{}", c.escape_default()),
+        false => write!(f, "{c}"),
+    })
+}

@@ -1,0 +1,36 @@
+//! The exporter `file`: OTLP/JSON lines. Rotation, compression and protobuf are not built in yet.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::Code;
+use super::section::Section;
+
+/// Settings of the exporter `file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// The file that is written; empty only when its absence was reported.
+    pub path: PathBuf,
+    /// Whether an existing file is continued; otherwise it is emptied.
+    pub append: bool,
+    /// Longest time that lines stay in memory.
+    pub flush_interval: Duration,
+}
+
+impl File {
+    /// Reads the section.
+    pub fn read(section: &Section<'_>) -> Self {
+        section.not_built_yet(&["compression", "create_directory", "encoding"]);
+        section.not_built_yet(&["directory_permissions", "group_by", "rotation"]);
+        if section.opt_string("format").is_some_and(|format| format == "proto") {
+            section.error("format", Code::NotBuiltIn, "not built in yet, expected json");
+        } else {
+            section.one_of("format", (), &[("json", ())]);
+        }
+        Self {
+            path: section.required_string("path").unwrap_or_default().into(),
+            append: section.bool("append", false),
+            flush_interval: section.duration("flush_interval", Duration::from_secs(1)),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The exporters `otlp_grpc` (old name `otlp`) and `otlp_http` (old name `otlphttp`).
+//!
+//! TLS is not built in yet. A gRPC endpoint without a scheme means TLS in the Collector, so it
+//! needs `tls.insecure: true` here, and the error says so.
+
+use std::time::Duration;
+
+use super::client::{self, Compression, Target};
+use super::error::Code;
+use super::section::Section;
+use super::sending::{Queue, Retry};
+
+/// Settings of an OTLP exporter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtlpExporter {
+    /// Where to send; `None` only when the endpoint was reported as wrong.
+    pub target: Option<Target>,
+    /// Headers of every request, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Compression of bodies.
+    pub compression: Compression,
+    /// Longest attempt; zero is without bound.
+    pub timeout: Duration,
+    /// What happens after a failed attempt.
+    pub retry: Retry,
+    /// The queue, unless switched off.
+    pub queue: Option<Queue>,
+}
+
+impl OtlpExporter {
+    /// Reads the section of `otlp_grpc`.
+    pub fn read_grpc(section: &Section<'_>) -> Self {
+        section.not_built_yet(&[
+            "auth",
+            "authority",
+            "balancer_name",
+            "keepalive",
+            "middlewares",
+            "read_buffer_size",
+            "wait_for_ready",
+            "write_buffer_size",
+        ]);
+        Self::read(section, client::grpc_target(section), Duration::from_secs(5))
+    }
+
+    /// Reads the section of `otlp_http`.
+    pub fn read_http(section: &Section<'_>) -> Self {
+        section.not_built_yet(&[
+            "auth",
+            "compression_params",
+            "cookies",
+            "disable_keep_alives",
+            "force_attempt_http2",
+            "http2_ping_timeout",
+            "http2_read_idle_timeout",
+            "idle_conn_timeout",
+            "keepalive",
+            "logs_endpoint",
+            "max_conns_per_host",
+            "max_idle_conns",
+            "max_idle_conns_per_host",
+            "metrics_endpoint",
+            "middlewares",
+            "profiles_endpoint",
+            "proxy_url",
+            "read_buffer_size",
+            "traces_endpoint",
+            "write_buffer_size",
+        ]);
+        if section.opt_string("encoding").is_some_and(|encoding| encoding == "json") {
+            section.error("encoding", Code::NotBuiltIn, "not built in yet, expected proto");
+        } else {
+            section.one_of("encoding", (), &[("proto", ())]);
+        }
+        Self::read(section, client::http_target(section), Duration::from_secs(30))
+    }
+
+    fn read(section: &Section<'_>, target: Option<Target>, timeout: Duration) -> Self {
+        Self {
+            target,
+            headers: client::headers(section),
+            compression: client::compression(section),
+            timeout: section.duration("timeout", timeout),
+            retry: Retry::read(section),
+            queue: Queue::read(section),
+        }
+    }
+}

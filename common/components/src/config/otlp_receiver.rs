@@ -1,0 +1,104 @@
+//! The receiver `otlp`. A protocol that is not named is off; defaults are the Collector's.
+
+use super::error::Code;
+use super::quantity::Address;
+use super::section::Section;
+
+/// Settings of the receiver `otlp`; at least one protocol is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtlpReceiver {
+    /// `protocols.grpc`.
+    pub grpc: Option<GrpcServer>,
+    /// `protocols.http`.
+    pub http: Option<HttpServer>,
+}
+
+/// OTLP over gRPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcServer {
+    /// Where to listen, localhost:4317 by default.
+    pub endpoint: Address,
+    /// Largest message after inflating, `max_recv_msg_size_mib` in bytes; 4 MiB by default.
+    pub max_message_bytes: u64,
+    /// Whether request headers go along with the data.
+    pub include_metadata: bool,
+}
+
+/// OTLP over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpServer {
+    /// Where to listen, localhost:4318 by default.
+    pub endpoint: Address,
+    /// Largest body, announced, received or inflated; 20 MiB by default.
+    pub max_body_bytes: u64,
+    /// Whether request headers go along with the data.
+    pub include_metadata: bool,
+}
+
+const MIB: u64 = 1 << 20;
+const DEFAULT_MESSAGE_MIB: u64 = 4;
+const DEFAULT_BODY_BYTES: u64 = 20 * MIB;
+/// Largest body that can be allowed: positions in a body are 32 bits wide.
+const MAX_BODY_BYTES: u64 = 2048 * MIB - 1;
+
+impl OtlpReceiver {
+    /// Reads the section.
+    pub fn read(section: &Section<'_>) -> Self {
+        let protocols = section.sub("protocols");
+        let grpc = protocols.has("grpc").then(|| grpc(&protocols.sub("grpc")));
+        let http = protocols.has("http").then(|| http(&protocols.sub("http")));
+        if grpc.is_none() && http.is_none() {
+            section.missing("protocols", "grpc, http or both");
+        }
+        Self { grpc, http }
+    }
+}
+
+fn grpc(section: &Section<'_>) -> GrpcServer {
+    section.not_built_yet(&[
+        "auth",
+        "keepalive",
+        "max_concurrent_streams",
+        "middlewares",
+        "read_buffer_size",
+        "tls",
+        "write_buffer_size",
+    ]);
+    if section.opt_string("transport").is_some_and(|transport| transport != "tcp") {
+        section.error("transport", Code::NotBuiltIn, "not built in yet, expected tcp");
+    }
+    let max_mib = section.u64_in("max_recv_msg_size_mib", 0, 0..=MAX_BODY_BYTES / MIB);
+    GrpcServer {
+        endpoint: section.address("endpoint", "localhost:4317"),
+        max_message_bytes: if max_mib == 0 { DEFAULT_MESSAGE_MIB } else { max_mib } * MIB,
+        include_metadata: section.bool("include_metadata", false),
+    }
+}
+
+fn http(section: &Section<'_>) -> HttpServer {
+    section.not_built_yet(&[
+        "auth",
+        "compression_algorithms",
+        "cors",
+        "idle_timeout",
+        "keep_alives_enabled",
+        "keepalive",
+        "logs_url_path",
+        "metrics_url_path",
+        "middlewares",
+        "profiles_url_path",
+        "read_header_timeout",
+        "read_timeout",
+        "response_headers",
+        "tls",
+        "traces_url_path",
+        "write_timeout",
+    ]);
+    // Zero means the default, as in the Collector.
+    let max_body = section.u64_in("max_request_body_size", 0, 0..=MAX_BODY_BYTES);
+    HttpServer {
+        endpoint: section.address("endpoint", "localhost:4318"),
+        max_body_bytes: if max_body == 0 { DEFAULT_BODY_BYTES } else { max_body },
+        include_metadata: section.bool("include_metadata", false),
+    }
+}

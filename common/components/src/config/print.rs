@@ -1,0 +1,130 @@
+//! The effective configuration as YAML or JSON, without its secrets.
+//!
+//! Every header value is hidden, as in the Collector, and so is every value under a key that names
+//! a secret and the password in a URL. Plain scalars stay as they were written. Recursion is
+//! bounded by the depth of the tree.
+
+use super::value::{Core, Node, Scalar, Value, core_of};
+
+/// What stands in place of a secret.
+const REDACTED: &str = "[REDACTED]";
+
+const SECRET_WORDS: &[&str] =
+    &["password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "credential"];
+const SECRET_KEYS: &[&str] = &["headers", "response_headers", "ca_pem", "cert_pem", "key_pem"];
+
+/// Prints a tree as YAML, block style, ending in a line end.
+pub fn to_yaml(tree: &Value) -> String {
+    let mut out = String::new();
+    match &tree.node {
+        Node::Scalar(scalar) => out.push_str(&scalar_yaml(scalar, false)),
+        _ => block(tree, 0, false, &mut out),
+    }
+    let end = out.trim_end_matches('\n').len();
+    out.truncate(end);
+    out.push('\n');
+    out
+}
+
+/// The same tree as JSON.
+pub fn to_json(tree: &Value) -> serde_json::Value {
+    json(tree, false)
+}
+
+fn block(value: &Value, indent: usize, secret: bool, out: &mut String) {
+    let pad = "  ".repeat(indent);
+    match &value.node {
+        Node::Scalar(_) => {}
+        Node::Seq(items) => {
+            for item in items {
+                out.push_str(&format!("{pad}-"));
+                below(item, indent, secret, out);
+            }
+        }
+        Node::Map(map) => {
+            for (key, value) in map.iter() {
+                let key_yaml = text_yaml(key);
+                out.push_str(&format!("{pad}{key_yaml}:"));
+                below(value, indent, secret || is_secret(key), out);
+            }
+        }
+    }
+}
+
+// What follows a `key:` or a `-`, with the end of the line.
+fn below(value: &Value, indent: usize, secret: bool, out: &mut String) {
+    let flow = match &value.node {
+        Node::Scalar(scalar) => scalar_yaml(scalar, secret),
+        Node::Seq(items) if items.is_empty() => "[]".to_owned(),
+        Node::Map(map) if map.is_empty() => "{}".to_owned(),
+        _ => {
+            out.push('\n');
+            return block(value, indent + 1, secret, out);
+        }
+    };
+    if !flow.is_empty() {
+        out.push(' ');
+    }
+    out.push_str(&flow);
+    out.push('\n');
+}
+
+fn scalar_yaml(scalar: &Scalar, secret: bool) -> String {
+    match scalar.core() {
+        Core::Null => String::new(),
+        _ if secret => format!("\"{REDACTED}\""),
+        Core::Bool(_) | Core::Int(_) | Core::Float(_) => scalar.text.clone(),
+        Core::Str(text) => text_yaml(&without_password(text)),
+    }
+}
+
+// Quoted unless it can be nothing but a text. JSON's quoting is YAML's, too.
+fn text_yaml(text: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+    let bare = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '/')
+        && text.chars().all(harmless)
+        && matches!(core_of(text), Core::Str(_));
+    if bare { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+fn json(value: &Value, secret: bool) -> serde_json::Value {
+    match &value.node {
+        Node::Scalar(scalar) => scalar_json(scalar, secret),
+        Node::Seq(items) => items.iter().map(|item| json(item, secret)).collect(),
+        Node::Map(map) => {
+            let entry = |(key, value): (&str, &Value)| {
+                (key.to_owned(), json(value, secret || is_secret(key)))
+            };
+            serde_json::Value::Object(map.iter().map(entry).collect())
+        }
+    }
+}
+
+fn scalar_json(scalar: &Scalar, secret: bool) -> serde_json::Value {
+    match scalar.core() {
+        Core::Null => serde_json::Value::Null,
+        _ if secret => REDACTED.into(),
+        Core::Bool(value) => value.into(),
+        Core::Int(value) => value.into(),
+        Core::Float(value) => value.into(),
+        Core::Str(text) => without_password(text).into(),
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    SECRET_KEYS.contains(&key.as_str()) || SECRET_WORDS.iter().any(|word| key.contains(word))
+}
+
+// `scheme://user:password@host` with the password hidden.
+fn without_password(text: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (user_info, host) = authority.rsplit_once('@')?;
+        let (user, _) = user_info.split_once(':')?;
+        let tail = &rest[authority.len()..];
+        Some(format!("{scheme}://{user}:{REDACTED}@{host}{tail}"))
+    };
+    hidden().unwrap_or_else(|| text.to_owned())
+}

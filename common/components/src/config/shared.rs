@@ -1,0 +1,78 @@
+//! The kinds of component that both binaries have, and those planned for both.
+
+use otlp::Signal;
+
+use super::batch::Batch;
+use super::catalog::{Class, Kind};
+use super::debug::Debug;
+use super::file::File;
+use super::health_check::HealthCheck;
+use super::otlp_exporter::OtlpExporter;
+use super::otlp_receiver::OtlpReceiver;
+use super::section::Section;
+
+/// Kinds for the catalogs of both binaries.
+pub const SHARED: &[Kind] = &[
+    Kind::stable(Class::Receiver, "otlp", otlp_receiver),
+    Kind::planned(Class::Receiver, "hostmetrics").carrying(&[Signal::Metrics, Signal::Logs]),
+    Kind::stable(Class::Processor, "batch", batch),
+    Kind::planned(Class::Processor, "memory_limiter"),
+    Kind::planned(Class::Processor, "transform"),
+    Kind::planned(Class::Processor, "filter"),
+    Kind::planned(Class::Processor, "attributes"),
+    Kind::planned(Class::Processor, "resource"),
+    Kind::planned(Class::Processor, "probabilistic_sampler")
+        .carrying(&[Signal::Traces, Signal::Logs]),
+    Kind::planned(Class::Connector, "routing"),
+    Kind::planned(Class::Connector, "forward"),
+    Kind::planned(Class::Connector, "spanmetrics")
+        .carrying(&[Signal::Traces])
+        .aliased(&["span_metrics"]),
+    Kind::planned(Class::Connector, "detect").carrying(&[Signal::Metrics]),
+    Kind::stable(Class::Exporter, "otlp_grpc", otlp_grpc).aliased(&["otlp"]),
+    Kind::stable(Class::Exporter, "otlp_http", otlp_http).aliased(&["otlphttp"]),
+    Kind::stable(Class::Exporter, "debug", debug).aliased(&["logging"]),
+    Kind::stable(Class::Exporter, "file", file),
+    Kind::planned(Class::Exporter, "jaeger").carrying(&[Signal::Traces]),
+    Kind::planned(Class::Exporter, "prometheus_remote_write")
+        .carrying(&[Signal::Metrics])
+        .aliased(&["prometheusremotewrite"]),
+    Kind::planned(Class::Exporter, "prometheus").carrying(&[Signal::Metrics]),
+    Kind::planned(Class::Exporter, "elasticsearch"),
+    Kind::planned(Class::Exporter, "clickhouse"),
+    Kind::planned(Class::Exporter, "kafka"),
+    Kind::planned(Class::Exporter, "loadbalancing").aliased(&["load_balancing"]),
+    Kind::stable(Class::Extension, "health_check", health_check).carrying(&[]),
+    Kind::planned(Class::Extension, "file_storage").carrying(&[]),
+    Kind::planned(Class::Extension, "bearertokenauth").carrying(&[]),
+    Kind::planned(Class::Extension, "basicauth").carrying(&[]),
+    Kind::planned(Class::Extension, "opamp").carrying(&[]),
+];
+
+fn otlp_receiver(section: &Section<'_>) {
+    OtlpReceiver::read(section);
+}
+
+fn batch(section: &Section<'_>) {
+    Batch::read(section);
+}
+
+fn otlp_grpc(section: &Section<'_>) {
+    OtlpExporter::read_grpc(section);
+}
+
+fn otlp_http(section: &Section<'_>) {
+    OtlpExporter::read_http(section);
+}
+
+fn debug(section: &Section<'_>) {
+    Debug::read(section);
+}
+
+fn file(section: &Section<'_>) {
+    File::read(section);
+}
+
+fn health_check(section: &Section<'_>) {
+    HealthCheck::read(section);
+}
