@@ -98,15 +98,9 @@ pub fn headers(section: &Section<'_>) -> Vec<(String, String)> {
 
 /// Reads `compression`; gzip by default, as in the Collector.
 pub fn compression(section: &Section<'_>) -> Compression {
-    let planned = ["zstd", "snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
-    let text = section.opt_string("compression");
-    if text.as_deref().is_some_and(|text| planned.contains(&text)) {
-        let message = "not built in yet, expected gzip or none";
-        section.error("compression", Code::NotBuiltIn, message);
-        return Compression::None;
-    }
     let names = [("gzip", Compression::Gzip), ("none", Compression::None), ("", Compression::None)];
-    section.one_of("compression", Compression::Gzip, &names)
+    let planned = ["zstd", "snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
+    section.one_built_of("compression", Compression::Gzip, &names, &planned)
 }
 
 fn tls_insecure(section: &Section<'_>) -> bool {

@@ -4,8 +4,8 @@
 //! error: readers report into a [`Report`] and go on with the default. The report uses a cell
 //! because sections of one tree, all alive at once, write into it.
 //!
-//! Limits: the number of errors is bounded by the number of nodes of the tree (see
-//! [`value`](super::value)); messages quote at most [`MAX_QUOTE_CHARS`] characters of the input.
+//! Limits: at most [`MAX_ERRORS`] are kept, the last of which says so; messages quote at most
+//! [`MAX_QUOTE_CHARS`] characters of the input.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,6 +14,9 @@ use super::value::Origin;
 
 /// Longest piece of the input that a message repeats.
 pub const MAX_QUOTE_CHARS: usize = 80;
+
+/// Most errors of one load, and most warnings.
+pub const MAX_ERRORS: usize = 1000;
 
 /// What kind of error it is. The names are part of the outside behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,8 +55,6 @@ pub enum Code {
     Unused,
     /// Warning: an environment variable is not set.
     UnsetVariable,
-    /// Warning: an old name that still works.
-    Deprecated,
 }
 
 impl Code {
@@ -77,7 +78,6 @@ impl Code {
             Self::Cycle => "cycle",
             Self::Unused => "unused",
             Self::UnsetVariable => "unset_variable",
-            Self::Deprecated => "deprecated",
         }
     }
 }
@@ -143,18 +143,23 @@ impl Report {
         suggestion: Option<String>,
     ) {
         let error = self.entry(origin, path, code, message.into(), suggestion);
-        self.errors.borrow_mut().push(error);
+        push_bounded(&mut self.errors.borrow_mut(), error);
     }
 
     /// Adds a warning: the configuration is used, but the operator should know.
     pub fn warn(&self, origin: Origin, path: &str, code: Code, message: impl Into<String>) {
         let warning = self.entry(origin, path, code, message.into(), None);
-        self.warnings.borrow_mut().push(warning);
+        push_bounded(&mut self.warnings.borrow_mut(), warning);
     }
 
-    /// How many errors there are so far.
-    pub fn error_count(&self) -> usize {
-        self.errors.borrow().len()
+    /// Whether nothing is wrong so far.
+    pub fn is_clean(&self) -> bool {
+        self.errors.borrow().is_empty()
+    }
+
+    /// Whether further errors would be left out.
+    pub fn is_full(&self) -> bool {
+        self.errors.borrow().len() > MAX_ERRORS
     }
 
     /// Ends the collection: errors, then warnings, each in the order of their finding.
@@ -173,6 +178,16 @@ impl Report {
         let files = self.files.borrow();
         let file = files.get(usize::from(origin.file)).map_or("(unknown)", String::as_str);
         Error { file: file.to_owned(), path: path.to_owned(), code, message, suggestion }
+    }
+}
+
+fn push_bounded(list: &mut Vec<Error>, error: Error) {
+    if list.len() == MAX_ERRORS {
+        let (code, suggestion) = (Code::TooLarge, None);
+        let message = format!("more than {MAX_ERRORS} errors, the rest is left out");
+        list.push(Error { path: String::new(), code, message, suggestion, ..error });
+    } else if list.len() < MAX_ERRORS {
+        list.push(error);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::error::Code;
 use super::section::Section;
 
 /// Settings of the exporter `file`.
@@ -22,11 +21,7 @@ impl File {
     pub fn read(section: &Section<'_>) -> Self {
         section.not_built_yet(&["compression", "create_directory", "encoding"]);
         section.not_built_yet(&["directory_permissions", "group_by", "rotation"]);
-        if section.opt_string("format").is_some_and(|format| format == "proto") {
-            section.error("format", Code::NotBuiltIn, "not built in yet, expected json");
-        } else {
-            section.one_of("format", (), &[("json", ())]);
-        }
+        section.one_built_of("format", (), &[("json", ())], &["proto"]);
         Self {
             path: section.required_string("path").unwrap_or_default().into(),
             append: section.bool("append", false),

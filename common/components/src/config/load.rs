@@ -71,7 +71,7 @@ fn tree(
     };
     let merged = trees.into_iter().collect::<Option<Vec<Value>>>()?.into_iter().reduce(merge)?;
     let expanded = expand(merged, sources, report);
-    (report.error_count() == 0).then_some(expanded)
+    (report.is_clean()).then_some(expanded)
 }
 
 fn source(uri: &str, sources: &dyn Sources, report: &Report) -> Option<Value> {
@@ -129,5 +129,7 @@ fn nest(key: &str, value: Value) -> Value {
     parts.iter().rev().fold(value, wrap)
 }
 
+#[cfg(test)]
+mod collector_tests;
 #[cfg(test)]
 mod tests;

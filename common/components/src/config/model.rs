@@ -17,6 +17,9 @@ use super::suggest::nearest;
 use super::telemetry::Telemetry;
 use super::value::{Origin, Value};
 
+/// Most components of a class.
+pub const MAX_COMPONENTS: usize = 256;
+
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -185,6 +188,11 @@ pub fn read(tree: &Value, catalog: &Catalog, report: &Report) -> Config {
 
 fn components(root: &Section<'_>, class: Class, catalog: &Catalog) -> Vec<ComponentConfig> {
     let entries = root.sub(class.section()).entries();
+    if entries.len() > MAX_COMPONENTS {
+        let message = format!("{}, expected at most {MAX_COMPONENTS}", entries.len());
+        root.error(class.section(), Code::TooLarge, message);
+        return Vec::new();
+    }
     entries.iter().filter_map(|(key, field)| component(key, field, class, catalog, root)).collect()
 }
 

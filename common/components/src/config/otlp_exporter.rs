@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use super::client::{self, Compression, Target};
-use super::error::Code;
 use super::section::Section;
 use super::sending::{Queue, Retry};
 
@@ -67,11 +66,7 @@ impl OtlpExporter {
             "traces_endpoint",
             "write_buffer_size",
         ]);
-        if section.opt_string("encoding").is_some_and(|encoding| encoding == "json") {
-            section.error("encoding", Code::NotBuiltIn, "not built in yet, expected proto");
-        } else {
-            section.one_of("encoding", (), &[("proto", ())]);
-        }
+        section.one_built_of("encoding", (), &[("proto", ())], &["json"]);
         Self::read(section, client::http_target(section), Duration::from_secs(30))
     }
 

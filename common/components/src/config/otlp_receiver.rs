@@ -1,6 +1,5 @@
 //! The receiver `otlp`. A protocol that is not named is off; defaults are the Collector's.
 
-use super::error::Code;
 use super::quantity::Address;
 use super::section::Section;
 
@@ -64,9 +63,7 @@ fn grpc(section: &Section<'_>) -> GrpcServer {
         "tls",
         "write_buffer_size",
     ]);
-    if section.opt_string("transport").is_some_and(|transport| transport != "tcp") {
-        section.error("transport", Code::NotBuiltIn, "not built in yet, expected tcp");
-    }
+    section.one_built_of("transport", (), &[("tcp", ())], &["tcp4", "tcp6", "unix"]);
     let max_mib = section.u64_in("max_recv_msg_size_mib", 0, 0..=MAX_BODY_BYTES / MIB);
     GrpcServer {
         endpoint: section.address("endpoint", "localhost:4317"),

@@ -1,7 +1,7 @@
 //! The effective configuration as YAML or JSON, without its secrets.
 //!
 //! Every header value is hidden, as in the Collector, and so is every value under a key that names
-//! a secret and the password in a URL. Plain scalars stay as they were written. Recursion is
+//! a secret and the password in a URL. Dollars are doubled in YAML, so that it can be loaded again. Plain scalars stay as they were written. Recursion is
 //! bounded by the depth of the tree.
 
 use super::value::{Core, Node, Scalar, Value, core_of};
@@ -16,13 +16,10 @@ const SECRET_KEYS: &[&str] = &["headers", "response_headers", "ca_pem", "cert_pe
 /// Prints a tree as YAML, block style, ending in a line end.
 pub fn to_yaml(tree: &Value) -> String {
     let mut out = String::new();
-    match &tree.node {
-        Node::Scalar(scalar) => out.push_str(&scalar_yaml(scalar, false)),
-        _ => block(tree, 0, false, &mut out),
+    match flow(tree, false) {
+        Some(line) => out.push_str(&(line + "\n")),
+        None => block(tree, 0, false, &mut out),
     }
-    let end = out.trim_end_matches('\n').len();
-    out.truncate(end);
-    out.push('\n');
     out
 }
 
@@ -53,20 +50,24 @@ fn block(value: &Value, indent: usize, secret: bool, out: &mut String) {
 
 // What follows a `key:` or a `-`, with the end of the line.
 fn below(value: &Value, indent: usize, secret: bool, out: &mut String) {
-    let flow = match &value.node {
-        Node::Scalar(scalar) => scalar_yaml(scalar, secret),
-        Node::Seq(items) if items.is_empty() => "[]".to_owned(),
-        Node::Map(map) if map.is_empty() => "{}".to_owned(),
-        _ => {
-            out.push('\n');
-            return block(value, indent + 1, secret, out);
-        }
+    let Some(line) = flow(value, secret) else {
+        out.push('\n');
+        return block(value, indent + 1, secret, out);
     };
-    if !flow.is_empty() {
+    if !line.is_empty() {
         out.push(' ');
     }
-    out.push_str(&flow);
+    out.push_str(&line);
     out.push('\n');
+}
+
+// A value that fits behind its key: a scalar or an empty collection.
+fn flow(value: &Value, secret: bool) -> Option<String> {
+    match &value.node {
+        Node::Scalar(scalar) => Some(scalar_yaml(scalar, secret)),
+        Node::Seq(items) => items.is_empty().then(|| "[]".to_owned()),
+        Node::Map(map) => map.is_empty().then(|| "{}".to_owned()),
+    }
 }
 
 fn scalar_yaml(scalar: &Scalar, secret: bool) -> String {
@@ -74,8 +75,13 @@ fn scalar_yaml(scalar: &Scalar, secret: bool) -> String {
         Core::Null => String::new(),
         _ if secret => format!("\"{REDACTED}\""),
         Core::Bool(_) | Core::Int(_) | Core::Float(_) => scalar.text.clone(),
-        Core::Str(text) => text_yaml(&without_password(text)),
+        Core::Str(text) => text_yaml(&escaped(&without_password(text))),
     }
+}
+
+// What is printed is a configuration again, and there a dollar is written twice.
+fn escaped(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 // Quoted unless it can be nothing but a text. JSON's quoting is YAML's, too.
@@ -128,3 +134,6 @@ fn without_password(text: &str) -> String {
     };
     hidden().unwrap_or_else(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,6 +149,17 @@ impl<'a> Section<'a> {
         self.field(key).and_then(|field| field.one_of(names)).unwrap_or(default)
     }
 
+    /// One of a closed set of names, of which `planned` ones exist but are not built in yet.
+    pub fn one_built_of<T: Copy>(
+        &self,
+        key: &'static str,
+        default: T,
+        names: &[(&str, T)],
+        planned: &[&str],
+    ) -> T {
+        self.field(key).and_then(|field| field.one_built_of(names, planned)).unwrap_or(default)
+    }
+
     /// A list; empty when absent.
     pub fn list(&self, key: &'static str) -> Vec<Field<'a>> {
         self.field(key).map(|field| field.list()).unwrap_or_default()
@@ -211,6 +222,9 @@ impl Drop for Section<'_> {
         let known = self.known.borrow();
         let map = self.map.into_iter().flat_map(Map::iter);
         for (key, value) in map.filter(|(key, _)| !known.contains(key)) {
+            if self.report.is_full() {
+                return;
+            }
             let suggestion = nearest(key, known.iter().copied());
             let message = format!("unknown key, expected {}", names(&known));
             let path = self.path_of(key);
@@ -221,7 +235,7 @@ impl Drop for Section<'_> {
 
 /// `one of a, b, c`, sorted.
 pub(crate) fn names(names: &[&str]) -> String {
-    let mut sorted = names.to_vec();
+    let mut sorted: Vec<&str> = names.iter().copied().filter(|name| !name.is_empty()).collect();
     sorted.sort_unstable();
     match sorted.as_slice() {
         [] => "no keys".to_owned(),

@@ -73,12 +73,7 @@ impl Queue {
     pub fn read(exporter: &Section<'_>) -> Option<Self> {
         let section = exporter.sub("sending_queue");
         section.not_built_yet(&["storage", "batch"]);
-        if section.opt_string("sizer").is_some_and(|sizer| sizer == "items" || sizer == "bytes") {
-            let message = "not built in yet, expected requests";
-            section.error("sizer", Code::NotBuiltIn, message);
-        } else {
-            section.one_of("sizer", (), &[("requests", ())]);
-        }
+        section.one_built_of("sizer", (), &[("requests", ())], &["items", "bytes"]);
         let enabled = section.bool("enabled", true);
         let consumers = section.u64_in("num_consumers", 10, 1..=10_000);
         let queue = Self {

@@ -27,8 +27,9 @@ pub const SHARED: &[Kind] = &[
     Kind::planned(Class::Connector, "forward"),
     Kind::planned(Class::Connector, "spanmetrics")
         .carrying(&[Signal::Traces])
+        .giving(&[Signal::Metrics])
         .aliased(&["span_metrics"]),
-    Kind::planned(Class::Connector, "detect").carrying(&[Signal::Metrics]),
+    Kind::planned(Class::Connector, "detect").carrying(&[Signal::Metrics]).giving(&[Signal::Logs]),
     Kind::stable(Class::Exporter, "otlp_grpc", otlp_grpc).aliased(&["otlp"]),
     Kind::stable(Class::Exporter, "otlp_http", otlp_http).aliased(&["otlphttp"]),
     Kind::stable(Class::Exporter, "debug", debug).aliased(&["logging"]),

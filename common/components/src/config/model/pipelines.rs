@@ -6,6 +6,9 @@ use super::{Class, Code, ComponentConfig, ComponentId, Config, Field, PipelineCo
 use super::{Signal, nearest, quote};
 use crate::config::value::Origin;
 
+/// Most pipelines of a configuration.
+const MAX_PIPELINES: usize = 256;
+
 /// Reads the service's own keys into `config` and checks the graph.
 pub(super) fn read(service: &Section<'_>, config: &mut Config) {
     config.started_extensions = extensions(service, config);
@@ -13,6 +16,10 @@ pub(super) fn read(service: &Section<'_>, config: &mut Config) {
     let entries = pipelines.entries();
     if entries.is_empty() {
         service.missing("pipelines", "at least one pipeline");
+    }
+    if entries.len() > MAX_PIPELINES {
+        let message = format!("{}, expected at most {MAX_PIPELINES}", entries.len());
+        return service.error("pipelines", Code::TooLarge, message);
     }
     let read = |(name, field): &(&str, Field<'_>)| pipeline(name, field, config);
     config.pipelines = entries.iter().filter_map(read).collect();
@@ -30,8 +37,9 @@ fn pipeline(name: &str, field: &Field<'_>, config: &Config) -> Option<PipelineCo
     let signal = signal(name, field);
     let read = |key, classes: &[Class]| {
         let ids = references(&section.list(key), config, classes);
-        for (index, id) in ids.iter().enumerate() {
-            if ids[..index].contains(id) {
+        let mut seen = HashSet::new();
+        for id in &ids {
+            if !seen.insert(id) {
                 section.error(key, Code::BadValue, format!("{id} more than once, expected once"));
             }
         }
@@ -135,55 +143,78 @@ fn carried(component: &ComponentConfig, side: Class) -> &'static [Signal] {
 
 fn check_connectors(config: &Config, service: &Section<'_>) {
     for connector in &config.connectors {
-        let id = &connector.id;
-        let taken = config.pipelines.iter().any(|pipeline| pipeline.exporters.contains(id));
-        let given = config.pipelines.iter().any(|pipeline| pipeline.receivers.contains(id));
-        let lacking = match (taken, given) {
-            (true, false) => "a receiver",
-            (false, true) => "an exporter",
-            _ => continue,
-        };
-        let message = format!("connector {id} is used on one side, expected also as {lacking}");
-        let (path, origin) = (connector.path(), connector.value.origin);
-        service.report().error(origin, &path, Code::UndefinedReference, message);
-    }
-    for connector in &config.connectors {
-        for class in [Class::Receiver, Class::Exporter] {
-            if config.find(class, &connector.id).is_some() {
-                let (path, origin) = (connector.path(), connector.value.origin);
-                let message = format!("{} is also the id of a {}", connector.id, class.as_str());
-                service.report().error(origin, &path, Code::BadValue, message);
-            }
+        if let Some((code, message)) = half_joined(config, connector) {
+            let origin = connector.value.origin;
+            service.report().error(origin, &connector.path(), code, message);
         }
     }
 }
 
-// Takes away, again and again, the pipelines that feed no other one; what stays is on a loop.
+// What is wrong with the two sides of a connector, if anything.
+fn half_joined(config: &Config, connector: &ComponentConfig) -> Option<(Code, String)> {
+    let id = &connector.id;
+    let pipelines = &config.pipelines;
+    let mut takers = pipelines.iter().filter(|pipeline| pipeline.exporters.contains(id)).peekable();
+    let given = pipelines.iter().any(|pipeline| pipeline.receivers.contains(id));
+    let lacking = match (takers.peek().is_some(), given) {
+        (true, false) => "a receiver",
+        (false, true) => "an exporter",
+        _ => {
+            let dead =
+                takers.find(|from| !pipelines.iter().any(|to| feeds(connector, from, to)))?;
+            let message = format!(
+                "pipeline {} leads to no other through connector {id}, expected one that receives \
+                 from it with a signal that it gives",
+                dead.name
+            );
+            return Some((Code::UnsupportedSignal, message));
+        }
+    };
+    let message = format!("connector {id} is used on one side, expected also as {lacking}");
+    Some((Code::UndefinedReference, message))
+}
+
+fn feeds(connector: &ComponentConfig, from: &PipelineConfig, to: &PipelineConfig) -> bool {
+    let gives = connector.kind.gives;
+    let signal_fits =
+        if gives.is_empty() { from.signal == to.signal } else { gives.contains(&to.signal) };
+    signal_fits && from.exporters.contains(&connector.id) && to.receivers.contains(&connector.id)
+}
+
+// Takes away, again and again, the pipelines at the ends; what stays is on a loop or between two.
 fn check_cycles(config: &Config, service: &Section<'_>) {
-    let mut left: Vec<&PipelineConfig> = config.pipelines.iter().collect();
+    let edges = edges(config);
+    let mut left: Vec<usize> = (0..config.pipelines.len()).collect();
     loop {
-        let before = left.len();
-        let feeds = |from: &PipelineConfig| left.iter().any(|to| is_fed(config, from, to));
-        let kept: Vec<&PipelineConfig> = left.iter().copied().filter(|p| feeds(p)).collect();
-        left = kept;
-        if left.len() == before {
+        let inner = |p: &usize| {
+            let leads = left.iter().any(|to| edges.contains(&(*p, *to)));
+            leads && left.iter().any(|from| edges.contains(&(*from, *p)))
+        };
+        let kept: Vec<usize> = left.iter().copied().filter(inner).collect();
+        if kept.len() == left.len() {
             break;
         }
+        left = kept;
     }
     if !left.is_empty() {
-        let names: Vec<&str> = left.iter().map(|pipeline| pipeline.name.as_str()).collect();
+        let names: Vec<&str> = left.iter().map(|&p| config.pipelines[p].name.as_str()).collect();
         let message = format!("connectors lead back through {}", names.join(", "));
         service.error("pipelines", Code::Cycle, message);
     }
 }
 
-fn is_fed(config: &Config, from: &PipelineConfig, to: &PipelineConfig) -> bool {
-    let shared = |id: &&ComponentId| to.receivers.contains(id);
-    let mut connectors = from.exporters.iter().filter(shared);
-    connectors.any(|id| {
-        let connector = config.find(Class::Connector, id);
-        connector.is_some_and(|c| !c.kind.gives.is_empty() || from.signal == to.signal)
-    })
+// Which pipeline leads to which, by their places.
+fn edges(config: &Config) -> HashSet<(usize, usize)> {
+    let mut edges = HashSet::new();
+    for connector in &config.connectors {
+        let takes = |(_, from): &(usize, &PipelineConfig)| from.exporters.contains(&connector.id);
+        for (from, taker) in config.pipelines.iter().enumerate().filter(takes) {
+            let fed = |(_, to): &(usize, &PipelineConfig)| feeds(connector, taker, to);
+            let fed = config.pipelines.iter().enumerate().filter(fed);
+            edges.extend(fed.map(|(to, _)| (from, to)));
+        }
+    }
+    edges
 }
 
 fn warn_unused(config: &Config, service: &Section<'_>) {

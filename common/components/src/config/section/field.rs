@@ -141,6 +141,21 @@ impl<'a> Field<'a> {
         found.map(|(_, value)| *value).or_else(|| self.not_among(text, &allowed))
     }
 
+    /// As one of a closed set of names, of which `planned` ones are not built in yet.
+    pub fn one_built_of<T: Copy>(&self, set: &[(&str, T)], planned: &[&str]) -> Option<T> {
+        let text = match &self.value.node {
+            Node::Scalar(scalar) => scalar.text.as_str(),
+            _ => "",
+        };
+        if !planned.contains(&text) {
+            return self.one_of(set);
+        }
+        let built: Vec<&str> = set.iter().map(|(name, _)| *name).collect();
+        let message = format!("{} is not built in yet, expected {}", quote(text), names(&built));
+        self.error(Code::NotBuiltIn, message);
+        None
+    }
+
     fn not_among<T>(&self, text: &str, allowed: &[&str]) -> Option<T> {
         let message = format!("{}, expected {}", quote(text), names(allowed));
         let suggestion = nearest(text, allowed.iter().copied());

@@ -1,0 +1,249 @@
+//! Configurations as users of the Collector write them: those that use only what is built in
+//! load unchanged, and the others name exactly what is missing.
+
+use std::time::Duration;
+
+use super::tests::{lines, load_text};
+use crate::config::batch::Batch;
+use crate::config::client::Compression;
+use crate::config::debug::{Debug, Verbosity};
+use crate::config::health_check::HealthCheck;
+use crate::config::otlp_exporter::OtlpExporter;
+use crate::config::otlp_receiver::OtlpReceiver;
+use crate::config::telemetry::{LogEncoding, LogLevel, MetricsLevel};
+
+#[track_caller]
+fn check(text: &str, expect: &[&str]) {
+    assert_eq!(lines(&load_text(text).expect_err("not all is built in")), expect);
+}
+
+const SUPPORTED: &str = "
+extensions:
+  health_check:
+    endpoint: 0.0.0.0:13133
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 0.0.0.0:4317
+        max_recv_msg_size_mib: 16
+      http:
+        endpoint: 0.0.0.0:4318
+        include_metadata: true
+processors:
+  batch:
+    send_batch_size: 1024
+    timeout: 10s
+exporters:
+  debug:
+    verbosity: detailed
+  logging:
+  otlp:
+    endpoint: tempo:4317
+    tls:
+      insecure: true
+    headers:
+      X-Scope-OrgID: tenant-1
+    sending_queue:
+      queue_size: 5000
+      wait_for_result: false
+    retry_on_failure:
+      max_elapsed_time: 0
+  otlphttp/loki:
+    endpoint: http://loki:3100/otlp
+    compression: none
+service:
+  extensions: [health_check]
+  telemetry:
+    logs: {level: debug, encoding: json}
+    metrics:
+      level: detailed
+      readers:
+        - pull:
+            exporter:
+              prometheus: {host: 0.0.0.0, port: 8888}
+    resource: {service.instance.id: , deployment: prod}
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [batch]
+      exporters: [otlp, debug]
+    logs/app:
+      receivers: [otlp]
+      exporters: [otlphttp/loki, logging]
+";
+
+#[test]
+fn a_supported_configuration_runs_unchanged() {
+    let loaded = load_text(SUPPORTED).expect("all of it is built in");
+    assert_eq!(loaded.warnings, []);
+    let config = loaded.config;
+    let [traces, logs] = config.pipelines.as_slice() else { panic!("two pipelines") };
+    assert_eq!((traces.signal, traces.name.as_str()), (otlp::Signal::Traces, "traces"));
+    assert_eq!((logs.signal, logs.name.as_str()), (otlp::Signal::Logs, "logs/app"));
+    assert_eq!(logs.exporters[0].name(), Some("loki"));
+
+    let otlp = config.exporters[2].read(OtlpExporter::read_grpc);
+    assert_eq!(otlp.target.expect("valid").to_string(), "http://tempo:4317");
+    assert_eq!(otlp.headers, [("x-scope-orgid".to_owned(), "tenant-1".to_owned())]);
+    assert_eq!((otlp.compression, otlp.timeout), (Compression::Gzip, Duration::from_secs(5)));
+    assert_eq!(otlp.retry.max_elapsed_time, Duration::ZERO);
+    let queue = otlp.queue.expect("on by default");
+    assert_eq!((queue.queue_size, queue.num_consumers), (5000, 10));
+    assert!(!queue.wait_for_result && !queue.block_on_overflow);
+
+    let loki = config.exporters[3].read(OtlpExporter::read_http);
+    assert_eq!(loki.target.expect("valid").to_string(), "http://loki:3100/otlp");
+    assert_eq!((loki.compression, loki.timeout), (Compression::None, Duration::from_secs(30)));
+    let retry = loki.retry;
+    assert!(retry.enabled && loki.queue.is_some_and(|queue| queue.wait_for_result));
+    assert_eq!((retry.multiplier, retry.randomization_factor), (1.5, 0.5));
+    let intervals = [retry.initial_interval, retry.max_interval, retry.max_elapsed_time];
+    assert_eq!(intervals.map(|interval| interval.as_secs()), [5, 30, 300]);
+
+    assert_eq!(config.telemetry.logs.level, LogLevel::Debug);
+    assert_eq!(config.telemetry.logs.encoding, LogEncoding::Json);
+    assert_eq!(config.telemetry.metrics_level, MetricsLevel::Detailed);
+    assert_eq!(config.telemetry.metrics_addresses[0].to_string(), "0.0.0.0:8888");
+    assert_eq!(config.telemetry.resource[0], ("service.instance.id".to_owned(), None));
+}
+
+#[test]
+fn defaults_are_the_collectors() {
+    let loaded = load_text(
+        "
+receivers: {otlp: {protocols: {grpc: , http: }}}
+processors: {batch: }
+exporters: {debug: }
+extensions: {health_check: }
+service:
+  extensions: [health_check]
+  pipelines: {traces: {receivers: [otlp], processors: [batch], exporters: [debug]}}",
+    );
+    let config = loaded.expect("valid").config;
+    let otlp = config.receivers[0].read(OtlpReceiver::read);
+    let (grpc, http) = (otlp.grpc.expect("on"), otlp.http.expect("on"));
+    assert_eq!(
+        (grpc.endpoint.to_string().as_str(), grpc.max_message_bytes),
+        ("localhost:4317", 4 << 20)
+    );
+    assert_eq!(
+        (http.endpoint.to_string().as_str(), http.max_body_bytes),
+        ("localhost:4318", 20 << 20)
+    );
+    assert!(!grpc.include_metadata && !http.include_metadata);
+    let batch = config.processors[0].read(Batch::read);
+    assert_eq!((batch.send_batch_size, batch.send_batch_max_size), (8192, 0));
+    assert_eq!(
+        (batch.timeout, batch.metadata_cardinality_limit),
+        (Duration::from_millis(200), 1000)
+    );
+    let debug = config.exporters[0].read(Debug::read);
+    assert_eq!(
+        debug,
+        Debug {
+            verbosity: Verbosity::Basic,
+            sampling_initial: 2,
+            sampling_thereafter: 1,
+            use_internal_logger: true,
+        }
+    );
+    let health = config.extensions[0].read(HealthCheck::read);
+    assert_eq!(
+        (health.endpoint.to_string().as_str(), health.path.as_str()),
+        ("localhost:13133", "/")
+    );
+}
+
+#[test]
+fn a_gateway_with_tls_and_auth_names_what_is_missing() {
+    check(
+        "
+extensions:
+  health_check: {response_body: {healthy: ok}}
+  bearertokenauth: {token: abc}
+  zpages: {endpoint: localhost:55679}
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 0.0.0.0:4317
+        tls: {cert_file: /c.pem, key_file: /k.pem}
+        auth: {authenticator: bearertokenauth}
+        keepalive: {server_parameters: {max_connection_age: 60s}}
+      http:
+        cors: {allowed_origins: ['*']}
+processors:
+  memory_limiter: {check_interval: 1s, limit_percentage: 75}
+  batch: {}
+exporters:
+  otlp:
+    endpoint: backend:4317
+    tls: {ca_file: /ca.pem}
+    compression: zstd
+service:
+  extensions: [health_check, bearertokenauth, zpages]
+  pipelines:
+    traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp]}
+",
+        &[
+            "receivers.otlp.protocols.grpc.auth: not_built_in: not built in yet",
+            "receivers.otlp.protocols.grpc.keepalive: not_built_in: not built in yet",
+            "receivers.otlp.protocols.grpc.tls: not_built_in: not built in yet",
+            "receivers.otlp.protocols.http.cors: not_built_in: not built in yet",
+            "processors.memory_limiter: not_built_in: processor memory_limiter: not built in yet",
+            "exporters.otlp.tls.ca_file: not_built_in: not built in yet",
+            "exporters.otlp.tls: not_built_in: TLS is not built in yet, expected tls.insecure: \
+             true or an http:// endpoint",
+            "exporters.otlp.compression: not_built_in: \"zstd\" is not built in yet, expected one \
+             of gzip, none",
+            "extensions.health_check.response_body: not_built_in: not built in yet",
+            "extensions.bearertokenauth: not_built_in: extension bearertokenauth: not built in yet",
+            "extensions.zpages: unknown_component: no extension \"zpages\", expected one of \
+             basicauth, bearertokenauth, file_storage, health_check, opamp",
+        ],
+    );
+}
+
+#[test]
+fn a_contrib_agent_names_what_is_missing() {
+    check(
+        "
+receivers:
+  otlp: {protocols: {grpc: {}}}
+  hostmetrics: {collection_interval: 10s, scrapers: {cpu: , memory: }}
+  filelog: {include: [/var/log/*.log]}
+processors:
+  transform: {trace_statements: ['set(span.name, \"x\")']}
+  tail_sampling: {decision_wait: 10s}
+  resourcedetection: {detectors: [env]}
+connectors:
+  spanmetrics: {}
+exporters:
+  prometheusremotewrite: {endpoint: 'http://mimir/api/v1/push'}
+  loadbalancing: {protocol: {otlp: }}
+  debug:
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [tail_sampling], exporters: [spanmetrics, loadbalancing]}
+    metrics: {receivers: [hostmetrics, spanmetrics], exporters: [prometheusremotewrite]}
+    logs: {receivers: [filelog, otlp], processors: [transform], exporters: [debug]}
+",
+        &[
+            "receivers.hostmetrics: not_built_in: receiver hostmetrics: not built in yet",
+            "receivers.filelog: unknown_component: no receiver \"filelog\", expected one of \
+             hostmetrics, otlp",
+            "processors.transform: not_built_in: processor transform: not built in yet",
+            "processors.tail_sampling: unknown_component: no processor \"tail_sampling\", expected \
+             one of attributes, batch, filter, memory_limiter, probabilistic_sampler, resource, \
+             transform",
+            "processors.resourcedetection: unknown_component: no processor \"resourcedetection\", \
+             expected one of attributes, batch, filter, memory_limiter, probabilistic_sampler, \
+             resource, transform",
+            "connectors.spanmetrics: not_built_in: connector spanmetrics: not built in yet",
+            "exporters.prometheusremotewrite: not_built_in: exporter prometheus_remote_write: not \
+             built in yet",
+            "exporters.loadbalancing: not_built_in: exporter loadbalancing: not built in yet",
+        ],
+    );
+}
