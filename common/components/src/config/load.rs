@@ -132,4 +132,6 @@ fn nest(key: &str, value: Value) -> Value {
 #[cfg(test)]
 mod collector_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -13,46 +13,66 @@ const SECRET_WORDS: &[&str] =
     &["password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "credential"];
 const SECRET_KEYS: &[&str] = &["headers", "response_headers", "ca_pem", "cert_pem", "key_pem"];
 
+/// What is hidden below a place.
+#[derive(Clone, Copy, PartialEq)]
+enum Hide {
+    All,
+    ByKey,
+    Nothing,
+}
+
+impl Hide {
+    // The first two levels are names of sections and ids, such as `bearertokenauth` or `otlp/token`,
+    // and below `service.pipelines` there is nothing else.
+    fn under(self, depth: usize, key: &str) -> Self {
+        match self {
+            Self::ByKey if depth == 1 && key == "pipelines" => Self::Nothing,
+            Self::ByKey if depth >= 2 && is_secret(key) => Self::All,
+            unchanged => unchanged,
+        }
+    }
+}
+
 /// Prints a tree as YAML, block style, ending in a line end.
 pub fn to_yaml(tree: &Value) -> String {
     let mut out = String::new();
-    match flow(tree, false) {
+    match flow(tree, Hide::ByKey) {
         Some(line) => out.push_str(&(line + "\n")),
-        None => block(tree, 0, false, &mut out),
+        None => block(tree, 0, Hide::ByKey, &mut out),
     }
     out
 }
 
 /// The same tree as JSON.
 pub fn to_json(tree: &Value) -> serde_json::Value {
-    json(tree, false)
+    json(tree, 0, Hide::ByKey)
 }
 
-fn block(value: &Value, indent: usize, secret: bool, out: &mut String) {
-    let pad = "  ".repeat(indent);
+fn block(value: &Value, depth: usize, hide: Hide, out: &mut String) {
+    let pad = "  ".repeat(depth);
     match &value.node {
         Node::Scalar(_) => {}
         Node::Seq(items) => {
             for item in items {
                 out.push_str(&format!("{pad}-"));
-                below(item, indent, secret, out);
+                below(item, depth, hide, out);
             }
         }
         Node::Map(map) => {
             for (key, value) in map.iter() {
                 let key_yaml = text_yaml(key);
                 out.push_str(&format!("{pad}{key_yaml}:"));
-                below(value, indent, secret || is_secret(key), out);
+                below(value, depth, hide.under(depth, key), out);
             }
         }
     }
 }
 
 // What follows a `key:` or a `-`, with the end of the line.
-fn below(value: &Value, indent: usize, secret: bool, out: &mut String) {
-    let Some(line) = flow(value, secret) else {
+fn below(value: &Value, depth: usize, hide: Hide, out: &mut String) {
+    let Some(line) = flow(value, hide) else {
         out.push('\n');
-        return block(value, indent + 1, secret, out);
+        return block(value, depth + 1, hide, out);
     };
     if !line.is_empty() {
         out.push(' ');
@@ -62,18 +82,18 @@ fn below(value: &Value, indent: usize, secret: bool, out: &mut String) {
 }
 
 // A value that fits behind its key: a scalar or an empty collection.
-fn flow(value: &Value, secret: bool) -> Option<String> {
+fn flow(value: &Value, hide: Hide) -> Option<String> {
     match &value.node {
-        Node::Scalar(scalar) => Some(scalar_yaml(scalar, secret)),
+        Node::Scalar(scalar) => Some(scalar_yaml(scalar, hide)),
         Node::Seq(items) => items.is_empty().then(|| "[]".to_owned()),
         Node::Map(map) => map.is_empty().then(|| "{}".to_owned()),
     }
 }
 
-fn scalar_yaml(scalar: &Scalar, secret: bool) -> String {
+fn scalar_yaml(scalar: &Scalar, hide: Hide) -> String {
     match scalar.core() {
         Core::Null => String::new(),
-        _ if secret => format!("\"{REDACTED}\""),
+        _ if hide == Hide::All => format!("\"{REDACTED}\""),
         Core::Bool(_) | Core::Int(_) | Core::Float(_) => scalar.text.clone(),
         Core::Str(text) => text_yaml(&escaped(&without_password(text))),
     }
@@ -93,23 +113,23 @@ fn text_yaml(text: &str) -> String {
     if bare { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-fn json(value: &Value, secret: bool) -> serde_json::Value {
+fn json(value: &Value, depth: usize, hide: Hide) -> serde_json::Value {
     match &value.node {
-        Node::Scalar(scalar) => scalar_json(scalar, secret),
-        Node::Seq(items) => items.iter().map(|item| json(item, secret)).collect(),
+        Node::Scalar(scalar) => scalar_json(scalar, hide),
+        Node::Seq(items) => items.iter().map(|item| json(item, depth + 1, hide)).collect(),
         Node::Map(map) => {
             let entry = |(key, value): (&str, &Value)| {
-                (key.to_owned(), json(value, secret || is_secret(key)))
+                (key.to_owned(), json(value, depth + 1, hide.under(depth, key)))
             };
             serde_json::Value::Object(map.iter().map(entry).collect())
         }
     }
 }
 
-fn scalar_json(scalar: &Scalar, secret: bool) -> serde_json::Value {
+fn scalar_json(scalar: &Scalar, hide: Hide) -> serde_json::Value {
     match scalar.core() {
         Core::Null => serde_json::Value::Null,
-        _ if secret => REDACTED.into(),
+        _ if hide == Hide::All => REDACTED.into(),
         Core::Bool(value) => value.into(),
         Core::Int(value) => value.into(),
         Core::Float(value) => value.into(),

@@ -37,6 +37,8 @@ exporters:
     tls: {key_pem: abc, insecure: true}
   a: {api_key: 5, password: p, auth_token: t, client-secret: [a, {b: c}], nothing_token: }
   b: {headers: [{name: n, value: v}]}
+  otlp/token: {endpoint: e}
+service: {pipelines: {traces/secret: {exporters: [otlp/token]}}}
 ";
     let expect = "exporters:
   otlp:
@@ -61,6 +63,13 @@ exporters:
       -
         name: \"[REDACTED]\"
         value: \"[REDACTED]\"
+  otlp/token:
+    endpoint: e
+service:
+  pipelines:
+    traces/secret:
+      exporters:
+        - otlp/token
 ";
     assert_eq!(to_yaml(&tree(text)), expect);
     let json = to_json(&tree(text)).to_string();
