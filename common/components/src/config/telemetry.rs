@@ -78,10 +78,6 @@ const LOG_LEVELS: &[(&str, LogLevel)] = &[
     ("info", LogLevel::Info),
     ("warn", LogLevel::Warn),
     ("error", LogLevel::Error),
-    ("DEBUG", LogLevel::Debug),
-    ("INFO", LogLevel::Info),
-    ("WARN", LogLevel::Warn),
-    ("ERROR", LogLevel::Error),
 ];
 const LOG_ENCODINGS: &[(&str, LogEncoding)] =
     &[("console", LogEncoding::Console), ("json", LogEncoding::Json)];

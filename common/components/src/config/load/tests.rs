@@ -280,8 +280,8 @@ fn the_service_is_checked() {
         &[
             "service.telemetry.traces: not_built_in: not built in yet",
             "service.telemetry.logs.sampling: not_built_in: not built in yet",
-            "service.telemetry.logs.level: bad_value: \"loud\", expected one of DEBUG, ERROR, \
-             INFO, WARN, debug, error, info, warn",
+            "service.telemetry.logs.level: bad_value: \"loud\", expected one of debug, error, info, \
+             warn",
             "service.telemetry.metrics.level: bad_value: \"all\", expected one of basic, detailed, \
              none, normal",
             "service.telemetry.metrics.readers[0].periodic: not_built_in: not built in yet",

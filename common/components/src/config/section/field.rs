@@ -133,11 +133,11 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// As one of a closed set of names.
+    /// As one of a closed set of names, in any case, as the Collector reads levels.
     pub fn one_of<T: Copy>(&self, set: &[(&str, T)]) -> Option<T> {
         let allowed: Vec<&str> = set.iter().map(|(name, _)| *name).collect();
         let text = &self.scalar(&names(&allowed))?.text;
-        let found = set.iter().find(|(name, _)| name == text);
+        let found = set.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         found.map(|(_, value)| *value).or_else(|| self.not_among(text, &allowed))
     }
 
