@@ -1,1 +1,3 @@
-//! Skeleton.
+//! The harness of the black-box tests.
+
+#![forbid(unsafe_code)]
