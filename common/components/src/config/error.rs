@@ -152,11 +152,6 @@ impl Report {
         push_bounded(&mut self.warnings.borrow_mut(), warning);
     }
 
-    /// Whether nothing is wrong so far.
-    pub fn is_clean(&self) -> bool {
-        self.errors.borrow().is_empty()
-    }
-
     /// Whether further errors would be left out.
     pub fn is_full(&self) -> bool {
         self.errors.borrow().len() > MAX_ERRORS

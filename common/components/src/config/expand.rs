@@ -25,7 +25,8 @@ pub trait Sources {
     fn file(&self, path: &str) -> Result<String, String>;
 }
 
-/// Expands every reference of a tree. What cannot be expanded is reported and becomes null.
+/// Expands every reference of a tree. What cannot be expanded is reported and
+/// becomes [`Node::Failed`].
 pub fn expand(value: Value, sources: &dyn Sources, report: &Report) -> Value {
     let mut expander = Expander { sources, report, references: 0, weight: 0, stopped: false };
     expander.value(value, &Place { path: String::new(), nested: 0, depth: 0 })
@@ -56,19 +57,20 @@ impl Expander<'_> {
     fn value(&mut self, value: Value, place: &Place) -> Value {
         let origin = value.origin;
         if !self.charge(NODE_WEIGHT, origin, place) {
-            return Value::null(origin);
+            return Value::failed(origin);
         }
         let node = match value.node {
             Node::Scalar(scalar) => return self.scalar(scalar, origin, place),
             _ if place.depth >= MAX_DEPTH => {
                 self.stop(origin, place, format!("nested deeper than {MAX_DEPTH}"));
-                return Value::null(origin);
+                return Value::failed(origin);
             }
             Node::Seq(items) => {
                 let items = items.into_iter().enumerate();
                 Node::Seq(items.map(|(i, item)| self.value(item, &place.item(i))).collect())
             }
             Node::Map(map) => Node::Map(self.map(map, place)),
+            Node::Failed => Node::Failed,
         };
         Value { node, origin }
     }
@@ -87,7 +89,7 @@ impl Expander<'_> {
             return Value { node: Node::Scalar(scalar), origin };
         }
         match self.text(&scalar.text, origin, place) {
-            None => Value::null(origin),
+            None => Value::failed(origin),
             Some(Expanded::Text(text)) => Value::text(text, origin),
             Some(Expanded::Whole(reference)) => self.whole(&reference, origin, place),
         }
@@ -121,7 +123,7 @@ impl Expander<'_> {
 
     fn whole(&mut self, reference: &str, origin: Origin, place: &Place) -> Value {
         let Some((text, place)) = self.fetch(reference, origin, place) else {
-            return Value::null(origin);
+            return Value::failed(origin);
         };
         let fetched = fetched_value(text, origin);
         self.value(fetched, &place)
@@ -236,7 +238,7 @@ fn fetched_value(text: String, origin: Origin) -> Value {
 // Messages name the file where the reference stands; its own lines mean nothing there.
 fn relocated(node: Node, origin: Origin) -> Value {
     let node = match node {
-        Node::Scalar(scalar) => Node::Scalar(scalar),
+        Node::Failed | Node::Scalar(_) => node,
         Node::Seq(items) => {
             Node::Seq(items.into_iter().map(|item| relocated(item.node, origin)).collect())
         }

@@ -58,7 +58,7 @@ pub fn load(
     }
 }
 
-// `None` when a source is unreadable or a reference failed: what follows would be noise.
+// `None` when a source is unreadable or not YAML: what follows would be noise.
 fn tree(
     files: &[String],
     builtin_default: &str,
@@ -70,8 +70,7 @@ fn tree(
         files => files.iter().map(|file| source(file, sources, report)).collect(),
     };
     let merged = trees.into_iter().collect::<Option<Vec<Value>>>()?.into_iter().reduce(merge)?;
-    let expanded = expand(merged, sources, report);
-    (report.is_clean()).then_some(expanded)
+    Some(expand(merged, sources, report))
 }
 
 fn source(uri: &str, sources: &dyn Sources, report: &Report) -> Option<Value> {

@@ -51,7 +51,7 @@ pub fn to_json(tree: &Value) -> serde_json::Value {
 fn block(value: &Value, depth: usize, hide: Hide, out: &mut String) {
     let pad = "  ".repeat(depth);
     match &value.node {
-        Node::Scalar(_) => {}
+        Node::Failed | Node::Scalar(_) => {}
         Node::Seq(items) => {
             for item in items {
                 out.push_str(&format!("{pad}-"));
@@ -84,6 +84,7 @@ fn below(value: &Value, depth: usize, hide: Hide, out: &mut String) {
 // A value that fits behind its key: a scalar or an empty collection.
 fn flow(value: &Value, hide: Hide) -> Option<String> {
     match &value.node {
+        Node::Failed => Some(String::new()),
         Node::Scalar(scalar) => Some(scalar_yaml(scalar, hide)),
         Node::Seq(items) => items.is_empty().then(|| "[]".to_owned()),
         Node::Map(map) => map.is_empty().then(|| "{}".to_owned()),
@@ -115,6 +116,7 @@ fn text_yaml(text: &str) -> String {
 
 fn json(value: &Value, depth: usize, hide: Hide) -> serde_json::Value {
     match &value.node {
+        Node::Failed => serde_json::Value::Null,
         Node::Scalar(scalar) => scalar_json(scalar, hide),
         Node::Seq(items) => items.iter().map(|item| json(item, depth + 1, hide)).collect(),
         Node::Map(map) => {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::error::{Code, Report};
 use super::quantity::{self, Address, Rate};
 use super::suggest::nearest;
-use super::value::{Map, Origin, Value};
+use super::value::{Map, Node, Origin, Value};
 
 mod field;
 
@@ -30,6 +30,7 @@ pub struct Section<'a> {
     report: &'a Report,
     known: RefCell<Vec<&'static str>>,
     open: Cell<bool>,
+    failed: bool,
 }
 
 impl<'a> Section<'a> {
@@ -37,16 +38,25 @@ impl<'a> Section<'a> {
     pub fn new(value: &'a Value, path: impl Into<String>, report: &'a Report) -> Self {
         let path = path.into();
         let map = value.as_map();
-        if map.is_none() && !value.is_null() {
+        if map.is_none() && !value.is_null() && !value.is_failed() {
             let message = format!("{}, expected a mapping", value.describe());
             report.error(value.origin, &path, Code::WrongType, message);
         }
-        Self::over(map, value.origin, path, report)
+        let (known, open) = Default::default();
+        Self {
+            map,
+            origin: value.origin,
+            path,
+            report,
+            known,
+            open,
+            failed: map.is_none() && !value.is_null(),
+        }
     }
 
-    fn over(map: Option<&'a Map>, origin: Origin, path: String, report: &'a Report) -> Self {
-        let known = RefCell::default();
-        Self { map, origin, path, report, known, open: Cell::new(false) }
+    fn empty(&self, path: String) -> Self {
+        let (known, open) = Default::default();
+        Self { map: None, path, known, open, ..*self }
     }
 
     /// The path of this section.
@@ -73,7 +83,7 @@ impl<'a> Section<'a> {
     pub fn sub(&self, key: &'static str) -> Section<'a> {
         match self.field(key) {
             Some(field) => field.section(),
-            None => Self::over(None, self.origin, self.path_of(key), self.report),
+            None => self.empty(self.path_of(key)),
         }
     }
 
@@ -184,10 +194,17 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reports that a required key is absent.
+    /// Reports that a required key is absent, unless there is an error for what stands there.
     pub fn missing(&self, key: &'static str, expected: &str) {
-        let message = format!("nothing found, expected {expected}");
-        self.error(key, Code::Missing, message);
+        let reported = |value: &Value| match &value.node {
+            Node::Failed => true,
+            Node::Scalar(scalar) => !scalar.text.is_empty(),
+            Node::Seq(_) | Node::Map(_) => false,
+        };
+        if !self.failed && !self.field(key).is_some_and(|field| reported(field.value())) {
+            let message = format!("nothing found, expected {expected}");
+            self.error(key, Code::Missing, message);
+        }
     }
 
     /// Reports an error at a key of this section.

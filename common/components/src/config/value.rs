@@ -42,7 +42,7 @@ pub struct Value {
     pub origin: Origin,
 }
 
-/// The three shapes of YAML.
+/// The three shapes of YAML, and what stands where there is an error already.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// Text, number, boolean or null.
@@ -51,6 +51,8 @@ pub enum Node {
     Seq(Vec<Value>),
     /// A mapping, in the order of writing.
     Map(Map),
+    /// A reference that could not be expanded; readers take it as the default and say nothing more.
+    Failed,
 }
 
 /// A scalar as written.
@@ -89,6 +91,16 @@ impl Value {
         Self { node: Node::Scalar(Scalar { text: String::new(), plain: true }), origin }
     }
 
+    /// What was to stand here has been reported as an error.
+    pub fn failed(origin: Origin) -> Self {
+        Self { node: Node::Failed, origin }
+    }
+
+    /// Whether an error was reported for the whole of it.
+    pub fn is_failed(&self) -> bool {
+        self.node == Node::Failed
+    }
+
     /// A text.
     pub fn text(text: impl Into<String>, origin: Origin) -> Self {
         Self { node: Node::Scalar(Scalar { text: text.into(), plain: false }), origin }
@@ -112,11 +124,17 @@ impl Value {
         }
     }
 
+    /// Whether it is a list of nothing.
+    pub fn is_empty_list(&self) -> bool {
+        matches!(&self.node, Node::Seq(items) if items.is_empty())
+    }
+
     /// What it is in words, for messages.
     pub fn describe(&self) -> String {
         match &self.node {
             Node::Seq(_) => "a list".to_owned(),
             Node::Map(_) => "a mapping".to_owned(),
+            Node::Failed => "nothing".to_owned(),
             Node::Scalar(scalar) => scalar.describe(),
         }
     }
@@ -125,6 +143,7 @@ impl Value {
     pub fn weight(&self) -> usize {
         NODE_WEIGHT
             + match &self.node {
+                Node::Failed => 0,
                 Node::Scalar(scalar) => scalar.text.len(),
                 Node::Seq(items) => items.iter().map(Self::weight).sum(),
                 Node::Map(map) => map.iter().map(|(key, value)| key.len() + value.weight()).sum(),

@@ -465,3 +465,50 @@ fn hostile_sizes_are_refused_in_time() {
     let text = format!("service: {{pipelines: {{traces: {{receivers: [{list}]}}}}}}");
     assert!(load_text(&with_pipeline(&text)).is_err());
 }
+
+#[test]
+fn a_bad_reference_and_a_duplicate_hide_nothing_else() {
+    check(
+        "receivers: {otlp: {protocols: '${file:/protocols.yaml}'}}
+exporters:
+  debug: {verbosity: basic, verbosity: normal}
+  otlp_http: {endpoint: '${http://h}', timeout: x}
+  file: {path: '${env:a b}'}
+processors: {batch: '${file:/b.yaml}', batch/2: {metadata_keys: '${file:/k}', timeout: y}}
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [batch], exporters: [debug, otlp_http, file]}
+    logs: {receivers: '${file:/r}', processors: otlp, exporters: debug}",
+        &[
+            "exporters.debug.verbosity: duplicate_key: \"verbosity\" again in line 3",
+            "receivers.otlp.protocols: expansion: file \"/protocols.yaml\": not found",
+            "exporters.otlp_http.endpoint: expansion: scheme \"http\", expected one of env, file, \
+             yaml",
+            "exporters.file.path: expansion: \"a b\", expected a variable's name",
+            "processors.batch: expansion: file \"/b.yaml\": not found",
+            "processors.batch/2.metadata_keys: expansion: file \"/k\": not found",
+            "service.pipelines.logs.receivers: expansion: file \"/r\": not found",
+            "processors.batch/2.timeout: bad_value: \"y\", expected a duration such as 200ms or \
+             1h30m",
+            "exporters.otlp_http.timeout: bad_value: \"x\", expected a duration such as 200ms or \
+             1h30m",
+            "service.pipelines.logs.processors: wrong_type: \"otlp\", expected a list",
+            "service.pipelines.logs.exporters: wrong_type: \"debug\", expected a list",
+        ],
+    );
+}
+
+#[test]
+fn what_is_of_the_wrong_type_is_not_missing_too() {
+    check(
+        "receivers: {otlp: {protocols: 5}, otlp/2: 5}
+exporters: {debug: , file: {path: [x]}, file/2: {path: ''}, file/3: }",
+        &[
+            "receivers.otlp.protocols: wrong_type: 5, expected a mapping",
+            "receivers.otlp/2: wrong_type: 5, expected a mapping",
+            "exporters.file.path: wrong_type: a list, expected a text",
+            "exporters.file/2.path: missing: nothing found, expected a non-empty text",
+            "exporters.file/3.path: missing: nothing found, expected a text",
+        ],
+    );
+}

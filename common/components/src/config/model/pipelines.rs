@@ -49,7 +49,7 @@ fn pipeline(name: &str, field: &Field<'_>, config: &Config) -> Option<PipelineCo
     let processors = read("processors", &[Class::Processor]);
     let exporters = read("exporters", &[Class::Exporter, Class::Connector]);
     for key in ["receivers", "exporters"] {
-        if section.field(key).is_none_or(|field| field.list().is_empty()) {
+        if section.field(key).is_none_or(|field| field.value().is_empty_list()) {
             section.missing(key, "at least one");
         }
     }

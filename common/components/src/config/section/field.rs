@@ -171,6 +171,9 @@ impl<'a> Field<'a> {
     }
 
     fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+        if self.value.is_failed() {
+            return None;
+        }
         let message = format!("{}, expected {expected}", self.value.describe());
         self.error(Code::WrongType, message);
         None

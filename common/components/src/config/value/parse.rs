@@ -252,7 +252,7 @@ fn merge_entries(value: Value) -> Vec<(String, Value)> {
     match value.node {
         Node::Map(map) => map.into_entries(),
         Node::Seq(items) => items.into_iter().flat_map(merge_map).collect(),
-        Node::Scalar(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -266,7 +266,7 @@ fn merge_map(value: Value) -> Vec<(String, Value)> {
 /// How many collections are nested, at most [`MAX_DEPTH`] by construction.
 fn depth(value: &Value) -> usize {
     match &value.node {
-        Node::Scalar(_) => 0,
+        Node::Failed | Node::Scalar(_) => 0,
         Node::Seq(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Node::Map(map) => 1 + map.iter().map(|(_, value)| depth(value)).max().unwrap_or(0),
     }
