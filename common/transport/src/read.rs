@@ -1,0 +1,251 @@
+//! Reading a request body with admission.
+//!
+//! Memory is asked for before it is reserved: first for the smaller of the announced length and
+//! [`FIRST_BYTES`], then for as much again as has really arrived. An announcement that never comes
+//! costs [`FIRST_BYTES`] at most.
+//!
+//! A body must move: it may stall for [`ReadLimits::stall`], and must bring
+//! [`ReadLimits::min_rate_bytes_per_s`] over each [`ReadLimits::rate_window`]. One timer per body
+//! watches both; it is armed when the body does not come at once.
+//!
+//! A body that arrives in one piece is not copied, any other is copied once.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use tokio::time::Instant;
+
+/// What an announcement is worth.
+pub const FIRST_BYTES: usize = 64 << 10;
+
+/// The memory asked for is not permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
+
+/// Permits memory before it is used.
+pub trait Grow: Send {
+    /// Permits `bytes` more.
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused>;
+}
+
+/// Bounds of one body.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimits {
+    /// Largest body.
+    pub max_bytes: usize,
+    /// Longest pause between two pieces.
+    pub stall: Duration,
+    /// Least average rate over a window.
+    pub min_rate_bytes_per_s: usize,
+    /// The window of the average.
+    pub rate_window: Duration,
+}
+
+impl ReadLimits {
+    /// The contract's bounds with the caller's size.
+    pub const fn of(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            stall: Duration::from_secs(5),
+            min_rate_bytes_per_s: 16 << 10,
+            rate_window: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// Announced or received more than the limit.
+    TooLarge,
+    /// It stalled, or came too slowly.
+    Stalled,
+    /// The memory was not permitted.
+    Refused,
+    /// The sender went away, or broke the protocol.
+    Disconnected,
+}
+
+impl From<Refused> for ReadError {
+    fn from(_: Refused) -> Self {
+        Self::Refused
+    }
+}
+
+/// Reads a whole body.
+pub async fn read_body<B>(
+    body: B,
+    limits: ReadLimits,
+    grow: &mut impl Grow,
+) -> Result<Bytes, ReadError>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+{
+    let announced =
+        body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if announced.is_some_and(|bytes| bytes > limits.max_bytes) {
+        return Err(ReadError::TooLarge);
+    }
+    let mut buffer = Buffer::new(limits.max_bytes, announced);
+    buffer.admit_first(grow)?;
+    let mut pace = Pace::new(limits);
+    let mut body = body;
+    while let Some(piece) = next_piece(&mut body, &mut pace).await? {
+        buffer.push(piece, grow)?;
+    }
+    Ok(buffer.finish())
+}
+
+/// The next piece of data, if it comes in time.
+async fn next_piece<B>(body: &mut B, pace: &mut Pace) -> Result<Option<Bytes>, ReadError>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+{
+    loop {
+        let frame = pace.in_time(body.frame()).await?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(ReadError::Disconnected),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    pace.received(data.len())?;
+                    return Ok(Some(data));
+                }
+                Err(_trailers) => continue,
+            },
+        }
+    }
+}
+
+/// Watches that the body moves.
+struct Pace {
+    limits: ReadLimits,
+    window_end: Option<Instant>,
+    in_window_bytes: usize,
+}
+
+impl Pace {
+    fn new(limits: ReadLimits) -> Self {
+        Self { limits, window_end: None, in_window_bytes: 0 }
+    }
+
+    /// Waits for `coming` no longer than a stall, or the end of a window that is too slow.
+    async fn in_time<T>(&mut self, coming: impl Future<Output = T> + Send) -> Result<T, ReadError> {
+        let mut coming = std::pin::pin!(coming);
+        // Most pieces are there already; the clock is looked at only when one is not.
+        if let Some(ready) = poll_once(coming.as_mut()).await {
+            return Ok(ready);
+        }
+        let now = Instant::now();
+        let window_end = *self.window_end.get_or_insert(now + self.limits.rate_window);
+        let patience = (now + self.limits.stall).min(window_end);
+        match tokio::time::timeout_at(patience, coming.as_mut()).await {
+            Ok(ready) => Ok(ready),
+            Err(_) if patience == window_end && self.is_fast_enough() => {
+                self.window_end = Some(window_end + self.limits.rate_window);
+                self.in_window_bytes = 0;
+                let patience = now + self.limits.stall;
+                tokio::time::timeout_at(patience, coming).await.map_err(|_| ReadError::Stalled)
+            }
+            Err(_) => Err(ReadError::Stalled),
+        }
+    }
+
+    fn received(&mut self, bytes: usize) -> Result<(), ReadError> {
+        self.in_window_bytes += bytes;
+        match self.window_end {
+            Some(end) if Instant::now() >= end => {
+                if !self.is_fast_enough() {
+                    return Err(ReadError::Stalled);
+                }
+                self.window_end = Some(Instant::now() + self.limits.rate_window);
+                self.in_window_bytes = 0;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_fast_enough(&self) -> bool {
+        let seconds = usize::try_from(self.limits.rate_window.as_secs()).unwrap_or(usize::MAX);
+        self.in_window_bytes >= self.limits.min_rate_bytes_per_s.saturating_mul(seconds)
+    }
+}
+
+/// The future's result if it has one now.
+async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match future.as_mut().poll(context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+/// The body so far, and the memory permitted for it.
+struct Buffer {
+    max_bytes: usize,
+    announced: Option<usize>,
+    permitted: usize,
+    first: Bytes,
+    rest: BytesMut,
+}
+
+impl Buffer {
+    fn new(max_bytes: usize, announced: Option<usize>) -> Self {
+        Self { max_bytes, announced, permitted: 0, first: Bytes::new(), rest: BytesMut::new() }
+    }
+
+    fn admit_first(&mut self, grow: &mut impl Grow) -> Result<(), Refused> {
+        let bytes = self.announced.unwrap_or(FIRST_BYTES).min(FIRST_BYTES);
+        grow.grow(bytes)?;
+        self.permitted = bytes;
+        Ok(())
+    }
+
+    fn push(&mut self, piece: Bytes, grow: &mut impl Grow) -> Result<(), ReadError> {
+        let bytes = self.len() + piece.len();
+        if bytes > self.max_bytes {
+            return Err(ReadError::TooLarge);
+        }
+        self.admit(bytes, grow)?;
+        if self.len() == 0 {
+            self.first = piece;
+            return Ok(());
+        }
+        if self.rest.is_empty() {
+            self.rest.reserve(self.permitted);
+            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.rest.extend_from_slice(&piece);
+        Ok(())
+    }
+
+    /// Permits room for `bytes`, and for as much again, up to what was announced.
+    fn admit(&mut self, bytes: usize, grow: &mut impl Grow) -> Result<(), Refused> {
+        if bytes <= self.permitted {
+            return Ok(());
+        }
+        let target = (2 * bytes).min(self.announced.unwrap_or(self.max_bytes)).max(bytes);
+        grow.grow(target - self.permitted)?;
+        self.permitted = target;
+        if !self.rest.is_empty() {
+            self.rest.reserve(target - self.rest.len());
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    fn finish(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
