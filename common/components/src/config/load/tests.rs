@@ -512,3 +512,16 @@ exporters: {debug: , file: {path: [x]}, file/2: {path: ''}, file/3: }",
         ],
     );
 }
+
+#[test]
+fn the_system_reads_bounded_text_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("ok"), "a: 1\n").expect("written");
+    std::fs::write(path("long"), vec![b'#'; 3 * MAX_TEXT_BYTES]).expect("written");
+    std::fs::write(path("binary"), [0xff, 0xfe, 0x00]).expect("written");
+    assert_eq!(System.file(&path("ok")), Ok("a: 1\n".to_owned()));
+    assert_eq!(System.file(&path("long")).map(|text| text.len()), Ok(MAX_TEXT_BYTES + 1));
+    assert!(System.file(&path("binary")).is_err() && System.file(&path("none")).is_err());
+    assert_eq!(System.variable("MEDULLA_A_VARIABLE_THAT_NOBODY_SETS"), None);
+}
