@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod test;
 mod tidy;
 mod tree;
 
@@ -20,12 +21,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The gate: tidy, format, lints and every test this machine can run
+    Test(test::Arguments),
     /// Check the rules of the house that neither rustc nor clippy checks
     Tidy,
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     }
 }

@@ -11,6 +11,11 @@ pub(crate) fn root() -> PathBuf {
     crate_folder.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
+/// The folder builds go to: `CARGO_TARGET_DIR` when set, else `target` under the root.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// The Cargo that runs us, so that a toolchain override reaches what we start.
 pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
