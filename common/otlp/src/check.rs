@@ -7,7 +7,12 @@
 //! fixed by the format, and each byte is looked at no more than once per level.
 
 use crate::Signal;
+use crate::json::unpack;
+use crate::schema::{self, Kind, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value};
+
+/// Deepest nesting of messages that a reader follows; attribute values may nest without end.
+pub const MAX_DEPTH: usize = 64;
 
 /// What a request holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +30,51 @@ pub fn check(signal: Signal, request: &[u8]) -> Result<Tally, Malformed> {
         _ => sum(request, 1, |resource| sum(resource, 2, count)),
     }?;
     Ok(Tally { records })
+}
+
+/// Walks every known message of an export request: wire types, UTF-8, nesting up to [`MAX_DEPTH`].
+/// For those who read records. Of profiles only the framing is known.
+pub fn check_deep(signal: Signal, request: &[u8]) -> Result<Tally, Malformed> {
+    if let Some(message) = schema::request(signal) {
+        walk(message, request, MAX_DEPTH)?;
+    }
+    check(signal, request)
+}
+
+fn walk(message: &Message, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
+    let depth = depth.checked_sub(1).ok_or(Malformed)?;
+    let mut fields = Fields::new(bytes);
+    while let Some(field) = fields.try_next()? {
+        if let Some(row) = message.fields.iter().find(|row| row.number == field.number) {
+            walk_field(row, field.value, depth)?;
+        }
+    }
+    Ok(())
+}
+
+fn walk_field(row: &Row, value: Value<'_>, depth: usize) -> Result<(), Malformed> {
+    match (row.kind, value) {
+        (Kind::Message(message), Value::Bytes(inner)) => walk(message, inner, depth),
+        (Kind::Text, Value::Bytes(text)) => {
+            std::str::from_utf8(text).map(|_| ()).map_err(|_| Malformed)
+        }
+        (Kind::Bytes | Kind::Id, Value::Bytes(_)) => Ok(()),
+        (Kind::Message(_) | Kind::Text | Kind::Bytes | Kind::Id, _) => Err(Malformed),
+        (kind, Value::Bytes(packed)) if row.rule == Rule::Repeated => walk_packed(kind, packed),
+        (Kind::Fixed64 | Kind::Sfixed64 | Kind::Double, Value::Fixed64(_))
+        | (Kind::Fixed32, Value::Fixed32(_)) => Ok(()),
+        (Kind::Fixed64 | Kind::Sfixed64 | Kind::Double | Kind::Fixed32, _) => Err(Malformed),
+        (_, Value::Varint(_)) => Ok(()),
+        _ => Err(Malformed),
+    }
+}
+
+fn walk_packed(kind: Kind, packed: &[u8]) -> Result<(), Malformed> {
+    let mut rest = packed;
+    while !rest.is_empty() {
+        (_, rest) = unpack(kind, rest)?;
+    }
+    Ok(())
 }
 
 /// Field numbers of a metric's kinds of data: gauge, sum, histogram, exponential histogram, summary.

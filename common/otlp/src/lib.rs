@@ -5,10 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod json;
 pub mod reply;
+mod schema;
 mod signal;
+#[cfg(test)]
+mod testing;
 pub mod wire;
 
-pub use check::{Tally, check};
+pub use check::{MAX_DEPTH, Tally, check, check_deep};
 pub use signal::Signal;
 pub use wire::Malformed;

@@ -1,0 +1,279 @@
+//! OTLP/JSON, written from bytes.
+//!
+//! OTLP: JSON encoding. Ids are hexadecimal, other bytes base64, 64-bit integers texts, enums
+//! numbers, NaN and the infinities texts; defaults are left out, except where presence means
+//! something (oneofs, optional fields) and for keys, on which readers insist. A singular field that stands several times is merged as
+//! proto3 says. Invalid UTF-8 becomes U+FFFD. Unknown fields have no place in JSON and are dropped.
+//!
+//! Cost: each message is scanned once per known field, its contents skipped; meant for sinks that
+//! people read, not for the hot path.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use crate::Signal;
+use crate::check::MAX_DEPTH;
+use crate::schema::{self, Kind, Message, Row, Rule};
+use crate::wire::{Fields, Malformed, Value, varint};
+
+/// Appends an export request as OTLP/JSON. Profiles have no JSON form here: `Malformed`.
+pub fn write_request(signal: Signal, request: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let message = schema::request(signal).ok_or(Malformed)?;
+    write_message(message, request, MAX_DEPTH, out)
+}
+
+fn write_message(
+    message: &Message,
+    bytes: &[u8],
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    let depth = depth.checked_sub(1).ok_or(Malformed)?;
+    let chosen = last_of_oneof(message, bytes)?;
+    let mut first = true;
+    out.push(b'{');
+    for row in message.fields {
+        if row.rule == Rule::OneOf && chosen != Some(row.number) {
+            continue;
+        }
+        let mark = out.len();
+        if !first {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(row.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        if write_field(row, bytes, depth, out)? {
+            first = false;
+        } else {
+            out.truncate(mark);
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// Writes a field's value; `false` if there is nothing to write.
+fn write_field(
+    row: &Row,
+    bytes: &[u8],
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Result<bool, Malformed> {
+    match (row.rule, row.kind) {
+        (Rule::Repeated, _) => write_list(row, bytes, depth, out),
+        (_, Kind::Message(message)) => match merged(row.number, bytes)? {
+            Some(inner) => write_message(message, &inner, depth, out).map(|()| true),
+            None => Ok(false),
+        },
+        (rule, kind) => match last(row.number, bytes)? {
+            None if rule == Rule::Always => {
+                write_text("", out);
+                Ok(true)
+            }
+            Some(value) if rule != Rule::Single || !is_default(value) => {
+                write_scalar(kind, value, out).map(|()| true)
+            }
+            _ => Ok(false),
+        },
+    }
+}
+
+fn write_list(row: &Row, bytes: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<bool, Malformed> {
+    let mut any = false;
+    let mut fields = Fields::new(bytes);
+    while let Some(field) = fields.try_next()? {
+        if field.number != row.number {
+            continue;
+        }
+        match (row.kind, field.value) {
+            (Kind::Message(message), Value::Bytes(inner)) => {
+                separate(&mut any, out);
+                write_message(message, inner, depth, out)?;
+            }
+            (Kind::Text | Kind::Bytes | Kind::Id, value) => {
+                separate(&mut any, out);
+                write_scalar(row.kind, value, out)?;
+            }
+            (kind, Value::Bytes(packed)) => {
+                let mut rest = packed;
+                while !rest.is_empty() {
+                    let (value, after) = unpack(kind, rest)?;
+                    separate(&mut any, out);
+                    write_scalar(kind, value, out)?;
+                    rest = after;
+                }
+            }
+            (kind, value) => {
+                separate(&mut any, out);
+                write_scalar(kind, value, out)?;
+            }
+        }
+    }
+    if any {
+        out.push(b']');
+    }
+    Ok(any)
+}
+
+/// Opens the list before its first item, separates the others.
+fn separate(any: &mut bool, out: &mut Vec<u8>) {
+    out.push(if std::mem::replace(any, true) { b',' } else { b'[' });
+}
+
+/// The next scalar of a packed field.
+pub(crate) fn unpack(kind: Kind, bytes: &[u8]) -> Result<(Value<'_>, &[u8]), Malformed> {
+    match kind {
+        Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => {
+            let (value, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
+            Ok((Value::Fixed64(u64::from_le_bytes(*value)), rest))
+        }
+        Kind::Fixed32 => {
+            let (value, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
+            Ok((Value::Fixed32(u32::from_le_bytes(*value)), rest))
+        }
+        _ => varint(bytes).map(|(value, rest)| (Value::Varint(value), rest)),
+    }
+}
+
+fn write_scalar(kind: Kind, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    match (kind, value) {
+        (Kind::Text, Value::Bytes(text)) => write_text(&String::from_utf8_lossy(text), out),
+        (Kind::Bytes, Value::Bytes(bytes)) => write_base64(bytes, out),
+        (Kind::Id, Value::Bytes(id)) => write_hex(id, out),
+        (Kind::Uint32, Value::Varint(value)) => write_display(value as u32, out),
+        (Kind::Fixed32, Value::Fixed32(value)) => write_display(value, out),
+        (Kind::Sint32, Value::Varint(value)) => write_display(zigzag(value as u32), out),
+        (Kind::Uint64, Value::Varint(value)) | (Kind::Fixed64, Value::Fixed64(value)) => {
+            write_quoted(value, out);
+        }
+        (Kind::Int64, Value::Varint(value)) | (Kind::Sfixed64, Value::Fixed64(value)) => {
+            write_quoted(value.cast_signed(), out);
+        }
+        (Kind::Double, Value::Fixed64(bits)) => write_double(f64::from_bits(bits), out),
+        (Kind::Bool, Value::Varint(value)) => write_display(value != 0, out),
+        _ => return Err(Malformed),
+    }
+    Ok(())
+}
+
+fn zigzag(value: u32) -> i32 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+fn is_default(value: Value<'_>) -> bool {
+    matches!(value, Value::Varint(0) | Value::Fixed64(0) | Value::Fixed32(0) | Value::Bytes([]))
+}
+
+/// proto3: the last occurrence of a scalar counts.
+fn last(number: u32, bytes: &[u8]) -> Result<Option<Value<'_>>, Malformed> {
+    let mut found = None;
+    let mut fields = Fields::new(bytes);
+    while let Some(field) = fields.try_next()? {
+        if field.number == number {
+            found = Some(field.value);
+        }
+    }
+    Ok(found)
+}
+
+/// proto3: the occurrences of a singular message are merged, which is their concatenation.
+pub(crate) fn merged(number: u32, bytes: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
+    let mut found: Option<Cow<'_, [u8]>> = None;
+    let mut fields = Fields::new(bytes);
+    while let Some(field) = fields.try_next()? {
+        if field.number != number {
+            continue;
+        }
+        let Value::Bytes(inner) = field.value else { return Err(Malformed) };
+        match &mut found {
+            None => found = Some(Cow::Borrowed(inner)),
+            Some(before) => before.to_mut().extend_from_slice(inner),
+        }
+    }
+    Ok(found)
+}
+
+/// The member of a message's oneof that was written last.
+fn last_of_oneof(message: &Message, bytes: &[u8]) -> Result<Option<u32>, Malformed> {
+    let members =
+        |number| message.fields.iter().any(|row| row.rule == Rule::OneOf && row.number == number);
+    if !message.fields.iter().any(|row| row.rule == Rule::OneOf) {
+        return Ok(None);
+    }
+    let mut chosen = None;
+    let mut fields = Fields::new(bytes);
+    while let Some(field) = fields.try_next()? {
+        if members(field.number) {
+            chosen = Some(field.number);
+        }
+    }
+    Ok(chosen)
+}
+
+fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+    write!(out, "{value}").expect("writing to memory cannot fail");
+}
+
+fn write_quoted(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+    write!(out, "\"{value}\"").expect("writing to memory cannot fail");
+}
+
+fn write_double(value: f64, out: &mut Vec<u8>) {
+    match value {
+        value if value.is_nan() => out.extend_from_slice(b"\"NaN\""),
+        f64::INFINITY => out.extend_from_slice(b"\"Infinity\""),
+        f64::NEG_INFINITY => out.extend_from_slice(b"\"-Infinity\""),
+        // Debug writes the shortest form that reads back, with an exponent where it is shorter.
+        value => write!(out, "{value:?}").expect("writing to memory cannot fail"),
+    }
+}
+
+fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+    out.push(b'"');
+}
+
+fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    out.push(b'"');
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
+        let word = word << (8 * (3 - chunk.len()));
+        for index in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * index) & 63) as usize];
+            out.push(if index <= chunk.len() { letter } else { b'=' });
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut plain_from = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&text.as_bytes()[plain_from..index]);
+        plain_from = index + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => write!(out, "\\u{byte:04x}").expect("writing to memory cannot fail"),
+        }
+    }
+    out.extend_from_slice(&text.as_bytes()[plain_from..]);
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests;
