@@ -1,3 +1,58 @@
-//! The harness of the black-box tests.
+//! The harness of the black-box tests: real binaries between scripted senders and sinks.
+//!
+//! A test reads as start a sink, start Medulla, send, assert. Everything runs on loopback with port
+//! 0, learns its ports from the `listening COMPONENT ADDRESS` log lines, keeps its files in folders
+//! of its own, and is reaped by process id when it goes out of scope, children included. Every wait
+//! is bounded by [`PATIENCE`] and says what it waited for.
+//!
+//! The binaries come from the folder `MEDULLA_BIN_DIR` names (`cargo xtask test` sets it). Without
+//! it they are built once per test process, so that a plain `cargo test` never runs stale ones.
+//!
+//! Nothing here knows the insides of Medulla: bodies are bytes, counters are scraped. Waits on
+//! processes block their thread, so tests run on Tokio's multi-thread runtime.
 
 #![forbid(unsafe_code)]
+
+pub mod binaries;
+pub mod client;
+pub mod medulla;
+pub mod process;
+pub mod records;
+pub mod scrape;
+pub mod signal;
+pub mod sink;
+pub mod status;
+
+pub use client::{Answer, GrpcClient, HttpClient};
+pub use medulla::Medulla;
+pub use process::Process;
+pub use scrape::Metrics;
+pub use signal::Signal;
+pub use sink::{Received, Reply, Sink};
+
+use std::time::Duration;
+
+/// How long anything that should happen may take on a busy machine of two cores.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a condition that nobody announces is looked at again.
+pub const GLANCE: Duration = Duration::from_millis(5);
+
+/// Waits until `condition` holds and returns what it gave; panics with `what` after [`PATIENCE`].
+///
+/// # Panics
+/// When the condition does not hold in time.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        assert!(!left.is_zero(), "waited {} s for {what}", PATIENCE.as_secs());
+        tokio::time::sleep(GLANCE.min(left)).await;
+    }
+}
