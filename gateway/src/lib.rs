@@ -1,1 +1,7 @@
-//! Skeleton.
+//! The gateway: aggregates many agents, stores or forwards what they send, answers queries.
+
+#![forbid(unsafe_code)]
+
+mod assemble;
+pub mod cli;
+pub mod config;
