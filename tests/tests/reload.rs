@@ -27,8 +27,9 @@ fn free_port() -> u16 {
 
 /// Waits until the log has said `what` so many times.
 async fn said(gateway: &mut Medulla, what: &str, times: usize) {
-    eventually(what, async || {
-        (gateway.process().log().matches(what).count() >= times).then_some(())
+    eventually(what, || {
+        let seen = gateway.process().log().matches(what).count();
+        std::future::ready((seen >= times).then_some(()))
     })
     .await;
 }
