@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use protocol::{Answer, Request};
 
-pub(crate) use serve::Desk;
+pub(crate) use serve::{Desk, Facts};
 
 /// Longest request.
 pub const LINE_MAX_BYTES: u64 = 64 << 10;

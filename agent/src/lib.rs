@@ -10,5 +10,7 @@ pub mod cli;
 pub mod config;
 mod folders;
 pub mod keeper;
+pub mod kernel;
 pub mod limits;
 mod privilege;
+mod receivers;

@@ -55,6 +55,13 @@ impl Ports {
         Ok(socket)
     }
 
+    /// Every port that is open now.
+    pub fn listening(&self) -> Vec<u16> {
+        let open = self.lock();
+        let sockets = open.values().filter_map(|port| port.socket.upgrade());
+        sockets.filter_map(|socket| socket.local_addr().ok()).map(|at| at.port()).collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Open>> {
         self.open.lock().expect("no code path panics while it holds the ports")
     }
