@@ -18,13 +18,16 @@ pub fn select_spans(
     })
 }
 
+/// Copies one message and says how many spans it kept.
+type Inner<'a> = &'a mut dyn FnMut(&[u8], &mut Vec<u8>) -> Result<u64, Malformed>;
+
 /// Copies `message`, the messages in field `number` through `inner`, which says how many spans it
 /// kept; those without any are left out.
 fn rewrite(
     message: &[u8],
     number: u32,
     out: &mut Vec<u8>,
-    inner: &mut dyn FnMut(&[u8], &mut Vec<u8>) -> Result<u64, Malformed>,
+    inner: Inner<'_>,
 ) -> Result<u64, Malformed> {
     let mut kept = 0;
     let mut scratch = Vec::new();
