@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::assemble;
 use crate::config::PROGRAM;
+use crate::query::client::{self, QueryArgs};
 
 #[derive(Parser)]
 #[command(name = "medulla-gateway", version, about = "Aggregates Medulla agents", long_about = None)]
@@ -34,6 +35,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask a running gateway what it stores
+    Query(QueryArgs),
     /// Try an OTTL statement (not built in yet)
     Ottl(Later),
 }
@@ -59,7 +62,23 @@ pub fn main() -> ExitCode {
         Command::Validate(files) => PROGRAM.validate(&files.files),
         Command::PrintConfig { files, json } => PROGRAM.print_config(&files.files, json),
         Command::Components { json } => PROGRAM.components(json),
+        Command::Query(arguments) => ask(arguments),
         Command::Ottl(_) => later("ottl"),
+    }
+}
+
+fn ask(arguments: QueryArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asked = match runtime {
+        Ok(runtime) => runtime.block_on(client::run(arguments, &mut std::io::stdout())),
+        Err(error) => Err(client::QueryError::Failed(error.to_string())),
+    };
+    match asked {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("medulla-gateway: {error}");
+            ExitCode::from(error.exit_code())
+        }
     }
 }
 

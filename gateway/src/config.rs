@@ -2,28 +2,36 @@
 
 use components::config::catalog::any_keys;
 use components::config::shared::SHARED;
-use components::config::{Catalog, Class, Kind, OwnSection, Stability};
+use components::config::{Catalog, Class, Kind, OwnSection, Section, Stability};
 use components::process::Program;
+
+use crate::query::{self, QuerySettings};
+use crate::store::{self, StoreSettings};
 
 /// The gateway as a program.
 pub const PROGRAM: Program = Program {
     name: "medulla-gateway",
     default_config: DEFAULT,
     catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS },
-    extra_bytes: 0,
+    extra_bytes: STORE_BYTES + ANSWER_BYTES,
 };
+
+/// SQLite's page caches: the writer's and each reader's.
+const STORE_BYTES: u64 = 16 << 20;
+/// Answers of the query API: a bounded one as bytes, then as JSON, which is four times as long.
+const ANSWER_BYTES: u64 = (query::ANSWERS * store::MAX_ANSWER_BYTES * 5) as u64;
 
 const AGENT: &str = "medulla-agent";
 
 const OWN: &[Kind] = &[
     Kind::elsewhere(Class::Receiver, "kernel", AGENT),
     Kind::elsewhere(Class::Receiver, "reflex", AGENT),
-    Kind::planned(Class::Exporter, "store"),
+    Kind::stable(Class::Exporter, "store", no_keys),
 ];
 
 const SECTIONS: &[OwnSection] = &[
-    planned("store"),
-    planned("query"),
+    OwnSection { name: "store", stability: Stability::Stable, check: store_section },
+    OwnSection { name: "query", stability: Stability::Stable, check: query_section },
     planned("fleet"),
     elsewhere("limits"),
     elsewhere("reflex"),
@@ -35,6 +43,17 @@ const fn planned(name: &'static str) -> OwnSection {
 
 const fn elsewhere(name: &'static str) -> OwnSection {
     OwnSection { name, stability: Stability::Elsewhere(AGENT), check: any_keys }
+}
+
+/// The exporter `store` has no keys of its own: there is one store.
+fn no_keys(_: &Section<'_>) {}
+
+fn store_section(section: &Section<'_>) {
+    StoreSettings::read(section);
+}
+
+fn query_section(section: &Section<'_>) {
+    QuerySettings::read(section);
 }
 
 const DEFAULT: &str = "\

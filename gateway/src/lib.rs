@@ -5,3 +5,6 @@
 mod assemble;
 pub mod cli;
 pub mod config;
+pub mod exporters;
+pub mod query;
+pub mod store;

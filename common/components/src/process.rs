@@ -20,7 +20,7 @@ use crate::service::Service;
 /// Memory of a process at rest: code, runtime, allocator slack.
 const BASE_BYTES: u64 = 40 << 20;
 /// Memory of a connection beside the bodies on it: read buffer, parser, task.
-const CONNECTION_BYTES: u64 = 64 << 10;
+const CONNECTION_BYTES: u64 = 32 << 10;
 
 /// A binary: its name and what it can be made of.
 #[derive(Clone, Copy, Debug)]

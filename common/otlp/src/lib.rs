@@ -11,6 +11,7 @@ mod schema;
 mod signal;
 #[cfg(test)]
 mod testing;
+pub mod view;
 pub mod wire;
 
 pub use check::{MAX_DEPTH, Tally, check, check_deep};

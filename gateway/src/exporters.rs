@@ -1,0 +1,3 @@
+//! Exporters that only the gateway has.
+
+pub mod store;

@@ -1,0 +1,251 @@
+//! `medulla-gateway query`: asks a running gateway and writes for people, or as it came (`--json`).
+
+use std::fmt;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
+use components::config::quantity;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use transport::client::{Client, Protocol};
+
+use components::time;
+
+mod show;
+mod spans;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest answer.
+const MAX_RESPONSE_BYTES: usize = 256 << 20;
+/// How far back a search goes that does not say where to begin.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// `query`: what to ask, and whom.
+#[derive(Args, Clone, Debug)]
+pub struct QueryArgs {
+    /// The gateway's query listener
+    #[arg(long, global = true, default_value = "127.0.0.1:4319", value_name = "HOST:PORT")]
+    pub address: String,
+    /// Write the answer as it comes
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to ask.
+    #[command(subcommand)]
+    pub command: QueryCommand,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, Subcommand)]
+pub enum QueryCommand {
+    /// List traces, newest first
+    Traces {
+        /// Only traces with a span of this service
+        #[arg(long)]
+        service: Option<String>,
+        /// Only traces with a span of this name
+        #[arg(long)]
+        operation: Option<String>,
+        /// Begin: RFC 3339, or how long ago (15m) [default: 24h]
+        #[arg(long)]
+        start: Option<String>,
+        /// End: RFC 3339, or how long ago [default: now]
+        #[arg(long)]
+        end: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show the spans of a trace as a tree
+    Trace {
+        /// Up to 32 hexadecimal digits
+        id: String,
+    },
+    /// List the services that sent traces
+    Services,
+    /// Not built in yet
+    #[command(hide = true)]
+    Logs(Planned),
+    /// Not built in yet
+    #[command(hide = true)]
+    Metrics(Planned),
+    /// Not built in yet
+    #[command(hide = true)]
+    Anomalies(Planned),
+    /// Not built in yet
+    #[command(hide = true)]
+    Limits(Planned),
+}
+
+/// The arguments of a command that does not look at them yet.
+#[derive(Args, Clone, Debug)]
+pub struct Planned {
+    /// Anything.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub rest: Vec<String>,
+}
+
+/// Why a query has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueryError {
+    /// The command is planned.
+    NotBuiltIn(&'static str),
+    /// The arguments are wrong.
+    Usage(String),
+    /// The gateway did not answer, or refused, or the answer could not be written.
+    Failed(String),
+}
+
+impl QueryError {
+    /// The exit status.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotBuiltIn(_) | Self::Usage(_) => 2,
+            Self::Failed(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBuiltIn(command) => write!(f, "query {command}: not built in yet"),
+            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for QueryError {}
+
+/// Asks and writes the answer to `out`.
+pub async fn run(args: QueryArgs, out: &mut impl Write) -> Result<(), QueryError> {
+    let path = path(&args.command, now_ns())?;
+    let Some(body) = get(&args.address, &path, &args.command).await? else {
+        return write(out, if args.json { "{\"result\":{}}\n" } else { "no traces found\n" });
+    };
+    if args.json {
+        return write(out, &format!("{}\n", body.trim_end()));
+    }
+    let json: Value = serde_json::from_str(&body)
+        .map_err(|error| QueryError::Failed(format!("the answer is not JSON: {error}")))?;
+    write(out, &show(&args.command, &json))
+}
+
+fn show(command: &QueryCommand, answer: &Value) -> String {
+    match command {
+        QueryCommand::Services => show::services(answer),
+        QueryCommand::Trace { .. } => show::tree(&spans::of(answer)),
+        _ => show::list(&spans::of(answer)),
+    }
+}
+
+/// What to `GET`.
+fn path(command: &QueryCommand, now_ns: u64) -> Result<String, QueryError> {
+    match command {
+        QueryCommand::Services => Ok("/api/v3/services".to_owned()),
+        QueryCommand::Trace { id } if super::params::trace_id(id).is_some() => {
+            Ok(format!("/api/v3/traces/{id}"))
+        }
+        QueryCommand::Trace { id } => Err(QueryError::Usage(format!(
+            "{}: expected up to 32 hexadecimal digits",
+            show::clean(id)
+        ))),
+        QueryCommand::Traces { service, operation, start, end, limit } => {
+            let start = point("start", start.as_deref(), now_ns, DAY)?;
+            // Clocks differ a little from host to host.
+            let end = match end {
+                Some(end) => point("end", Some(end), now_ns, Duration::ZERO)?,
+                None => now_ns.saturating_add(60_000_000_000),
+            };
+            Ok(search_path([service, operation], start, end, *limit))
+        }
+        QueryCommand::Logs(_) => Err(QueryError::NotBuiltIn("logs")),
+        QueryCommand::Metrics(_) => Err(QueryError::NotBuiltIn("metrics")),
+        QueryCommand::Anomalies(_) => Err(QueryError::NotBuiltIn("anomalies")),
+        QueryCommand::Limits(_) => Err(QueryError::NotBuiltIn("limits")),
+    }
+}
+
+fn search_path(texts: [&Option<String>; 2], start: u64, end: u64, limit: usize) -> String {
+    let (start, end) = (time::format(start), time::format(end));
+    let mut path = format!(
+        "/api/v3/traces?query.startTimeMin={start}&query.startTimeMax={end}&query.searchDepth={limit}"
+    );
+    for (name, text) in ["query.serviceName", "query.operationName"].into_iter().zip(texts) {
+        if let Some(text) = text {
+            path.push_str(&format!("&{name}={}", encode(text)));
+        }
+    }
+    path
+}
+
+/// A time as written, or so long ago.
+fn point(
+    option: &str,
+    written: Option<&str>,
+    now_ns: u64,
+    default: Duration,
+) -> Result<u64, QueryError> {
+    let ago =
+        |ago: Duration| now_ns.saturating_sub(u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX));
+    let Some(written) = written else { return Ok(ago(default)) };
+    let read = time::parse(written).or_else(|| quantity::duration(written).ok().map(ago));
+    let form = "expected a time such as 2026-01-31T12:00:00Z, or how long ago, such as 15m";
+    read.ok_or_else(|| QueryError::Usage(format!("--{option}: {form}")))
+}
+
+/// The body of the answer; `None` if a search found nothing.
+async fn get(
+    address: &str,
+    path: &str,
+    command: &QueryCommand,
+) -> Result<Option<String>, QueryError> {
+    let client = Client::new(address, Protocol::Http1, MAX_RESPONSE_BYTES);
+    let failed = |what: &dyn fmt::Display| QueryError::Failed(format!("{address}: {what}"));
+    let reply = tokio::time::timeout(TIMEOUT, client.get(path, HeaderMap::new())).await;
+    let reply = reply.map_err(|_| failed(&"no answer in time"))?.map_err(|error| failed(&error))?;
+    let body = String::from_utf8_lossy(&reply.body).into_owned();
+    let is_search = matches!(command, QueryCommand::Traces { .. });
+    match reply.status {
+        StatusCode::OK => {
+            if reply.headers.contains_key(super::CUT_SHORT) {
+                tracing::warn!("the search stopped at its bound; narrow it down to see the rest");
+            }
+            Ok(Some(body))
+        }
+        StatusCode::NOT_FOUND if is_search => Ok(None),
+        status => Err(failed(&refusal(status, &body))),
+    }
+}
+
+/// The message in Jaeger's error shape, else the status.
+fn refusal(status: StatusCode, body: &str) -> String {
+    let json: Option<Value> = serde_json::from_str(body).ok();
+    let message = json.as_ref().and_then(|json| json["error"]["message"].as_str());
+    message.map_or_else(|| status.to_string(), show::clean)
+}
+
+fn write(out: &mut impl Write, text: &str) -> Result<(), QueryError> {
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| QueryError::Failed(format!("cannot write: {error}")))
+}
+
+/// Percent-encodes everything but letters, digits and `-._~`.
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let write = |byte: u8| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(write).collect()
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

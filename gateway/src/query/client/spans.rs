@@ -1,0 +1,80 @@
+//! Spans out of OTLP/JSON, with the little that is shown of them.
+
+use serde_json::Value;
+
+/// A span as it is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) trace: String,
+    pub(super) id: String,
+    pub(super) parent: String,
+    pub(super) service: String,
+    pub(super) name: String,
+    /// `SpanKind` as a number.
+    pub(super) kind: u64,
+    pub(super) start_ns: u64,
+    pub(super) end_ns: u64,
+    /// `Status.code` as a number.
+    pub(super) status: u64,
+    pub(super) status_message: String,
+    pub(super) attributes: Vec<(String, String)>,
+}
+
+/// The spans of an answer, in its order.
+pub(super) fn of(answer: &Value) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for resource in list(&answer["result"]["resourceSpans"]) {
+        let attributes = attributes(&resource["resource"]["attributes"]);
+        let service = attributes.into_iter().find(|(key, _)| key == "service.name");
+        let service = service.map(|(_, name)| name).unwrap_or_default();
+        for scope in list(&resource["scopeSpans"]) {
+            spans.extend(list(&scope["spans"]).iter().map(|json| span(&service, json)));
+        }
+    }
+    spans
+}
+
+fn span(service: &str, json: &Value) -> Span {
+    Span {
+        trace: text(&json["traceId"]),
+        id: text(&json["spanId"]),
+        parent: text(&json["parentSpanId"]),
+        service: service.to_owned(),
+        name: text(&json["name"]),
+        kind: number(&json["kind"]),
+        start_ns: number(&json["startTimeUnixNano"]),
+        end_ns: number(&json["endTimeUnixNano"]),
+        status: number(&json["status"]["code"]),
+        status_message: text(&json["status"]["message"]),
+        attributes: attributes(&json["attributes"]),
+    }
+}
+
+fn attributes(json: &Value) -> Vec<(String, String)> {
+    let pair = |json: &Value| (text(&json["key"]), any_value(&json["value"]));
+    list(json).iter().map(pair).collect()
+}
+
+/// An `AnyValue` in short: scalars as they are, lists and maps as JSON.
+fn any_value(json: &Value) -> String {
+    let value = json.as_object().and_then(|object| object.values().next());
+    match value {
+        None => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn list(json: &Value) -> &[Value] {
+    json.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(json: &Value) -> String {
+    json.as_str().unwrap_or_default().to_owned()
+}
+
+/// A number, or a text that spells one.
+fn number(json: &Value) -> u64 {
+    let text = json.as_str().and_then(|text| text.parse().ok());
+    json.as_u64().or(text).unwrap_or_default()
+}

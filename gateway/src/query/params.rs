@@ -1,0 +1,201 @@
+//! The parameters of a query, read from the URL.
+//!
+//! Each is read by the names Jaeger accepts, camelCase first. An empty value counts as absent. What
+//! is wrong is reported under the name that was used.
+
+use std::time::Duration;
+
+use components::config::quantity;
+use http::StatusCode;
+
+use components::time;
+
+use super::Problem;
+use crate::store::{TraceId, TraceQuery};
+
+/// Most traces of one search.
+pub(super) const MAX_SEARCH_DEPTH: usize = 1500;
+/// Traces of a search that does not say how many.
+const DEFAULT_SEARCH_DEPTH: usize = 100;
+/// Parameters of Jaeger's that change what is found and that we do not have.
+const PLANNED: [&str; 3] =
+    ["query.filter", "query.pagination.pageSize", "query.pagination.pageToken"];
+
+/// The names of one parameter, the preferred first.
+type Names<'a> = &'a [&'a str];
+
+/// The decoded pairs of a query string.
+#[derive(Debug)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Splits and decodes a query string.
+    pub(super) fn parse(query: &str) -> Result<Self, Problem> {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decode(name)?, decode(value)?))
+        });
+        match pairs.collect() {
+            Some(pairs) => Ok(Self(pairs)),
+            None => Err(bad("the query string is not percent-encoded UTF-8")),
+        }
+    }
+
+    /// A text.
+    pub(super) fn text(&self, names: Names<'_>) -> Option<&str> {
+        self.find(names).map(|(_, value)| value)
+    }
+
+    /// The value and the name under which it was written.
+    fn find(&self, names: Names<'_>) -> Option<(&str, &str)> {
+        let written = |name: &&str| {
+            let pair = self.0.iter().find(|(key, value)| key == name && !value.is_empty())?;
+            Some((pair.0.as_str(), pair.1.as_str()))
+        };
+        names.iter().find_map(written)
+    }
+
+    /// A value of some form.
+    fn read<T>(
+        &self,
+        names: Names<'_>,
+        form: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some((name, value)) = self.find(names) else { return Ok(None) };
+        match parse(value) {
+            Some(value) => Ok(Some(value)),
+            None => Err(bad(format!("malformed parameter {name}: expected {form}"))),
+        }
+    }
+
+    /// A time, in nanoseconds since 1970.
+    pub(super) fn time(&self, names: Names<'_>) -> Result<Option<u64>, Problem> {
+        self.read(names, "a time such as 2026-01-31T12:00:00Z", time::parse)
+    }
+
+    fn required_time(&self, names: Names<'_>) -> Result<u64, Problem> {
+        let missing = || bad(format!("parameter {} is required", names[0]));
+        self.time(names)?.ok_or_else(missing)
+    }
+
+    fn duration(&self, names: Names<'_>) -> Result<Option<Duration>, Problem> {
+        self.read(names, "a duration such as 200ms", |text| quantity::duration(text).ok())
+    }
+
+    /// A boolean, as Go reads it; whoever needs no answer only wants it checked.
+    pub(super) fn bool(&self, names: Names<'_>) -> Result<Option<bool>, Problem> {
+        self.read(names, "true or false", |text| match text {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// The span kind of a listing, as a number.
+    pub(super) fn span_kind(&self) -> Result<Option<i32>, Problem> {
+        let names = ["spanKind", "span_kind"];
+        let form = "one of unspecified, internal, server, client, producer, consumer";
+        self.read(&names, form, |text| {
+            let kind = KINDS.iter().position(|kind| kind.eq_ignore_ascii_case(text))?;
+            i32::try_from(kind).ok()
+        })
+    }
+
+    /// The search that is asked for.
+    pub(super) fn trace_query(&self) -> Result<TraceQuery, Problem> {
+        if let Some((name, _)) = self.find(&PLANNED) {
+            let message = format!("parameter {name} is not built in yet");
+            return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, message));
+        }
+        // Traces are always given as they were stored.
+        self.bool(&["query.rawTraces", "query.raw_traces"])?;
+        let from = self.required_time(&["query.startTimeMin", "query.start_time_min"])?;
+        let to = self.required_time(&["query.startTimeMax", "query.start_time_max"])?;
+        if from > to {
+            return Err(bad("malformed parameter query.startTimeMax: before query.startTimeMin"));
+        }
+        let text = |names| self.text(names).map(str::to_owned);
+        Ok(TraceQuery {
+            service: text(&["query.serviceName", "query.service_name"]),
+            operation: text(&["query.operationName", "query.operation_name"]),
+            attributes: self.attributes()?,
+            start_ns: from..=to,
+            duration_ns: self.durations()?,
+            limit: self.search_depth()?,
+        })
+    }
+
+    fn durations(&self) -> Result<std::ops::RangeInclusive<u64>, Problem> {
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let least = self.duration(&["query.durationMin", "query.duration_min"])?;
+        let most = self.duration(&["query.durationMax", "query.duration_max"])?;
+        // As in Jaeger, a bound of zero is none.
+        let most = most.filter(|most| !most.is_zero());
+        let (least, most) = (least.map_or(0, ns), most.map_or(u64::MAX, ns));
+        if least > most {
+            return Err(bad("malformed parameter query.durationMax: less than query.durationMin"));
+        }
+        Ok(least..=most)
+    }
+
+    fn attributes(&self) -> Result<Vec<(String, String)>, Problem> {
+        let form = "a JSON object of texts";
+        let attributes = self.read(&["query.attributes"], form, |text| {
+            let map: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(text).ok()?;
+            let text = |(key, value): (String, serde_json::Value)| match value {
+                serde_json::Value::String(value) => Some((key, value)),
+                _ => None,
+            };
+            map.into_iter().map(text).collect()
+        })?;
+        Ok(attributes.unwrap_or_default())
+    }
+
+    fn search_depth(&self) -> Result<usize, Problem> {
+        let names = ["query.searchDepth", "query.search_depth", "query.num_traces"];
+        let form = format!("a whole number up to {MAX_SEARCH_DEPTH}");
+        let depth = self.read(&names, &form, |text| {
+            text.parse().ok().filter(|depth| *depth <= MAX_SEARCH_DEPTH)
+        })?;
+        // As in Jaeger, zero is the default.
+        Ok(depth.filter(|depth| *depth > 0).unwrap_or(DEFAULT_SEARCH_DEPTH))
+    }
+}
+
+/// What Jaeger calls span kinds, by OTLP's number.
+pub(super) const KINDS: [&str; 6] =
+    ["unspecified", "internal", "server", "client", "producer", "consumer"];
+
+/// A trace id of up to 32 hexadecimal digits; leading zeros may be left out.
+pub(super) fn trace_id(text: &str) -> Option<TraceId> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if text.is_empty() || text.len() > 32 || !digits {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+}
+
+/// A 400.
+pub(super) fn bad(message: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, message)
+}
+
+/// Decodes `%xx` and `+`.
+fn decode(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
