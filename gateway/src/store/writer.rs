@@ -134,11 +134,20 @@ struct Insertion<'a> {
     postings: Postings,
     /// Keys of traces and the batches that have them.
     traces: Vec<(i64, i64)>,
+    /// First start and last end of all spans.
+    times_ns: (i64, i64),
 }
 
 impl<'a> Insertion<'a> {
     fn new(connection: &'a Connection, names: &'a mut Names, segment: Segment) -> Self {
-        Self { connection, names, segment, postings: Postings::default(), traces: Vec::new() }
+        Self {
+            connection,
+            names,
+            segment,
+            postings: Postings::default(),
+            traces: Vec::new(),
+            times_ns: (i64::MAX, i64::MIN),
+        }
     }
 
     fn entry(&mut self, signal: Signal, received_ns: i64, entry: &Entry) -> rusqlite::Result<()> {
@@ -159,26 +168,11 @@ impl<'a> Insertion<'a> {
                 &entry.body[..]
             ])?;
         let batch = self.connection.last_insert_rowid();
-        self.note_segment(bytes, min_ns, max_ns)?;
-        self.rows(batch, entry)
-    }
-
-    fn note_segment(
-        &mut self,
-        bytes: i64,
-        min_ns: Option<i64>,
-        max_ns: Option<i64>,
-    ) -> rusqlite::Result<()> {
         self.segment.bytes += bytes;
-        let (min_ns, max_ns) = (min_ns.unwrap_or(i64::MAX), max_ns.unwrap_or(i64::MIN));
-        self.connection
-            .prepare_cached(
-                "INSERT INTO segment(id, bytes, min_ns, max_ns) VALUES(?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET bytes = excluded.bytes,
-                     min_ns = min(min_ns, excluded.min_ns), max_ns = max(max_ns, excluded.max_ns)",
-            )?
-            .execute(params![self.segment.id, self.segment.bytes, min_ns, max_ns])?;
-        Ok(())
+        let (min, max) = &mut self.times_ns;
+        *min = min_ns.unwrap_or(i64::MAX).min(*min);
+        *max = max_ns.unwrap_or(i64::MIN).max(*max);
+        self.rows(batch, entry)
     }
 
     fn rows(&mut self, batch: i64, entry: &Entry) -> rusqlite::Result<()> {
@@ -195,6 +189,7 @@ impl<'a> Insertion<'a> {
     /// Writes the index of the whole group, in order.
     fn finish(mut self) -> rusqlite::Result<Segment> {
         let segment = self.segment.id;
+        self.note_segment()?;
         self.postings.write(self.connection, segment)?;
         self.traces.sort_unstable();
         self.traces.dedup();
@@ -203,6 +198,18 @@ impl<'a> Insertion<'a> {
             insert.execute(params![segment, key, batch])?;
         }
         Ok(self.segment)
+    }
+
+    fn note_segment(&self) -> rusqlite::Result<()> {
+        let (min_ns, max_ns) = self.times_ns;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO segment(id, bytes, min_ns, max_ns) VALUES(?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET bytes = excluded.bytes,
+                     min_ns = min(min_ns, excluded.min_ns), max_ns = max(max_ns, excluded.max_ns)",
+            )?
+            .execute(params![self.segment.id, self.segment.bytes, min_ns, max_ns])?;
+        Ok(())
     }
 }
 
