@@ -4,10 +4,10 @@
 //! (at most [`GROUP_BYTES`] or [`GROUP_REQUESTS`]), and each sender hears of it after the commit is
 //! on the disk. Readers have their own connections and see the last commit.
 //!
-//! Requests are grouped into segments in the order of arrival, and every index row begins with its
-//! segment. Trace ids are random; over a whole store they would dirty a page per row, within a
-//! segment the pages stay in the cache. A lookup asks every segment (at most about 64), and the
-//! index of a segment whose requests are gone is one range to delete.
+//! Requests are grouped into segments in the order of arrival, and each segment has its own index.
+//! Trace ids are random; over a whole store they would dirty a page per row, within a segment the
+//! pages stay in the cache. A lookup asks every segment (at most about 64), and the index of a
+//! segment whose requests are gone is one range to delete.
 //!
 //! Bounds: age (`retention`, by arrival) and size (`max_bytes`; the write-ahead log, normally under
 //! [`LOG_BYTES`], comes on top). The oldest requests go first. A request may have a quarter of
@@ -26,6 +26,7 @@ mod error;
 mod folder;
 mod index;
 mod names;
+mod postings;
 mod queue;
 mod reader;
 mod retention;

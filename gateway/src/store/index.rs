@@ -26,7 +26,7 @@ pub(super) struct Entry {
 pub(super) struct Index {
     /// What the rows' spans are called.
     pub(super) operations: Vec<OperationName>,
-    /// Sorted, so that they go into the tables in order.
+    /// By operation, then trace.
     pub(super) rows: Vec<Row>,
     /// First start and last end of the spans.
     pub(super) times_ns: Option<(i64, i64)>,
@@ -43,9 +43,9 @@ pub(super) struct OperationName {
 /// The spans of one trace and operation in one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row {
-    pub(super) trace: TraceId,
     /// Position in the operations.
     pub(super) operation: usize,
+    pub(super) trace: TraceId,
     /// The first start.
     pub(super) start_ns: i64,
     /// The longest duration.
@@ -116,7 +116,7 @@ impl<'a> Builder<'a> {
                 row.start_ns = row.start_ns.min(start_ns);
                 row.duration_ns = row.duration_ns.max(duration_ns);
             }
-            None => rows.push(Row { trace, operation, start_ns, duration_ns }),
+            None => rows.push(Row { operation, trace, start_ns, duration_ns }),
         }
     }
 
@@ -127,6 +127,13 @@ impl<'a> Builder<'a> {
             operations.len() - 1
         })
     }
+}
+
+/// What the index knows a trace by. Ids may be random in one half only; two traces with the same
+/// key cost a look into the other's requests, no more.
+pub(super) fn trace_key(trace: TraceId) -> i64 {
+    let id = u128::from_be_bytes(trace);
+    ((id >> 64) as u64 ^ id as u64).cast_signed()
 }
 
 /// A name as the index keeps it.

@@ -10,6 +10,7 @@ use otlp::view::{SpanView, select_spans};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 
+use super::index::trace_key;
 use super::schema::open_reader;
 use super::{Operation, ReadError, TraceId};
 
@@ -151,12 +152,12 @@ impl<'a> Bodies<'a> {
     }
 }
 
-/// The stored requests that have spans of a trace, oldest first.
+/// The stored requests that may have spans of a trace, oldest first.
 fn batches_of(connection: &Connection, id: TraceId) -> Result<Vec<i64>, ReadError> {
     let mut statement = connection.prepare_cached(
         "SELECT batch_id FROM segment CROSS JOIN trace
-         WHERE trace.segment = segment.id AND trace_id = ?1 ORDER BY batch_id",
+         WHERE trace.segment = segment.id AND trace_key = ?1 ORDER BY batch_id",
     )?;
-    let batches = statement.query_map([&id[..]], |row| row.get(0))?;
+    let batches = statement.query_map([trace_key(id)], |row| row.get(0))?;
     Ok(batches.collect::<rusqlite::Result<_>>()?)
 }

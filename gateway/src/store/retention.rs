@@ -114,7 +114,7 @@ fn drop_empty_segments(connection: &Connection) -> rusqlite::Result<()> {
     if dropped == 0 {
         return Ok(());
     }
-    for table in ["trace", "span", "operation", "service"] {
+    for table in ["trace", "posting", "operation", "service"] {
         let statement = format!("DELETE FROM {table} WHERE segment < ?1");
         connection.prepare_cached(&statement)?.execute([first])?;
     }

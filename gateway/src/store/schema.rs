@@ -20,8 +20,8 @@ const PAGE_BYTES: u64 = 4096;
 
 /// `segment`: a run of batches with an index of its own; the times are those of its spans.
 /// `batch`: a request as it arrived; the times are those of its spans, else null.
-/// `trace`: where a trace's spans are. `span`: what searches go by, a row for each trace, batch and
-/// operation, with the first start and the longest duration.
+/// `trace`: which batches may have spans of a trace, by 64 bits of its id.
+/// `posting`: what searches go by, a list for each operation and transaction (see `postings`).
 /// `service`, `operation`: names, each with the last segment that has it.
 const TABLES: &str = "
 CREATE TABLE segment(
@@ -34,15 +34,15 @@ CREATE TABLE batch(
     bytes INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE TABLE trace(
-    segment INTEGER NOT NULL, trace_id BLOB NOT NULL, batch_id INTEGER NOT NULL,
-    PRIMARY KEY(segment, trace_id, batch_id)
+    segment INTEGER NOT NULL, trace_key INTEGER NOT NULL, batch_id INTEGER NOT NULL,
+    PRIMARY KEY(segment, trace_key, batch_id)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE span(
-    segment INTEGER NOT NULL, service_id INTEGER NOT NULL, start_ns INTEGER NOT NULL,
-    operation_id INTEGER NOT NULL, trace_id BLOB NOT NULL, batch_id INTEGER NOT NULL,
-    duration_ns INTEGER NOT NULL,
-    PRIMARY KEY(segment, service_id, start_ns, operation_id, trace_id, batch_id)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE posting(
+    id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, service_id INTEGER NOT NULL,
+    operation_id INTEGER NOT NULL, min_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL,
+    hits BLOB NOT NULL
+) STRICT;
+CREATE INDEX posting_of ON posting(segment, service_id, operation_id);
 CREATE TABLE service(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, segment INTEGER NOT NULL
 ) STRICT;

@@ -8,14 +8,16 @@
 //! Newest segments come first, and within one the newest start, until there are enough. A search
 //! that reads more than [`MAX_SCAN_BYTES`] of requests stops and says so.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use otlp::view::{self, Attributes, ResourceView, ScopeView, SpanView};
-use otlp::{Malformed, view::Any};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use otlp::Malformed;
+use otlp::view::{self, Attributes, SpanView};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::index::{cut, signed};
+use super::postings::{self, Hit};
 use super::reader::Bodies;
 use super::{ReadError, TraceId};
 
@@ -77,15 +79,6 @@ struct Search<'a> {
     found: HashMap<TraceId, i64>,
 }
 
-/// A row of the index.
-struct Hit {
-    trace: TraceId,
-    batch: i64,
-    operation: i64,
-    start_ns: i64,
-    duration_ns: i64,
-}
-
 impl<'a> Search<'a> {
     /// `None` if nobody ever recorded what is asked for.
     fn new(connection: &'a Connection, query: &'a TraceQuery) -> Result<Option<Self>, ReadError> {
@@ -134,15 +127,9 @@ impl<'a> Search<'a> {
     }
 
     fn segment(&mut self, segment: i64) -> Result<(), ReadError> {
-        let service = if self.service.is_some() { "AND service_id = ?4" } else { "AND ?4 IS NULL" };
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT trace_id, batch_id, operation_id, start_ns, duration_ns FROM span
-             WHERE segment = ?1 AND start_ns BETWEEN ?2 AND ?3 {service} ORDER BY start_ns DESC"
-        ))?;
-        let (from, to) = self.starts();
-        let mut rows = statement.query(params![segment, from, to, self.service])?;
-        while let Some(row) = rows.next()? {
-            let hit = hit(row)?;
+        let mut hits = self.hits(segment)?;
+        hits.sort_unstable_by_key(|hit| (Reverse(hit.start_ns), hit.trace));
+        for hit in hits {
             if !self.found.contains_key(&hit.trace) && self.accepts(&hit)? {
                 self.found.insert(hit.trace, hit.start_ns);
             }
@@ -153,11 +140,29 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn accepts(&mut self, hit: &Hit) -> Result<bool, ReadError> {
-        let named = self.operations.as_ref().is_none_or(|ids| ids.contains(&hit.operation));
-        if !named || hit.duration_ns < signed(*self.query.duration_ns.start()) {
-            return Ok(false);
+    /// What the index of a segment has.
+    fn hits(&self, segment: i64) -> Result<Vec<Hit>, ReadError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT operation_id, hits FROM posting
+             WHERE segment = ?1 AND (?4 IS NULL OR service_id = ?4)
+                 AND max_ns >= ?2 AND min_ns <= ?3",
+        )?;
+        let (from, to) = self.starts();
+        let least_ns = signed(*self.query.duration_ns.start());
+        let fits = |hit: &Hit| (from..=to).contains(&hit.start_ns) && hit.duration_ns >= least_ns;
+        let mut found = Vec::new();
+        let mut rows = statement.query(params![segment, from, to, self.service])?;
+        while let Some(row) = rows.next()? {
+            let operation = row.get(0)?;
+            if self.operations.as_ref().is_none_or(|ids| ids.contains(&operation)) {
+                let list = row.get_ref(1)?.as_blob().map_err(|_| ReadError::Damaged)?;
+                found.extend(postings::hits(list).filter(fits));
+            }
         }
+        Ok(found)
+    }
+
+    fn accepts(&mut self, hit: &Hit) -> Result<bool, ReadError> {
         if self.query.attributes.is_empty() && *self.query.duration_ns.end() == u64::MAX {
             return Ok(true);
         }
@@ -172,7 +177,7 @@ impl<'a> Search<'a> {
     fn collect(mut self) -> Result<Found, ReadError> {
         let cut_short = self.is_cut_short();
         let mut found: Vec<_> = self.found.drain().collect();
-        found.sort_unstable_by_key(|&(id, start_ns)| (std::cmp::Reverse(start_ns), id));
+        found.sort_unstable_by_key(|&(id, start_ns)| (Reverse(start_ns), id));
         let mut traces = Vec::with_capacity(found.len());
         for (id, _) in found {
             traces.push((id, self.bodies.trace(id)?));
@@ -181,16 +186,6 @@ impl<'a> Search<'a> {
         traces.retain(|(_, requests)| !requests.is_empty());
         Ok(Found { traces, cut_short })
     }
-}
-
-fn hit(row: &Row<'_>) -> rusqlite::Result<Hit> {
-    Ok(Hit {
-        trace: row.get(0)?,
-        batch: row.get(1)?,
-        operation: row.get(2)?,
-        start_ns: row.get(3)?,
-        duration_ns: row.get(4)?,
-    })
 }
 
 fn service_id(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
@@ -219,12 +214,16 @@ fn matching(query: &TraceQuery, request: &[u8]) -> Result<HashSet<TraceId>, Malf
         if query.service.as_ref().is_some_and(|service| cut(service) != cut(name)) {
             continue;
         }
+        // What the resource or the scope has, every span has: it is looked up once.
+        let wanted: Vec<_> = query.attributes.iter().collect();
+        let wanted = missing(wanted, &resource.attributes())?;
         for scope in resource.scopes() {
             let scope = scope?;
+            let wanted = missing(wanted.clone(), &scope.attributes())?;
             for span in scope.spans() {
                 let span = span?;
                 let Ok(trace) = TraceId::try_from(span.trace_id) else { continue };
-                if !traces.contains(&trace) && fulfils(query, &resource, &scope, &span)? {
+                if !traces.contains(&trace) && fulfils(query, &wanted, &span)? {
                     traces.insert(trace);
                 }
             }
@@ -233,10 +232,12 @@ fn matching(query: &TraceQuery, request: &[u8]) -> Result<HashSet<TraceId>, Malf
     Ok(traces)
 }
 
+/// Key and value of an attribute that is asked for.
+type Wanted<'a> = &'a (String, String);
+
 fn fulfils(
     query: &TraceQuery,
-    resource: &ResourceView<'_>,
-    scope: &ScopeView<'_>,
+    wanted: &[Wanted<'_>],
     span: &SpanView<'_>,
 ) -> Result<bool, Malformed> {
     let named = query.operation.as_ref().is_none_or(|name| cut(name) == cut(span.name));
@@ -245,26 +246,36 @@ fn fulfils(
     if !named || !timed {
         return Ok(false);
     }
-    for (key, value) in &query.attributes {
-        let holds = key == "error" && (span.status_code()? == STATUS_ERROR) == (value == "true")
-            || has(span.attributes(), key, value)?
-            || has(span.event_attributes(), key, value)?
-            || has(scope.attributes(), key, value)?
-            || has(resource.attributes(), key, value)?;
-        if !holds {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let wanted = missing(wanted.to_vec(), &span.attributes())?;
+    let wanted = missing_of_status(wanted, span)?;
+    Ok(missing(wanted, &span.event_attributes())?.is_empty())
 }
 
-fn has(attributes: Attributes<'_>, key: &str, value: &str) -> Result<bool, Malformed> {
-    for attribute in attributes {
-        let attribute = attribute?;
-        let same = |any: &Any<'_>| any.text().is_some_and(|text| text == value);
-        if attribute.key == key && same(&attribute.value) {
-            return Ok(true);
-        }
+/// `error` stands for the status, as in Jaeger.
+fn missing_of_status<'a>(
+    mut wanted: Vec<Wanted<'a>>,
+    span: &SpanView<'_>,
+) -> Result<Vec<Wanted<'a>>, Malformed> {
+    if wanted.iter().any(|(key, _)| key == "error") {
+        let failed = (span.status_code()? == STATUS_ERROR).to_string();
+        wanted.retain(|(key, value)| key != "error" || *value != failed);
     }
-    Ok(false)
+    Ok(wanted)
+}
+
+/// Which of the wanted attributes are not among `attributes`.
+fn missing<'a>(
+    mut wanted: Vec<Wanted<'a>>,
+    attributes: &Attributes<'_>,
+) -> Result<Vec<Wanted<'a>>, Malformed> {
+    if wanted.is_empty() {
+        return Ok(wanted);
+    }
+    for attribute in attributes.clone() {
+        let attribute = attribute?;
+        wanted.retain(|(key, value)| {
+            key != attribute.key || attribute.value.text().is_none_or(|text| text != *value)
+        });
+    }
+    Ok(wanted)
 }

@@ -216,7 +216,7 @@ async fn what_is_too_old_goes_with_its_index() {
         connection.execute(sql, (segment, nanoseconds(received_at))).unwrap();
         let sql = "INSERT OR IGNORE INTO segment VALUES(?1, 0, 0, 0)";
         connection.execute(sql, [segment]).unwrap();
-        let sql = "INSERT INTO trace VALUES(?1, x'00', ?2)";
+        let sql = "INSERT INTO trace VALUES(?1, 0, ?2)";
         connection.execute(sql, (segment, connection.last_insert_rowid())).unwrap();
         let sql = "INSERT OR REPLACE INTO service(name, segment) VALUES('s' || ?1, ?1)";
         connection.execute(sql, [segment]).unwrap();

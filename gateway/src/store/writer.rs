@@ -3,8 +3,9 @@
 use otlp::Signal;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::index::Entry;
+use super::index::{Entry, trace_key};
 use super::names::Names;
+use super::postings::Postings;
 use super::queue::Job;
 use super::retention::{self, Limits};
 use super::{StoreSettings, WriteError};
@@ -17,8 +18,8 @@ pub const GROUP_REQUESTS: usize = 512;
 const SEGMENTS: u64 = 64;
 /// Bounds of a segment's requests.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 256 << 10..=32 << 20;
-/// What an index row takes at most, in both tables together, half-full pages included.
-const ROW_BYTES: usize = 128;
+/// What a row of an index takes at most, in all tables together, half-full pages included.
+const ROW_BYTES: usize = 96;
 
 /// The connection and what it remembers between transactions.
 #[derive(Debug)]
@@ -88,13 +89,13 @@ impl Writer {
             segment = Segment { id: segment.id + 1, bytes: 0 };
         }
         let transaction = self.connection.transaction()?;
-        let mut insertion = Insertion { connection: &transaction, names: &mut self.names, segment };
+        let mut insertion = Insertion::new(&transaction, &mut self.names, segment);
         for job in group {
             for entry in &job.entries {
                 insertion.entry(job.signal, job.received_ns, entry)?;
             }
         }
-        let segment = insertion.segment;
+        let segment = insertion.finish()?;
         transaction.commit()?;
         self.segment = segment;
         Ok(())
@@ -130,9 +131,25 @@ struct Insertion<'a> {
     connection: &'a Connection,
     names: &'a mut Names,
     segment: Segment,
+    postings: Postings,
+    /// Keys of traces and the batches that have them.
+    traces: Vec<(i64, i64)>,
+    /// First start and last end of all spans.
+    times_ns: (i64, i64),
 }
 
-impl Insertion<'_> {
+impl<'a> Insertion<'a> {
+    fn new(connection: &'a Connection, names: &'a mut Names, segment: Segment) -> Self {
+        Self {
+            connection,
+            names,
+            segment,
+            postings: Postings::default(),
+            traces: Vec::new(),
+            times_ns: (i64::MAX, i64::MIN),
+        }
+    }
+
     fn entry(&mut self, signal: Signal, received_ns: i64, entry: &Entry) -> rusqlite::Result<()> {
         let bytes = i64::try_from(entry.body.len()).unwrap_or(i64::MAX);
         let (min_ns, max_ns) = entry.index.times_ns.unzip();
@@ -151,18 +168,40 @@ impl Insertion<'_> {
                 &entry.body[..]
             ])?;
         let batch = self.connection.last_insert_rowid();
-        self.note_segment(bytes, min_ns, max_ns)?;
+        self.segment.bytes += bytes;
+        let (min, max) = &mut self.times_ns;
+        *min = min_ns.unwrap_or(i64::MAX).min(*min);
+        *max = max_ns.unwrap_or(i64::MIN).max(*max);
         self.rows(batch, entry)
     }
 
-    fn note_segment(
-        &mut self,
-        bytes: i64,
-        min_ns: Option<i64>,
-        max_ns: Option<i64>,
-    ) -> rusqlite::Result<()> {
-        self.segment.bytes += bytes;
-        let (min_ns, max_ns) = (min_ns.unwrap_or(i64::MAX), max_ns.unwrap_or(i64::MIN));
+    fn rows(&mut self, batch: i64, entry: &Entry) -> rusqlite::Result<()> {
+        let rows = entry.index.rows.chunk_by(|one, two| one.operation == two.operation);
+        for rows in rows {
+            let name = &entry.index.operations[rows[0].operation];
+            let ids = self.names.ids(self.connection, self.segment.id, name)?;
+            self.postings.add(ids, batch, rows);
+            self.traces.extend(rows.iter().map(|row| (trace_key(row.trace), batch)));
+        }
+        Ok(())
+    }
+
+    /// Writes the index of the whole group, in order.
+    fn finish(mut self) -> rusqlite::Result<Segment> {
+        let segment = self.segment.id;
+        self.note_segment()?;
+        self.postings.write(self.connection, segment)?;
+        self.traces.sort_unstable();
+        self.traces.dedup();
+        let mut insert = self.connection.prepare_cached("INSERT INTO trace VALUES(?1, ?2, ?3)")?;
+        for (key, batch) in self.traces {
+            insert.execute(params![segment, key, batch])?;
+        }
+        Ok(self.segment)
+    }
+
+    fn note_segment(&self) -> rusqlite::Result<()> {
+        let (min_ns, max_ns) = self.times_ns;
         self.connection
             .prepare_cached(
                 "INSERT INTO segment(id, bytes, min_ns, max_ns) VALUES(?1, ?2, ?3, ?4)
@@ -170,38 +209,6 @@ impl Insertion<'_> {
                      min_ns = min(min_ns, excluded.min_ns), max_ns = max(max_ns, excluded.max_ns)",
             )?
             .execute(params![self.segment.id, self.segment.bytes, min_ns, max_ns])?;
-        Ok(())
-    }
-
-    fn rows(&mut self, batch: i64, entry: &Entry) -> rusqlite::Result<()> {
-        let index = &entry.index;
-        let segment = self.segment.id;
-        let mut ids = Vec::with_capacity(index.operations.len());
-        for operation in &index.operations {
-            ids.push(self.names.ids(self.connection, segment, operation)?);
-        }
-        let mut trace = self.connection.prepare_cached("INSERT INTO trace VALUES(?1, ?2, ?3)")?;
-        let mut span = self
-            .connection
-            .prepare_cached("INSERT INTO span VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        let mut before = None;
-        for row in &index.rows {
-            if before != Some(row.trace) {
-                trace.execute(params![segment, &row.trace[..], batch])?;
-                before = Some(row.trace);
-            }
-            let (service, operation) = ids[row.operation];
-            let (start, duration) = (row.start_ns, row.duration_ns);
-            span.execute(params![
-                segment,
-                service,
-                start,
-                operation,
-                &row.trace[..],
-                batch,
-                duration
-            ])?;
-        }
         Ok(())
     }
 }
