@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use components::component::{Builders, Context};
 use components::config::otlp_exporter::OtlpExporter;
@@ -17,9 +16,10 @@ use crate::folders::Folders;
 use crate::keeper::link::{Covered, Link};
 use crate::kernel::interfaces;
 use crate::kernel::maps::Maps;
+use crate::kernel::shared::SharedMaps;
 use crate::limits::protect::{Protected, is_here};
 use crate::limits::{Limits, Now, Table};
-use crate::receivers::kernel::{self, Samples, Sources};
+use crate::receivers::kernel::{self, Sources};
 use crate::{keeper, privilege};
 
 /// Worker threads: an agent is a guest on its host.
@@ -68,8 +68,9 @@ fn run_process(files: &[String], link: Result<Link, String>) -> ExitCode {
         folders.check_format()?;
         Ok(folders)
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all();
-    let runtime = runtime.build().map_err(|error| format!("cannot start the runtime: {error}"));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(THREADS).enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"));
     let ready = folders.and_then(|folders| Ok((folders, runtime?)));
     let kernel = HostKernel::open(link, &loaded.config);
     match ready {
@@ -83,26 +84,28 @@ fn run_process(files: &[String], link: Result<Link, String>) -> ExitCode {
 
 /// What the keeper gave us.
 struct HostKernel {
-    maps: Result<Arc<Maps>, String>,
+    maps: Result<SharedMaps, String>,
     covered: Covered,
     keeper_pid: Option<u32>,
 }
 
 impl HostKernel {
     fn open(link: Result<Link, String>, config: &Config) -> Self {
-        let without = |reason| Self { maps: Err(reason), covered: Covered::default(), keeper_pid: None };
+        let without =
+            |reason| Self { maps: Err(reason), covered: Covered::default(), keeper_pid: None };
         let link = match link {
             Ok(link) => link,
             Err(missing) => return without(missing),
         };
         let maps = link.attach(&Kernel::of(config).interfaces);
-        let maps = maps.and_then(|descriptors| Maps::open(descriptors).map_err(|e| e.to_string()));
+        let maps =
+            maps.and_then(|descriptors| Maps::from_fds(descriptors).map_err(|e| e.to_string()));
         let keeper_pid = u32::try_from(getppid().as_raw()).ok();
-        Self { maps: maps.map(Arc::new), covered: link.listen(), keeper_pid }
+        Self { maps: maps.map(SharedMaps::new), covered: link.listen(), keeper_pid }
     }
 
-    fn table(&self) -> Result<Box<dyn Table>, String> {
-        self.maps.clone().map(|maps| Box::new(maps) as Box<dyn Table>)
+    fn table(&self) -> Result<Table, String> {
+        self.maps.clone().map(|maps| Box::new(maps) as Table)
     }
 }
 
@@ -129,8 +132,7 @@ async fn serve(
         let desk = desk.clone();
         async move { desk.keep_time().await }
     });
-    let samples = kernel.maps.as_ref().ok().map(|maps| maps.clone() as Arc<dyn Samples>);
-    let sources = Sources { samples, desk: desk.clone() };
+    let sources = Sources { samples: kernel.maps.clone().ok(), desk: desk.clone() };
     let builders = Builders::shared()
         .receiver("kernel", move |config, context| kernel::build(config, context, &sources));
     let status = PROGRAM.run(files, loaded, context, builders).await;
@@ -163,8 +165,8 @@ fn facts(config: &Config, context: &Context, kernel: &HostKernel) -> Facts {
 
 /// Interfaces with an address that no program is on.
 fn uncovered(covered: &BTreeSet<String>) -> Vec<String> {
-    let addressed = interfaces::addressed().unwrap_or_default();
-    addressed.into_iter().filter(|name| !covered.contains(name)).collect()
+    let covered: Vec<String> = covered.iter().cloned().collect();
+    interfaces::uncovered(&covered).unwrap_or_default()
 }
 
 /// Ports of exporters' endpoints on this host.

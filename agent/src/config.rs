@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use components::config::catalog::any_keys;
 use components::config::shared::SHARED;
-use components::config::{Catalog, Class, Code, Config, Field, Kind, OwnSection, Section, Stability};
+use components::config::{
+    Catalog, Class, Code, Config, Field, Kind, OwnSection, Section, Stability,
+};
 use components::process::Program;
 use otlp::Signal;
 
@@ -83,7 +85,9 @@ impl Kernel {
         section.not_built_yet(&["cgroups", "http_status", "run_queue"]);
         let mut ports = ports(section, "ports");
         let tls_ports = self::ports(section, "tls_ports");
-        ports.extend(tls_ports.iter().copied().filter(|port| !ports.contains(port)).collect::<Vec<_>>());
+        ports.extend(
+            tls_ports.iter().copied().filter(|port| !ports.contains(port)).collect::<Vec<_>>(),
+        );
         if ports.len() > WATCHES_MAX {
             let message = format!("{} ports, expected at most {WATCHES_MAX}", ports.len());
             section.error("ports", Code::TooLarge, message);
@@ -144,13 +148,17 @@ impl Limits {
 }
 
 fn ports(section: &Section<'_>, key: &'static str) -> Vec<u16> {
-    let port = |field: &Field<'_>| field.u64_in(1..=65_535).and_then(|port| u16::try_from(port).ok());
+    let port =
+        |field: &Field<'_>| field.u64_in(1..=65_535).and_then(|port| u16::try_from(port).ok());
     section.list(key).iter().filter_map(port).collect()
 }
 
 fn interface(field: &Field<'_>) -> Option<String> {
     let name = field.string()?;
-    if name.is_empty() || name.len() > crate::keeper::orders::NAME_BYTES || name.contains(['/', ' ']) {
+    if name.is_empty()
+        || name.len() > crate::keeper::orders::NAME_BYTES
+        || name.contains(['/', ' '])
+    {
         field.error(Code::BadValue, format!("{name:?}, expected auto or an interface's name"));
         return None;
     }

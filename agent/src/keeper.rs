@@ -10,12 +10,12 @@
 //! their leases, status 1.
 
 mod bpffs;
-pub mod link;
+mod follow;
+pub(crate) mod link;
 pub mod orders;
 
-
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
@@ -26,8 +26,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, Uid};
 
 use crate::folders::Folders;
-use crate::kernel::follow::Follower;
+use crate::kernel::interfaces;
 use crate::privilege;
+use follow::Follower;
 use orders::{Order, Report};
 
 /// Runs the keeper and the agent it starts; returns the agent's status.
@@ -48,8 +49,8 @@ struct Keeper {
     socket: OwnedFd,
     /// Whether the agent still listens.
     connected: bool,
+    /// Interfaces to follow.
     wanted: Vec<String>,
-    auto: bool,
     /// The loaded programs and the interfaces they are on.
     follower: Option<Follower>,
     mounted: Option<bpffs::Mounted>,
@@ -75,7 +76,6 @@ impl Keeper {
             socket,
             connected: true,
             wanted: Vec::new(),
-            auto: false,
             follower: None,
             mounted,
         })
@@ -144,7 +144,7 @@ impl Keeper {
         };
         match order {
             Some(Order::Follow(name)) => self.wanted.push(name),
-            Some(Order::FollowAuto) => self.auto = true,
+            Some(Order::FollowAuto) => self.wanted.push(interfaces::AUTO.to_owned()),
             Some(Order::Attach) => self.attach(),
             // The agent is gone, or is not ours to talk to any more.
             None => self.connected = false,
@@ -152,14 +152,14 @@ impl Keeper {
     }
 
     fn attach(&mut self) {
-        let names = std::mem::take(&mut self.wanted);
-        match Follower::start(&self.folders.bpf, names, self.auto) {
-            Ok(follower) => {
-                let descriptors = follower.maps();
-                self.tell(&Report::Ready, &descriptors);
-                for name in follower.attached() {
-                    self.tell(&Report::Attached(name), &[]);
-                }
+        let wanted = std::mem::take(&mut self.wanted);
+        let started = Follower::start(&self.folders.bpf, wanted)
+            .and_then(|follower| Ok((follower.maps()?, follower)));
+        match started {
+            Ok((maps, follower)) => {
+                self.tell(&Report::Ready, &maps);
+                let covered: Vec<String> = follower.covered().cloned().collect();
+                covered.into_iter().for_each(|name| self.tell(&Report::Attached(name), &[]));
                 self.follower = Some(follower);
             }
             Err(error) => self.tell(&Report::Failed(error), &[]),
@@ -168,13 +168,15 @@ impl Keeper {
 
     fn follow(&mut self) {
         let Some(follower) = &mut self.follower else { return };
-        for change in follower.follow() {
-            self.tell(&change, &[]);
+        match follower.follow() {
+            Ok(changes) => changes.iter().for_each(|change| self.tell(change, &[])),
+            Err(error) => say(&error),
         }
     }
 
-    fn tell(&mut self, report: &Report, descriptors: &[std::os::fd::RawFd]) {
-        if self.connected && orders::send(&self.socket, &report.encode(), descriptors).is_err() {
+    fn tell(&mut self, report: &Report, descriptors: &[OwnedFd]) {
+        let descriptors: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        if self.connected && orders::send(&self.socket, &report.encode(), &descriptors).is_err() {
             self.connected = false;
         }
     }

@@ -12,18 +12,17 @@ mod adopt;
 mod file;
 pub mod parse;
 pub mod protect;
-mod table;
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use kernel_abi::layout::{Protocol, Unit};
-use kernel_abi::limit::{RATE_PER_HOUR_MAX, RATE_PER_HOUR_MIN};
+use kernel_abi::layout::{Protocol, Unit, Verdicts};
+use kernel_abi::limit::{BURST_MAX, RATE_PER_HOUR_MAX, RATE_PER_HOUR_MIN};
+
+use crate::kernel::{self, Limit, LimitTable, Target};
 
 pub use parse::{protocol_name, unit_name};
-pub use table::{Counts, Pinned, Table};
 
 /// Most limits at a time: the kernel's slots but the one that means none.
 pub const MAX: usize = kernel_abi::layout::LIMITS_MAX as usize - 1;
@@ -31,28 +30,6 @@ pub const MAX: usize = kernel_abi::layout::LIMITS_MAX as usize - 1;
 pub const LEASE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Longest reason that is kept, in bytes.
 pub const REASON_MAX_BYTES: usize = 512;
-
-/// What a limit is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Target {
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// The destination port, never 0.
-    pub port: u16,
-}
-
-/// What the kernel enforces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// What is counted.
-    pub unit: Unit,
-    /// Units per hour, so that `N/s`, `N/m` and `N/h` are exact.
-    pub rate_per_hour: u64,
-    /// Units that may come at once.
-    pub burst: u32,
-    /// Count what would be dropped, drop nothing.
-    pub dry_run: bool,
-}
 
 /// Who wants a limit, weakest class first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,12 +80,10 @@ impl fmt::Display for Source {
 /// One desired limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
-    /// What for.
-    pub target: Target,
+    /// What; its generation tells it from every other limit this host had.
+    pub limit: Limit,
     /// Who wants it.
     pub source: Source,
-    /// What.
-    pub rule: Rule,
     /// Why, in the words of whoever asked.
     pub reason: String,
     /// When it was asked for.
@@ -117,8 +92,6 @@ pub struct Desired {
     pub expires: SystemTime,
     /// When it ends, as decided.
     pub ends: Instant,
-    /// Tells it from every other limit this host had.
-    pub generation: u64,
 }
 
 /// A reading of both clocks.
@@ -140,10 +113,8 @@ impl Now {
 /// A limit that is asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// What for.
-    pub target: Target,
-    /// What.
-    pub rule: Rule,
+    /// What; the engine chooses the generation.
+    pub limit: Limit,
     /// For how long.
     pub lease: Duration,
     /// Why.
@@ -157,8 +128,8 @@ pub enum Refused {
     Usage(String),
     /// There is no kernel to enforce it, and why.
     NoKernel(String),
-    /// The kernel, or the file, did not take it.
-    Failed(io::Error),
+    /// The kernel did not take it.
+    Failed(kernel::Error),
 }
 
 impl fmt::Display for Refused {
@@ -178,13 +149,16 @@ pub struct Standing {
     /// Whether the kernel enforces this one.
     pub enforced: bool,
     /// What the kernel has counted for it; zero while another one is enforced.
-    pub counts: Counts,
+    pub verdicts: Verdicts,
 }
+
+/// The kernel's table, as the engine owns it.
+pub type Table = Box<dyn LimitTable + Send>;
 
 /// All limits of this host.
 pub struct Limits {
     /// The kernel's table, or why there is none.
-    table: Result<Box<dyn Table>, String>,
+    table: Result<Table, String>,
     desired: Vec<Desired>,
     file: PathBuf,
     next_generation: u64,
@@ -192,7 +166,7 @@ pub struct Limits {
 
 impl Limits {
     /// The limits that a previous process left, by the rules of adoption.
-    pub fn open(table: Result<Box<dyn Table>, String>, file: PathBuf, now: Now) -> Self {
+    pub fn open(table: Result<Table, String>, file: PathBuf, now: Now) -> Self {
         let mut limits = Self { table, desired: Vec::new(), file, next_generation: 1 };
         limits.adopt(now);
         limits
@@ -207,38 +181,38 @@ impl Limits {
         now: Now,
     ) -> Result<Standing, Refused> {
         self.check(&request, max_lease)?;
-        let is_old = |desired: &Desired| desired.target == request.target && desired.source == source;
+        let target = request.limit.target;
+        let is_old = |desired: &Desired| desired.limit.target == target && desired.source == source;
         let known = self.desired.iter().any(is_old);
         if !known && self.desired.len() >= MAX {
             return Err(Refused::Usage(format!("there are {MAX} limits already")));
         }
         let previous = self.desired.clone();
         self.desired.retain(|desired| !is_old(desired));
+        let limit = Limit { generation: self.take_generation(), ..request.limit };
         self.desired.push(Desired {
-            target: request.target,
-            source: source.clone(),
-            rule: request.rule,
+            limit,
+            source,
             reason: request.reason,
             since: now.wall,
             expires: now.wall + request.lease,
             ends: now.instant + request.lease,
-            generation: self.take_generation(),
         });
-        if let Err(error) = self.enforce(request.target, now) {
+        if let Err(error) = self.enforce(target, now) {
             self.desired = previous;
             return Err(Refused::Failed(error));
         }
         self.save();
         let mut standing = self.list(now).into_iter();
-        let set = standing.find(|s| s.desired.target == request.target && s.desired.source == source);
+        let set = standing.find(|s| s.desired.limit.generation == limit.generation);
         Ok(set.expect("it was just put there"))
     }
 
     /// Takes away every source's limit on one target, or on all; returns how many there were.
-    pub fn clear(&mut self, target: Option<Target>, now: Now) -> io::Result<usize> {
-        let meant = |desired: &Desired| target.is_none_or(|target| desired.target == target);
+    pub fn clear(&mut self, target: Option<Target>, now: Now) -> Result<usize, kernel::Error> {
+        let meant = |desired: &Desired| target.is_none_or(|target| desired.limit.target == target);
         let mut targets: Vec<Target> =
-            self.desired.iter().filter(|desired| meant(desired)).map(|d| d.target).collect();
+            self.desired.iter().filter(|desired| meant(desired)).map(|d| d.limit.target).collect();
         let before = self.desired.len();
         self.desired.retain(|desired| !meant(desired));
         let cleared = before - self.desired.len();
@@ -254,16 +228,20 @@ impl Limits {
 
     /// Every desired limit that is live, by target and then strongest first.
     pub fn list(&self, now: Now) -> Vec<Standing> {
-        let mut live: Vec<&Desired> = self.desired.iter().filter(|d| d.ends > now.instant).collect();
-        live.sort_by(|a, b| a.target.cmp(&b.target).then_with(|| strength(b).cmp(&strength(a))));
+        let mut live: Vec<&Desired> =
+            self.desired.iter().filter(|d| d.ends > now.instant).collect();
+        live.sort_by(|a, b| {
+            a.limit.target.cmp(&b.limit.target).then_with(|| strength(b).cmp(&strength(a)))
+        });
         let standing = |desired: &Desired| {
-            let enforced = self.table.is_ok()
-                && self.winner(desired.target, now).map(|w| w.generation) == Some(desired.generation);
-            let counts = match &self.table {
-                Ok(table) if enforced => table.counts(desired.target).unwrap_or_default(),
-                _ => Counts::default(),
+            let winner = self.winner(desired.limit.target, now);
+            let wins = winner.is_some_and(|winner| winner.limit == desired.limit);
+            let enforced = wins && self.table.is_ok();
+            let verdicts = match &self.table {
+                Ok(table) if enforced => table.verdicts(desired.limit.target).unwrap_or_default(),
+                _ => Verdicts::default(),
             };
-            Standing { desired: desired.clone(), enforced, counts }
+            Standing { desired: desired.clone(), enforced, verdicts }
         };
         live.into_iter().map(standing).collect()
     }
@@ -271,12 +249,12 @@ impl Limits {
     /// Lets go of limits that have ended; the next in line shows.
     pub fn expire(&mut self, now: Now) {
         let over: Vec<Target> =
-            self.desired.iter().filter(|d| d.ends <= now.instant).map(|d| d.target).collect();
+            self.desired.iter().filter(|d| d.ends <= now.instant).map(|d| d.limit.target).collect();
         if over.is_empty() {
             return;
         }
         for ended in self.desired.extract_if(.., |desired| desired.ends <= now.instant) {
-            tracing::info!("the limit of {} on {} has ended", ended.source, ended.target);
+            tracing::info!("the limit of {} on {} has ended", ended.source, ended.limit.target);
         }
         for target in over {
             if let Err(error) = self.enforce(target, now) {
@@ -306,22 +284,21 @@ impl Limits {
     fn check(&self, request: &Request, max_lease: Duration) -> Result<(), Refused> {
         let usage = |text: String| Err(Refused::Usage(text));
         let longest = max_lease.min(LEASE_MAX);
-        let rule = &request.rule;
+        let limit = &request.limit;
         if let Err(missing) = &self.table {
             return Err(Refused::NoKernel(format!("no limit can be enforced: {missing}")));
         }
-        if request.target.port == 0 {
+        if limit.target.port == 0 {
             return usage("port 0, expected 1 to 65535".to_owned());
         }
-        if rule.unit == Unit::Connections && request.target.protocol == Protocol::Udp {
+        if limit.unit == Unit::Connections && limit.target.protocol == Protocol::Udp {
             return usage("udp has no connections, expected --unit packets".to_owned());
         }
-        if !(RATE_PER_HOUR_MIN..=RATE_PER_HOUR_MAX).contains(&rule.rate_per_hour) {
+        if !(RATE_PER_HOUR_MIN..=RATE_PER_HOUR_MAX).contains(&limit.rate_per_hour) {
             return usage("the rate is out of range, expected 1/s to 10000000/s".to_owned());
         }
-        if rule.burst == 0 || rule.burst > kernel_abi::limit::BURST_MAX {
-            let most = kernel_abi::limit::BURST_MAX;
-            return usage(format!("burst {}, expected 1 to {most}", rule.burst));
+        if limit.burst == 0 || limit.burst > BURST_MAX {
+            return usage(format!("burst {}, expected 1 to {BURST_MAX}", limit.burst));
         }
         if request.lease.is_zero() || request.lease > longest {
             return usage(format!("a lease of {:?}, expected at most {longest:?}", request.lease));
@@ -334,20 +311,17 @@ impl Limits {
 
     /// The one limit on a target that should be enforced now.
     fn winner(&self, target: Target, now: Now) -> Option<&Desired> {
-        let live = self.desired.iter().filter(|d| d.target == target && d.ends > now.instant);
+        let live = self.desired.iter().filter(|d| d.limit.target == target && d.ends > now.instant);
         live.max_by(|a, b| strength(a).cmp(&strength(b)))
     }
 
     /// Makes the kernel's table say what [`winner`](Self::winner) says.
-    fn enforce(&mut self, target: Target, now: Now) -> io::Result<()> {
-        let winner = self.winner(target, now).map(|winner| {
-            let lease = winner.ends.saturating_duration_since(now.instant);
-            (winner.rule, lease, winner.generation)
-        });
+    fn enforce(&mut self, target: Target, now: Now) -> Result<(), kernel::Error> {
+        let winner = self.winner(target, now).map(|winner| (winner.limit, winner.ends));
         let Ok(table) = &mut self.table else { return Ok(()) };
         match winner {
-            Some((rule, lease, generation)) => table.write(target, &rule, lease, generation),
-            None => table.clear(target),
+            Some((limit, ends)) => table.write(&limit, ends.saturating_duration_since(now.instant)),
+            None => table.clear(target).map(drop),
         }
     }
 
@@ -363,9 +337,10 @@ impl Limits {
     }
 
     fn is_winner(&self, desired: &Desired) -> bool {
-        let live = self.desired.iter().filter(|other| other.target == desired.target);
-        let strongest = live.max_by(|a, b| strength(a).cmp(&strength(b)));
-        strongest.is_some_and(|strongest| strongest.generation == desired.generation)
+        let target = desired.limit.target;
+        let others = self.desired.iter().filter(|other| other.limit.target == target);
+        let strongest = others.max_by(|a, b| strength(a).cmp(&strength(b)));
+        strongest.is_some_and(|strongest| strongest.limit == desired.limit)
     }
 }
 
@@ -375,18 +350,12 @@ impl fmt::Debug for Limits {
     }
 }
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} port {}", protocol_name(self.protocol), self.port)
-    }
-}
-
 /// The strictest of the highest class: class, then enforcing before counting, then the lower rate,
 /// then the newer.
 fn strength(desired: &Desired) -> (u8, bool, std::cmp::Reverse<u64>, u64) {
-    let rule = &desired.rule;
-    let rate = std::cmp::Reverse(rule.rate_per_hour);
-    (desired.source.class(), !rule.dry_run, rate, desired.generation)
+    let limit = &desired.limit;
+    let rate = std::cmp::Reverse(limit.rate_per_hour);
+    (desired.source.class(), !limit.dry_run, rate, limit.generation)
 }
 
 #[cfg(test)]

@@ -145,23 +145,23 @@ impl From<&Standing> for Listed {
         Self {
             schema: SCHEMA,
             target: ListedTarget {
-                proto: protocol_name(desired.target.protocol).to_owned(),
-                port: desired.target.port,
+                proto: protocol_name(desired.limit.target.protocol).to_owned(),
+                port: desired.limit.target.port,
                 interface: None,
                 cgroup: None,
             },
-            unit: unit_name(desired.rule.unit).to_owned(),
-            rate_per_s: desired.rule.rate_per_hour as f64 / 3600.0,
-            burst: desired.rule.burst,
+            unit: unit_name(desired.limit.unit).to_owned(),
+            rate_per_s: desired.limit.rate_per_hour as f64 / 3600.0,
+            burst: desired.limit.burst,
             per_source: false,
-            dry_run: desired.rule.dry_run,
+            dry_run: desired.limit.dry_run,
             source: desired.source.to_string(),
             reason: desired.reason.clone(),
             since: rfc3339(desired.since),
             expires: rfc3339(desired.expires),
             enforced: standing.enforced,
-            passed: standing.counts.passed,
-            dropped: standing.counts.dropped,
+            passed: standing.verdicts.passed,
+            dropped: standing.verdicts.dropped,
         }
     }
 }

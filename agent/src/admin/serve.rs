@@ -7,8 +7,9 @@ use kernel_abi::limit::default_burst;
 use tokio::sync::Notify;
 
 use super::protocol::{Answer, Listed, Request, Status};
+use crate::kernel::{Limit, Target};
 use crate::limits::protect::Protected;
-use crate::limits::{Limits, Now, Refused, Request as Wanted, Rule, Source, Target, parse};
+use crate::limits::{Limits, Now, Refused, Request as Wanted, Source, parse};
 
 /// Answers requests.
 pub(crate) struct Desk {
@@ -43,7 +44,16 @@ impl Desk {
             Request::LimitList => self.list(|_| true),
             Request::LimitExplain { port } => self.explain(port),
             Request::LimitClear { port } => self.clear(port),
-            Request::LimitSet { proto, port, unit, rate_per_hour, burst, lease_ms, dry_run, reason } => {
+            Request::LimitSet {
+                proto,
+                port,
+                unit,
+                rate_per_hour,
+                burst,
+                lease_ms,
+                dry_run,
+                reason,
+            } => {
                 let burst = burst.unwrap_or_else(|| default_burst(rate_per_hour));
                 let Some(protocol) = parse::protocol(&proto) else {
                     return Answer::usage(format!("proto {proto}, expected tcp or udp"));
@@ -51,9 +61,9 @@ impl Desk {
                 let Some(unit) = parse::unit(&unit) else {
                     return Answer::usage(format!("unit {unit}, expected connections or packets"));
                 };
+                let target = Target { protocol, port };
                 self.set(Wanted {
-                    target: Target { protocol, port },
-                    rule: Rule { unit, rate_per_hour, burst, dry_run },
+                    limit: Limit { target, unit, rate_per_hour, burst, dry_run, generation: 0 },
                     lease: Duration::from_millis(lease_ms),
                     reason,
                 })
@@ -89,7 +99,7 @@ impl Desk {
     }
 
     fn set(&self, wanted: Wanted) -> Answer {
-        let target = wanted.target;
+        let target = wanted.limit.target;
         if let Some(reason) = (self.facts.protected)().reason(target.port) {
             return Answer::usage(format!("port {} is protected: {reason}", target.port));
         }

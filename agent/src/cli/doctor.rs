@@ -10,7 +10,7 @@ use super::later;
 use crate::admin::client;
 use crate::admin::protocol::{Request, SCHEMA};
 use crate::folders::Folders;
-use crate::kernel::probe::{self, Feature};
+use crate::kernel::{foreign, interfaces, probe};
 use crate::privilege;
 
 #[derive(Args)]
@@ -76,17 +76,15 @@ fn examine() -> Report {
     problems.extend(privilege::check().err());
     let (processes, running) = processes();
     problems.extend(running);
-    let foreign_programs = probe::foreign_programs().unwrap_or_else(|error| {
-        problems.push(format!("cannot look for foreign programs: {error}"));
+    let interfaces = interfaces::names().and_then(|names| interfaces::select(&names));
+    let interfaces = interfaces.unwrap_or_else(|error| {
+        problems.push(format!("cannot list interfaces: {error}"));
         Vec::new()
     });
-    let features: Vec<Shown> = probe::features()
+    let foreign_programs = foreign::programs(&interfaces).iter().map(ToString::to_string).collect();
+    let features: Vec<Shown> = probe::features(&Folders::of_system().bpf)
         .into_iter()
-        .map(|Feature { name, outcome }| {
-            let available = outcome.is_ok();
-            let detail = outcome.unwrap_or_else(|reason| reason);
-            Shown { name, available, detail }
-        })
+        .map(|found| Shown { name: found.name, available: found.available, detail: found.detail })
         .collect();
     let missing = features.iter().filter(|feature| !feature.available);
     problems.extend(missing.map(|feature| format!("{}: {}", feature.name, feature.detail)));
@@ -102,8 +100,11 @@ fn processes() -> (Vec<Process>, Vec<String>) {
     let Some(status) = status else { return (Vec::new(), Vec::new()) };
     let keeper = status.keeper_pid.map(|pid| process("keeper", pid));
     let processes = keeper.into_iter().chain([process("agent", status.pid)]).flatten().collect();
-    let mut problems: Vec<String> =
-        status.kernel_missing.iter().map(|reason| format!("the agent enforces nothing: {reason}")).collect();
+    let mut problems: Vec<String> = status
+        .kernel_missing
+        .iter()
+        .map(|reason| format!("the agent enforces nothing: {reason}"))
+        .collect();
     if status.kernel_missing.is_none() && status.interfaces.is_empty() {
         problems.push("no interface is covered".to_owned());
     }
@@ -134,7 +135,8 @@ fn describe(report: &Report) -> String {
             0 => "no capabilities".to_owned(),
             count => format!("{count} capabilities"),
         };
-        text += &format!("  {:<6} process {} uid {} {held}\n", process.role, process.pid, process.uid);
+        text +=
+            &format!("  {:<6} process {} uid {} {held}\n", process.role, process.pid, process.uid);
     }
     section(&mut text, "foreign programs", &report.foreign_programs);
     section(&mut text, "problems", &report.problems);

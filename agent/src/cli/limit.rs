@@ -84,11 +84,9 @@ pub(super) fn run(command: Command) -> ExitCode {
         Command::Explain { port, json } => {
             answer(&Request::LimitExplain { port }, |answer| explain(answer, port, json))
         }
-        Command::Clear(clear) => {
-            answer(&Request::LimitClear { port: clear.port }, |answer| {
-                answer.notes.iter().map(|note| format!("{note}\n")).collect()
-            })
-        }
+        Command::Clear(clear) => answer(&Request::LimitClear { port: clear.port }, |answer| {
+            answer.notes.iter().map(|note| format!("{note}\n")).collect()
+        }),
     }
 }
 
@@ -142,7 +140,16 @@ fn list(answer: &Answer, json: bool) -> String {
     }
     let mut text = format!(
         "{:<10} {:>12} {:<12} {:>6} {:<10} {:<9} {:<24} {:>10} {:>10}  {}\n",
-        "TARGET", "RATE", "UNIT", "BURST", "SOURCE", "STATE", "EXPIRES", "PASSED", "DROPPED", "REASON"
+        "TARGET",
+        "RATE",
+        "UNIT",
+        "BURST",
+        "SOURCE",
+        "STATE",
+        "EXPIRES",
+        "PASSED",
+        "DROPPED",
+        "REASON"
     );
     for limit in &answer.limits {
         let target = format!("{}/{}", limit.target.proto, limit.target.port);
@@ -242,11 +249,13 @@ mod tests {
 
     #[test]
     fn rates_are_whole_and_in_range() {
-        let check = |text, expect: Option<u64>| assert_eq!(rate_per_hour(text).ok(), expect, "{text}");
+        let check =
+            |text, expect: Option<u64>| assert_eq!(rate_per_hour(text).ok(), expect, "{text}");
         check("100/s", Some(360_000));
         check("60/m", Some(3600));
         check("3600/h", Some(3600));
-        for bad in ["59/m", "0/s", "1.5/s", "100", "/s", "100/d", "-1/s", "99999999999999999999/s"] {
+        for bad in ["59/m", "0/s", "1.5/s", "100", "/s", "100/d", "-1/s", "99999999999999999999/s"]
+        {
             check(bad, None);
         }
         assert_eq!(lease("90s"), Ok(Duration::from_secs(90)));

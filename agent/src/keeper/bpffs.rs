@@ -26,8 +26,9 @@ pub(super) fn mount(folder: &Path) -> Result<Option<Mounted>, String> {
         make(folder)?;
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount_at(Some("bpf"), place, Some("bpf"), flags, None::<&str>)
-        .map_err(|error| format!("cannot mount a BPF file system on {}: {error}", place.display()))?;
+    mount_at(Some("bpf"), place, Some("bpf"), flags, None::<&str>).map_err(|error| {
+        format!("cannot mount a BPF file system on {}: {error}", place.display())
+    })?;
     make(folder)?;
     Ok((place == folder).then(|| Mounted(place.to_path_buf())))
 }

@@ -95,4 +95,3 @@ impl Link {
         Ok((report, descriptors))
     }
 }
-

@@ -146,8 +146,7 @@ pub fn receive(socket: &impl AsFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     for message in received.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = message {
             // SAFETY: the kernel made these descriptors for this call and nobody else knows them.
-            descriptors
-                .extend(numbers.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            descriptors.extend(numbers.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }
     let length = received.bytes;

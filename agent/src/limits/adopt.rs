@@ -5,7 +5,8 @@
 //! * enforced and only in the file (a reboot, or pins removed): dropped and logged;
 //! * shadowed by another one: lives to its `expires`.
 
-use super::{Desired, Limits, Now, Pinned, Source, file};
+use super::{Desired, Limits, Now, Source, file};
+use crate::kernel::Written;
 
 impl Limits {
     /// Takes over what a previous process left.
@@ -15,13 +16,15 @@ impl Limits {
             Vec::new()
         });
         let pinned = match &self.table {
-            Ok(table) => table.pinned().unwrap_or_else(|error| {
+            Ok(table) => table.written().unwrap_or_else(|error| {
                 tracing::error!("cannot read the kernel's limits: {error}");
                 Vec::new()
             }),
             Err(_) => Vec::new(),
         };
-        let generations = saved.iter().map(|(d, _)| d.generation).chain(pinned.iter().map(|p| p.generation));
+        let saved_limits = saved.iter().map(|(desired, _)| desired.limit);
+        let limits = saved_limits.chain(pinned.iter().map(|entry| entry.limit));
+        let generations = limits.map(|limit| limit.generation);
         self.next_generation = generations.max().unwrap_or(0) + 1;
         self.desired = saved.iter().filter_map(|saved| kept(saved, &pinned, now)).collect();
         for entry in &pinned {
@@ -33,35 +36,35 @@ impl Limits {
     }
 
     /// A limit of the kernel that the file does not know.
-    fn adopt_pinned(&mut self, pinned: &Pinned, now: Now) {
+    fn adopt_pinned(&mut self, pinned: &Written, now: Now) {
         if pinned.remaining.is_zero() {
             return;
         }
-        tracing::warn!("adopting a limit on {} that only the kernel knows", pinned.target);
-        let of_operator = |d: &Desired| d.target == pinned.target && d.source == Source::Operator;
+        tracing::warn!("adopting a limit on {} that only the kernel knows", pinned.limit.target);
+        let of_operator =
+            |d: &Desired| d.limit.target == pinned.limit.target && d.source == Source::Operator;
         self.desired.retain(|desired| !of_operator(desired));
         self.desired.push(Desired {
-            target: pinned.target,
+            limit: pinned.limit,
             source: Source::Operator,
-            rule: pinned.rule,
             reason: "adopted".to_owned(),
             since: now.wall,
             expires: now.wall + pinned.remaining,
             ends: now.instant + pinned.remaining,
-            generation: pinned.generation,
         });
     }
 
     /// Brings the table in line where it differs; a limit that goes on is not touched, so that its
     /// state and its lease stay the kernel's.
-    fn restore(&mut self, pinned: &[Pinned], now: Now) {
-        let mut targets: Vec<_> = self.desired.iter().map(|desired| desired.target).collect();
-        targets.extend(pinned.iter().map(|entry| entry.target));
+    fn restore(&mut self, pinned: &[Written], now: Now) {
+        let mut targets: Vec<_> = self.desired.iter().map(|desired| desired.limit.target).collect();
+        targets.extend(pinned.iter().map(|entry| entry.limit.target));
         targets.sort_unstable();
         targets.dedup();
         for target in targets {
-            let wanted = self.winner(target, now).map(|winner| winner.generation);
-            let there = pinned.iter().find(|entry| entry.target == target).map(|p| p.generation);
+            let wanted = self.winner(target, now).map(|winner| winner.limit.generation);
+            let there = pinned.iter().find(|entry| entry.limit.target == target);
+            let there = there.map(|entry| entry.limit.generation);
             if wanted != there
                 && let Err(error) = self.enforce(target, now)
             {
@@ -73,7 +76,7 @@ impl Limits {
 }
 
 /// What of a saved limit goes on.
-fn kept((saved, enforced): &(Desired, bool), pinned: &[Pinned], now: Now) -> Option<Desired> {
+fn kept((saved, enforced): &(Desired, bool), pinned: &[Written], now: Now) -> Option<Desired> {
     if let Some(entry) = pinned.iter().find(|entry| is_same(saved, entry)) {
         let over = entry.remaining.is_zero();
         return (!over).then(|| Desired {
@@ -83,14 +86,17 @@ fn kept((saved, enforced): &(Desired, bool), pinned: &[Pinned], now: Now) -> Opt
         });
     }
     if *enforced {
-        tracing::warn!("the limit on {} is not in the kernel any more, dropped", saved.target);
+        tracing::warn!(
+            "the limit on {} is not in the kernel any more, dropped",
+            saved.limit.target
+        );
         return None;
     }
     (saved.ends > now.instant).then(|| saved.clone())
 }
 
-fn is_same(desired: &Desired, pinned: &Pinned) -> bool {
-    desired.target == pinned.target
-        && desired.generation == pinned.generation
-        && desired.rule.rate_per_hour == pinned.rule.rate_per_hour
+fn is_same(desired: &Desired, pinned: &Written) -> bool {
+    let identity =
+        |limit: &crate::kernel::Limit| (limit.target, limit.generation, limit.rate_per_hour);
+    identity(&desired.limit) == identity(&pinned.limit)
 }

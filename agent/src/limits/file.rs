@@ -10,7 +10,8 @@ use components::time::{parse_rfc3339, rfc3339};
 use serde::{Deserialize, Serialize};
 
 use super::parse::{protocol, protocol_name, unit, unit_name};
-use super::{Desired, Now, Rule, Source, Target};
+use super::{Desired, Now, Source};
+use crate::kernel::{Limit, Target};
 
 /// Version of the file's form.
 const VERSION: u32 = 1;
@@ -76,19 +77,19 @@ pub(super) fn read(path: &Path, now: Now) -> io::Result<Vec<(Desired, bool)>> {
 }
 
 fn entry(desired: &Desired, enforced: bool) -> Entry {
-    let rule = &desired.rule;
+    let limit = &desired.limit;
     Entry {
-        proto: protocol_name(desired.target.protocol).to_owned(),
-        port: desired.target.port,
-        unit: unit_name(rule.unit).to_owned(),
-        rate_per_hour: rule.rate_per_hour,
-        burst: rule.burst,
-        dry_run: rule.dry_run,
+        proto: protocol_name(limit.target.protocol).to_owned(),
+        port: limit.target.port,
+        unit: unit_name(limit.unit).to_owned(),
+        rate_per_hour: limit.rate_per_hour,
+        burst: limit.burst,
+        dry_run: limit.dry_run,
         source: desired.source.to_string(),
         reason: desired.reason.clone(),
         since: rfc3339(desired.since),
         expires: rfc3339(desired.expires),
-        generation: desired.generation,
+        generation: limit.generation,
         enforced,
     }
 }
@@ -97,19 +98,19 @@ fn desired(entry: &Entry, now: Now) -> Option<Desired> {
     let expires = parse_rfc3339(&entry.expires)?;
     let left = left(expires, now.wall).min(super::LEASE_MAX);
     Some(Desired {
-        target: Target { protocol: protocol(&entry.proto)?, port: entry.port },
-        source: Source::parse(&entry.source)?,
-        rule: Rule {
+        limit: Limit {
+            target: Target { protocol: protocol(&entry.proto)?, port: entry.port },
             unit: unit(&entry.unit)?,
             rate_per_hour: entry.rate_per_hour,
             burst: entry.burst,
             dry_run: entry.dry_run,
+            generation: entry.generation,
         },
+        source: Source::parse(&entry.source)?,
         reason: entry.reason.clone(),
         since: parse_rfc3339(&entry.since)?,
         expires,
         ends: now.instant + left,
-        generation: entry.generation,
     })
 }
 

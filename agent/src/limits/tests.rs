@@ -1,48 +1,58 @@
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::kernel::fake::FakeKernel;
+use crate::kernel::{Error, Written};
 
-/// A kernel that remembers; shared, so that it outlives an agent.
+/// A kernel that outlives an agent.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<BTreeMap<Target, Pinned>>>);
+struct Shared(Arc<Mutex<FakeKernel>>);
 
-impl Memory {
+impl Shared {
+    fn kernel(&self) -> std::sync::MutexGuard<'_, FakeKernel> {
+        self.0.lock().expect("not poisoned")
+    }
+
+    /// What holds now: port and rate per second.
     fn rates(&self) -> Vec<(u16, u64)> {
-        let entries = self.0.lock().expect("not poisoned");
-        entries.values().map(|p| (p.target.port, p.rule.rate_per_hour / 3600)).collect()
+        let written = self.kernel().written().expect("a fake can be read");
+        let live = written.iter().filter(|entry| !entry.remaining.is_zero());
+        live.map(|entry| (entry.limit.target.port, entry.limit.rate_per_hour / 3600)).collect()
     }
 }
 
-impl Table for Memory {
-    fn write(
-        &mut self,
-        target: Target,
-        rule: &Rule,
-        remaining: Duration,
-        generation: u64,
-    ) -> io::Result<()> {
-        let pinned = Pinned { target, rule: *rule, remaining, generation };
-        self.0.lock().expect("not poisoned").insert(target, pinned);
-        Ok(())
+impl LimitTable for Shared {
+    fn write(&mut self, limit: &Limit, lease: Duration) -> Result<(), Error> {
+        self.kernel().write(limit, lease)
     }
 
-    fn clear(&mut self, target: Target) -> io::Result<()> {
-        self.0.lock().expect("not poisoned").remove(&target);
-        Ok(())
+    fn clear(&mut self, target: Target) -> Result<bool, Error> {
+        self.kernel().clear(target)
     }
 
-    fn pinned(&self) -> io::Result<Vec<Pinned>> {
-        Ok(self.0.lock().expect("not poisoned").values().copied().collect())
+    fn read(&self, target: Target) -> Result<Option<Written>, Error> {
+        self.kernel().read(target)
     }
 
-    fn counts(&self, _: Target) -> io::Result<Counts> {
-        Ok(Counts::default())
+    fn written(&self) -> Result<Vec<Written>, Error> {
+        self.kernel().written()
+    }
+
+    fn verdicts(&self, target: Target) -> Result<Verdicts, Error> {
+        self.kernel().verdicts(target)
+    }
+
+    fn set_kill(&mut self, on: bool) -> Result<(), Error> {
+        self.kernel().set_kill(on)
+    }
+
+    fn is_killed(&self) -> Result<bool, Error> {
+        self.kernel().is_killed()
     }
 }
 
 struct World {
-    kernel: Memory,
+    kernel: Shared,
     folder: tempfile::TempDir,
     now: Now,
 }
@@ -50,7 +60,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { kernel: Memory::default(), folder, now: Now::read() }
+        Self { kernel: Shared::default(), folder, now: Now::read() }
     }
 
     fn file(&self) -> PathBuf {
@@ -64,9 +74,7 @@ impl World {
     fn pass(&mut self, time: Duration) {
         self.now.instant += time;
         self.now.wall += time;
-        for pinned in self.kernel.0.lock().expect("not poisoned").values_mut() {
-            pinned.remaining = pinned.remaining.saturating_sub(time);
-        }
+        self.kernel.kernel().advance(time);
     }
 }
 
@@ -76,12 +84,13 @@ fn tcp(port: u16) -> Target {
 
 fn request(port: u16, per_s: u64, seconds: u64) -> Request {
     Request {
-        target: tcp(port),
-        rule: Rule {
+        limit: Limit {
+            target: tcp(port),
             unit: Unit::Connections,
             rate_per_hour: per_s * 3600,
             burst: 10,
             dry_run: false,
+            generation: 0,
         },
         lease: Duration::from_secs(seconds),
         reason: "a test".to_owned(),
@@ -121,7 +130,7 @@ fn a_dry_run_does_not_shadow_enforcement() {
     let mut limits = world.start();
     set(&mut limits, Source::Rule("a".into()), request(80, 50, 100), world.now);
     let mut dry = request(80, 10, 100);
-    dry.rule.dry_run = true;
+    dry.limit.dry_run = true;
     set(&mut limits, Source::Rule("b".into()), dry, world.now);
     assert_eq!(world.kernel.rates(), [(80, 50)]);
     assert_eq!(limits.clear(Some(tcp(80)), world.now).expect("cleared"), 2);
@@ -140,7 +149,8 @@ fn a_restart_adopts_by_the_rules() {
     // Somebody removed one pin, and another kernel entry has no line in the file.
     world.kernel.clone().clear(tcp(81)).expect("cleared");
     let foreign = request(82, 70, 30);
-    world.kernel.clone().write(tcp(82), &foreign.rule, foreign.lease, 77).expect("written");
+    let limit = Limit { generation: 77, ..foreign.limit };
+    world.kernel.clone().write(&limit, foreign.lease).expect("written");
     let limits = world.start();
     let found: Vec<(u16, String, u64, String)> = limits
         .list(world.now)
@@ -148,7 +158,7 @@ fn a_restart_adopts_by_the_rules() {
         .map(|standing| {
             let left = standing.desired.ends - world.now.instant;
             let desired = standing.desired;
-            (desired.target.port, desired.source.to_string(), left.as_secs(), desired.reason)
+            (desired.limit.target.port, desired.source.to_string(), left.as_secs(), desired.reason)
         })
         .collect();
     let expect = [
@@ -171,11 +181,12 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let mut limits = world.start();
     set(&mut limits, Source::Operator, request(80, 50, 100), world.now);
     let mut udp = request(80, 50, 100);
-    udp.target.protocol = Protocol::Udp;
+    udp.limit.target.protocol = Protocol::Udp;
     let mut burst = request(80, 50, 100);
-    burst.rule.burst = 0;
+    burst.limit.burst = 0;
     let long = Request { reason: "x".repeat(REASON_MAX_BYTES + 1), ..request(80, 50, 100) };
-    let slow = Request { rule: Rule { rate_per_hour: 3599, ..burst.rule }, ..request(80, 1, 1) };
+    let mut slow = request(80, 1, 1);
+    slow.limit.rate_per_hour = 3599;
     for bad in [udp, burst, long, slow, request(0, 1, 1), request(80, 1, 0), request(80, 1, 86_401)]
     {
         let refused = limits.set(Source::Operator, bad.clone(), LEASE_MAX, world.now);

@@ -8,39 +8,26 @@ mod encode;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use components::component::{BoxFuture, BuildError, Context, Receiver};
 use components::config::ComponentConfig;
 use kernel_abi::layout::Latency;
-use pipeline::{
-    Ack, Batch, Budget, Inlet, Outcome, Part, ReceiverLedger, RefuseReason, Signal,
-};
+use pipeline::{Ack, Batch, Budget, Inlet, Outcome, Part, ReceiverLedger, RefuseReason, Signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::admin::Desk;
 use crate::config::Kernel as Settings;
+use crate::kernel::shared::SharedMaps;
 use crate::limits::Standing;
-
-/// What the kernel shows of watched ports.
-pub(crate) trait Samples: Send + Sync {
-    /// Watches a port until [`unwatch`](Self::unwatch).
-    fn watch(&self, port: u16, tls: bool) -> std::io::Result<()>;
-
-    /// Stops watching.
-    fn unwatch(&self, port: u16) -> std::io::Result<()>;
-
-    /// Totals of a watched port since it is watched, summed over CPUs.
-    fn latency(&self, port: u16) -> std::io::Result<Latency>;
-}
 
 /// What the receiver reads besides its section.
 #[derive(Clone)]
 pub(crate) struct Sources {
     /// The kernel's samples, unless there is no kernel.
-    pub(crate) samples: Option<Arc<dyn Samples>>,
+    pub(crate) samples: Option<SharedMaps>,
     /// The limits and their verdicts.
     pub(crate) desk: Arc<Desk>,
 }
@@ -116,8 +103,8 @@ struct Totals {
     limits: Vec<Standing>,
 }
 
-async fn collect(state: Arc<State>, samples: Arc<dyn Samples>) {
-    let mut watched = Watched { samples: &*samples, ports: BTreeMap::new() };
+async fn collect(state: Arc<State>, samples: SharedMaps) {
+    let mut watched = Watched { samples, ports: BTreeMap::new() };
     let started = SystemTime::now();
     let mut acknowledged = (started, Totals::default());
     let mut ticks = tokio::time::interval(state.settings.collection_interval);
@@ -162,7 +149,7 @@ impl State {
         let tls = |port: &u16| self.settings.tls_ports.contains(port);
         let listed = self.settings.ports.iter().map(|port| (*port, tls(port)));
         let limited = self.sources.desk.standing();
-        let limited = limited.iter().map(|standing| standing.desired.target).filter(is_tcp);
+        let limited = limited.iter().map(|standing| standing.desired.limit.target).filter(is_tcp);
         let mut wanted: BTreeMap<u16, bool> =
             limited.map(|target| (target.port, tls(&target.port))).collect();
         wanted.extend(listed);
@@ -170,18 +157,18 @@ impl State {
     }
 }
 
-fn is_tcp(target: &crate::limits::Target) -> bool {
+fn is_tcp(target: &crate::kernel::Target) -> bool {
     target.protocol == kernel_abi::layout::Protocol::Tcp
 }
 
 /// The ports that are watched now; none is when it is dropped.
-struct Watched<'a> {
-    samples: &'a dyn Samples,
+struct Watched {
+    samples: SharedMaps,
     /// Totals when watching began: the kernel's counters may be older than we are.
     ports: BTreeMap<u16, Latency>,
 }
 
-impl Watched<'_> {
+impl Watched {
     fn follow(&mut self, state: &State) {
         let wanted = state.wanted();
         let gone: Vec<u16> =
@@ -222,7 +209,7 @@ impl Watched<'_> {
     }
 }
 
-impl Drop for Watched<'_> {
+impl Drop for Watched {
     fn drop(&mut self) {
         let ports: Vec<u16> = self.ports.keys().copied().collect();
         ports.into_iter().for_each(|port| self.unwatch(port));
@@ -247,4 +234,3 @@ fn difference(later: &Latency, earlier: &Latency) -> Latency {
         buckets,
     }
 }
-

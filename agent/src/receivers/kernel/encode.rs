@@ -101,7 +101,10 @@ fn resource(out: &mut Vec<u8>) {
 
 fn ports(span: &Span, before: &Totals, totals: &Totals) -> Vec<Metric> {
     let attributes = |port: u16| {
-        vec![("server.port", Value::Int(i64::from(port))), ("network.transport", Value::Text("tcp"))]
+        vec![
+            ("server.port", Value::Int(i64::from(port))),
+            ("network.transport", Value::Text("tcp")),
+        ]
     };
     let each = |make: &dyn Fn(u16, &Latency) -> Option<Vec<u8>>| {
         totals.ports.iter().filter_map(|(port, latency)| make(*port, latency)).collect()
@@ -154,16 +157,16 @@ fn ports(span: &Span, before: &Totals, totals: &Totals) -> Vec<Metric> {
 fn limits(span: &Span, totals: &Totals) -> Vec<Metric> {
     let enforced = || totals.limits.iter().filter(|standing| standing.enforced);
     let attributes = |standing: &Standing| {
-        let target = standing.desired.target;
+        let target = standing.desired.limit.target;
         vec![
             ("server.port", Value::Int(i64::from(target.port))),
             ("network.transport", Value::Text(protocol_name(target.protocol))),
         ]
     };
     let verdicts = |unit: &'static str| {
-        let of_unit = enforced().filter(move |s| unit_name(s.desired.rule.unit) == unit);
+        let of_unit = enforced().filter(move |s| unit_name(s.desired.limit.unit) == unit);
         let points = of_unit.flat_map(|standing| {
-            let counts = standing.counts;
+            let counts = standing.verdicts;
             let kinds =
                 [("pass", counts.passed), ("drop", counts.dropped), ("expired", counts.expired)];
             kinds.map(|(verdict, count)| {
@@ -184,7 +187,7 @@ fn limits(span: &Span, totals: &Totals) -> Vec<Metric> {
         let source = standing.desired.source.to_string();
         let mut attributes = attributes(standing);
         attributes.push(("medulla.limit.source", Value::Text(&source)));
-        number(span, &attributes, as_double(standing.desired.rule.rate_per_hour as f64 / 3600.0))
+        number(span, &attributes, as_double(standing.desired.limit.rate_per_hour as f64 / 3600.0))
     });
     vec![
         verdicts("connections"),
