@@ -66,6 +66,12 @@ pub fn medulla_clock(context: TcContext) -> i32 {
     NEXT
 }
 
+/// What measurements are compared with and probes attach.
+#[classifier]
+pub fn medulla_empty(_: TcContext) -> i32 {
+    NEXT
+}
+
 #[inline(always)]
 fn ingress<const LINK: usize>(context: &TcContext) -> i32 {
     let packet = match packet::parse::<LINK>(context) {

@@ -116,6 +116,16 @@ pub struct Verdicts {
     pub contended: u64,
 }
 
+impl Verdicts {
+    /// Adds another CPU's counts.
+    pub const fn add(&mut self, other: &Self) {
+        self.passed = self.passed.wrapping_add(other.passed);
+        self.dropped = self.dropped.wrapping_add(other.dropped);
+        self.expired = self.expired.wrapping_add(other.expired);
+        self.contended = self.contended.wrapping_add(other.contended);
+    }
+}
+
 /// Switches for all limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -198,6 +208,28 @@ impl Default for Latency {
             zeros: 0,
             buckets: [0; BUCKETS],
         }
+    }
+}
+
+impl Latency {
+    /// Adds another CPU's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.requests = self.requests.wrapping_add(other.requests);
+        self.answered = self.answered.wrapping_add(other.answered);
+        self.abandoned = self.abandoned.wrapping_add(other.abandoned);
+        self.connections = self.connections.wrapping_add(other.connections);
+        self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
+        self.zeros = self.zeros.wrapping_add(other.zeros);
+        for (bucket, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *bucket = bucket.wrapping_add(*more);
+        }
+    }
+
+    /// Requests begun and not answered, of a sum over all CPUs. CPUs are read one after the other,
+    /// so an answer may be seen before its request.
+    #[must_use]
+    pub const fn in_flight(&self) -> u64 {
+        self.requests.saturating_sub(self.answered.saturating_add(self.abandoned))
     }
 }
 

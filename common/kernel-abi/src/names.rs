@@ -38,8 +38,11 @@ pub const EGRESS_BARE: &str = "medulla_out_l3";
 /// Stores one reading of the kernel's two clocks; run once, attached nowhere.
 pub const CLOCK_PROGRAM: &str = "medulla_clock";
 
+/// Lets everything pass: what a measurement is compared with, and what probes attach.
+pub const EMPTY: &str = "medulla_empty";
+
 /// Every program of the object.
-pub const PROGRAMS: [&str; 5] = [INGRESS, INGRESS_BARE, EGRESS, EGRESS_BARE, CLOCK_PROGRAM];
+pub const PROGRAMS: [&str; 6] = [INGRESS, INGRESS_BARE, EGRESS, EGRESS_BARE, CLOCK_PROGRAM, EMPTY];
 
 /// What all our programs' names begin with, to tell them from foreign ones on a hook.
 pub const PREFIX: &str = "medulla_";
