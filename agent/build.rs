@@ -11,8 +11,11 @@ fn main() {
     let object = env::var_os(OBJECT).filter(|path| !path.is_empty()).map(PathBuf::from);
     let code = match object {
         Some(object) => embed(&object, &folder),
-        None => "pub const OBJECT: Option<&[u8]> = None;\n".to_owned(),
+        None => "None".to_owned(),
     };
+    let code = format!(
+        "/// The kernel programs, or `None` without them.\npub const OBJECT: Option<&[u8]> = {code};\n"
+    );
     fs::write(folder.join("object.rs"), code).expect("the output folder is writable");
 }
 
@@ -23,5 +26,5 @@ fn embed(object: &Path, folder: &Path) -> String {
         panic!("{OBJECT} names {}: {error}", object.display());
     }
     let bytes = r#"aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/medulla-ebpf.o"))"#;
-    format!("pub const OBJECT: Option<&[u8]> = Some({bytes});\n")
+    format!("Some({bytes})")
 }

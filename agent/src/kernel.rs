@@ -16,7 +16,6 @@ mod netlink;
 pub mod object;
 pub mod probe;
 pub mod session;
-pub mod shared;
 pub mod trial;
 
 use std::fmt;

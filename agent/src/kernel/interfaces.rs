@@ -66,8 +66,8 @@ pub fn select(wanted: &[String]) -> io::Result<Vec<Interface>> {
 
 /// Names of the interfaces that are up and have an address but are not among these: those whose
 /// packets no limit sees.
-pub fn uncovered(covered: &[String]) -> io::Result<Vec<String>> {
-    let is_covered = |name: &String| covered.contains(name);
+pub fn uncovered(covered: &[Interface]) -> io::Result<Vec<String>> {
+    let is_covered = |name: &str| covered.iter().any(|interface| interface.name == name);
     let listed = list()?.into_iter();
     let open = listed.filter(|(name, listed)| listed.up && listed.addressed && !is_covered(name));
     Ok(open.map(|(name, _)| name).collect())

@@ -1,0 +1,15 @@
+//! Promises of the kernel's side, on this machine's kernel: private network namespaces joined by a
+//! veth pair, private bpffs. Needs root and a binary built with the programs; says so otherwise.
+
+#[path = "kernel/frames.rs"]
+mod frames;
+#[path = "kernel/lab.rs"]
+mod lab;
+#[path = "kernel/latency.rs"]
+mod latency;
+#[path = "kernel/limits.rs"]
+mod limits;
+#[path = "kernel/pins.rs"]
+mod pins;
+#[path = "kernel/programs.rs"]
+mod programs;

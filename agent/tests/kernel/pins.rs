@@ -1,0 +1,111 @@
+//! What outlives a keeper, what a new one takes over without a gap, and what is gone in the end.
+
+use super::lab::{HOST, exists, interface, ip, limit, run, wire};
+use medulla_agent::kernel::interfaces::{AUTO, Watcher, select};
+use medulla_agent::kernel::session::Session;
+use medulla_agent::kernel::{LimitTable, Protocol, foreign, probe};
+use nix::poll::PollTimeout;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const PORT: u16 = 8080;
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn nothing_slips_by_while_sessions_come_and_go() {
+    run(|lab| {
+        let (mut session, mut maps) = lab.open();
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (told, count) = (Arc::clone(&stop), Arc::clone(&sent));
+        let peer = lab.peer(move || {
+            let socket = UdpSocket::bind("10.77.0.2:0").unwrap();
+            while !told.load(Ordering::Relaxed) {
+                let delivered = socket.send_to(&[1], (HOST, PORT)).is_ok();
+                count.fetch_add(delivered.into(), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_micros(50));
+            }
+        });
+        session.attach(&wire()).unwrap();
+        let target = limit(Protocol::Udp, PORT, 1, 1);
+        maps.write(&target, MINUTE).unwrap();
+        drop(maps);
+        let socket = UdpSocket::bind((HOST, PORT)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let begun = Instant::now();
+        for _ in 0..50 {
+            drop(session);
+            (session, maps) = lab.open();
+            session.attach(&wire()).unwrap();
+            // Adopted as it was written.
+            let written = maps.written().unwrap();
+            assert_eq!(written.iter().map(|one| one.limit).collect::<Vec<_>>(), [target]);
+        }
+        stop.store(true, Ordering::Relaxed);
+        peer.join().unwrap();
+        let received = std::iter::from_fn(|| socket.recv(&mut [0; 8]).ok()).count() as u64;
+        let allowed = 2 + begun.elapsed().as_secs();
+        let sent = sent.load(Ordering::Relaxed);
+        println!("50 sessions, {sent} packets sent, {received} received, {allowed} allowed");
+        assert!(sent > 1000 && received <= allowed, "{received} of {allowed}");
+        session.unpin().unwrap();
+        assert!(!exists(&lab.bpf_dir));
+    });
+}
+
+#[test]
+fn links_follow_interfaces_that_come_and_go() {
+    run(|lab| {
+        let (mut session, _) = lab.open();
+        let auto = [AUTO.to_owned()];
+        let watcher = Watcher::new().unwrap();
+        assert!(!watcher.drain().unwrap());
+        ip("link add d0 index 77 type dummy");
+        ip("address add 10.9.0.1/24 dev d0");
+        ip("link set d0 up");
+        assert!(watcher.wait(PollTimeout::from(2000_u16)).unwrap());
+        let names = |wanted: &[String]| -> Vec<String> {
+            select(wanted).unwrap().into_iter().map(|interface| interface.name).collect()
+        };
+        // No default route: everything with an address. Then one, over the dummy.
+        ip("link add d1 type dummy");
+        ip("address add 10.8.0.1/24 dev d1");
+        ip("link set d1 up");
+        assert_eq!(names(&auto), ["d0", "d1", "lo"]);
+        ip("route add default via 10.9.0.7");
+        assert_eq!(names(&auto), ["d0", "lo"]);
+        ip("-6 address add fd09::1/64 dev d1 nodad");
+        ip("-6 route add default via fd09::7 table 99");
+        assert_eq!(names(&auto), ["d0", "d1", "lo"]);
+        assert!(session.follow(&select(&auto).unwrap()).is_empty());
+        assert_eq!(session.attached().len(), 3);
+        assert!(exists(&lab.links().join("77.in")));
+        // Another interface under the number of one that is gone.
+        ip("link del d0");
+        ip("link add d2 index 77 type dummy");
+        ip("address add 10.9.0.1/24 dev d2");
+        ip("link set d2 up");
+        session.attach(&interface("d2")).unwrap();
+        assert!(foreign::programs(&[interface("d2"), interface("lo")]).is_empty());
+        ip("link del d2");
+        assert!(session.follow(&[interface("lo")]).is_empty());
+        assert_eq!(session.attached().into_iter().collect::<Vec<_>>(), [1]);
+        session.unpin().unwrap();
+    });
+}
+
+#[test]
+fn every_feature_of_this_kernel_is_found() {
+    run(|lab| {
+        for feature in probe::features(&lab.bpf_dir) {
+            println!("{}: {} ({})", feature.name, feature.available, feature.detail);
+            assert!(feature.available, "{feature:?}");
+        }
+        let elsewhere = tempfile::tempdir().unwrap();
+        assert!(Session::open(elsewhere.path()).is_err());
+        let found = probe::features(elsewhere.path());
+        let missing: Vec<_> = found.iter().filter(|feature| !feature.available).collect();
+        assert_eq!(missing.iter().map(|feature| feature.name).collect::<Vec<_>>(), ["bpffs"]);
+    });
+}
