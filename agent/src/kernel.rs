@@ -16,6 +16,7 @@ mod netlink;
 pub mod object;
 pub mod probe;
 pub mod session;
+pub mod shared;
 pub mod trial;
 
 use std::fmt;
