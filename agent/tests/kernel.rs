@@ -1,6 +1,8 @@
 //! Promises of the kernel's side, on this machine's kernel: private network namespaces joined by a
 //! veth pair, private bpffs. Needs root and a binary built with the programs; says so otherwise.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, helpers too")]
+
 #[path = "kernel/frames.rs"]
 mod frames;
 #[path = "kernel/lab.rs"]

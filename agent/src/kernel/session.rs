@@ -1,7 +1,7 @@
 //! The keeper's hold on the kernel: programs loaded, maps and links pinned, hooks followed.
 //!
 //! Everything that must outlive the process is pinned under `<folder>/v<abi>/`: maps by name, links
-//! as `links/<interface index>.in` and `.out`. A session that starts on old pins reuses the maps,
+//! as `links/<interface index>_in` and `_out` (bpffs keeps dots in names for itself). A session that starts on old pins reuses the maps,
 //! and with them every limit, and swaps the program of a pinned link in place, so that no packet
 //! slips by. Dropping a session leaves all pins; [`Session::unpin`] takes them away. Mounts nothing:
 //! the folder must be on bpffs.
@@ -123,7 +123,7 @@ impl Session {
     pub fn attached(&self) -> BTreeSet<u32> {
         let entries = fs::read_dir(self.folder.join("links")).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name());
-        names.filter_map(|name| name.to_str()?.split('.').next()?.parse().ok()).collect()
+        names.filter_map(|name| name.to_str()?.split('_').next()?.parse().ok()).collect()
     }
 
     /// Attaches to these interfaces and detaches from all others. What fails is returned with its
@@ -167,7 +167,7 @@ impl Session {
     }
 
     fn link_path(&self, index: u32, hook: Hook) -> PathBuf {
-        self.folder.join("links").join(format!("{index}.{}", hook.suffix()))
+        self.folder.join("links").join(format!("{index}_{}", hook.suffix()))
     }
 }
 

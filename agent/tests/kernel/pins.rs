@@ -61,15 +61,15 @@ fn links_follow_interfaces_that_come_and_go() {
         let auto = [AUTO.to_owned()];
         let watcher = Watcher::new().unwrap();
         assert!(!watcher.drain().unwrap());
-        ip("link add d0 index 77 type dummy");
+        ip("link add d0 index 77 type veth");
         ip("address add 10.9.0.1/24 dev d0");
         ip("link set d0 up");
         assert!(watcher.wait(PollTimeout::from(2000_u16)).unwrap());
         let names = |wanted: &[String]| -> Vec<String> {
             select(wanted).unwrap().into_iter().map(|interface| interface.name).collect()
         };
-        // No default route: everything with an address. Then one, over the dummy.
-        ip("link add d1 type dummy");
+        // No default route: everything with an address. Then one, over the first.
+        ip("link add d1 type veth");
         ip("address add 10.8.0.1/24 dev d1");
         ip("link set d1 up");
         assert_eq!(names(&auto), ["d0", "d1", "lo"]);
@@ -80,10 +80,10 @@ fn links_follow_interfaces_that_come_and_go() {
         assert_eq!(names(&auto), ["d0", "d1", "lo"]);
         assert!(session.follow(&select(&auto).unwrap()).is_empty());
         assert_eq!(session.attached().len(), 3);
-        assert!(exists(&lab.links().join("77.in")));
+        assert!(exists(&lab.links().join("77_in")));
         // Another interface under the number of one that is gone.
         ip("link del d0");
-        ip("link add d2 index 77 type dummy");
+        ip("link add d2 index 77 type veth");
         ip("address add 10.9.0.1/24 dev d2");
         ip("link set d2 up");
         session.attach(&interface("d2")).unwrap();
