@@ -11,7 +11,8 @@
 //!
 //! Bounds: age (`retention`, by arrival) and size (`max_bytes`; the write-ahead log, normally under
 //! [`LOG_BYTES`], comes on top). The oldest requests go first. A request may have a quarter of
-//! `max_bytes`. Bytes that wait for the writer are bounded by [`QUEUE_BYTES`].
+//! `max_bytes`. Bytes that wait for the writer are bounded by [`QUEUE_BYTES`]. Caches: 32 MiB of
+//! pages, some 10 MiB of names, and for each of two queries at a time 20 MiB besides its answer.
 //!
 //! Left out: compression, an index for logs and metrics, and spans without a 16-byte trace id,
 //! which are kept but not found.

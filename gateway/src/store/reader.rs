@@ -15,13 +15,13 @@ use super::schema::open_reader;
 use super::{Operation, ReadError, TraceId};
 
 /// Bytes of requests in one answer.
-pub const MAX_ANSWER_BYTES: usize = 32 << 20;
+pub const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// Queries at a time; others wait.
-const CONNECTIONS: usize = 4;
+const CONNECTIONS: usize = 2;
 /// Names in one answer.
 const MAX_NAMES: i64 = 10_000;
 /// Bytes of stored requests that one query keeps at hand.
-const CACHED_BYTES: usize = 64 << 20;
+const CACHED_BYTES: usize = 16 << 20;
 
 /// The connections.
 #[derive(Debug)]
