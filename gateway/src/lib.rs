@@ -1,6 +1,10 @@
-//! The gateway: what the binary is assembled from.
+//! The gateway: aggregates many agents, stores or forwards what they send, answers queries.
+
 #![forbid(unsafe_code)]
 
+mod assemble;
+pub mod cli;
+pub mod config;
 pub mod exporters;
 pub mod query;
 pub mod store;

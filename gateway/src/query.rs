@@ -7,7 +7,7 @@
 //!
 //! Bounds: [`ANSWERS`] requests are worked on at a time, each answer has at most
 //! [`MAX_ANSWER_BYTES`](crate::store::MAX_ANSWER_BYTES) of stored spans and
-//! 1500 traces. As JSON that is about four times as much, so the API takes some 200 MiB at most,
+//! 1500 traces. As JSON that is about four times as much, so the API takes some 40 MiB at most,
 //! besides the largest stored request.
 //!
 //! Left out until later: logs, metrics and the like under `/api/v1`, and Jaeger's older paths,
@@ -31,7 +31,6 @@ use crate::store::Store;
 pub mod client;
 mod jaeger;
 mod params;
-mod time;
 
 /// Requests that are worked on at a time; others wait.
 pub const ANSWERS: usize = 2;
@@ -90,7 +89,7 @@ impl QueryHandler {
 impl Handler for QueryHandler {
     async fn call(
         &self,
-        request: Request<hyper::body::Incoming>,
+        request: Request<transport::Incoming>,
         _peer: SocketAddr,
     ) -> Response<Body> {
         self.reply(request.method(), request.uri()).await.into()

@@ -201,13 +201,35 @@ impl GrpcClient {
         encoding: Option<&str>,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let mut request = Request::post(format!("http://{}{path}", self.address))
+        let request = self.request(path);
+        let request = match encoding {
+            Some(encoding) => request.header("grpc-encoding", encoding),
+            None => request,
+        };
+        self.exchange(request.body(Full::new(body))?).await
+    }
+
+    /// Calls any method with a deadline of the sender's own, such as `300m` for milliseconds.
+    ///
+    /// # Errors
+    /// When the connection breaks or no answer comes in time.
+    pub async fn call_within(
+        &mut self,
+        path: &str,
+        timeout: &str,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(path).header("grpc-timeout", timeout);
+        self.exchange(request.body(Full::new(body))?).await
+    }
+
+    fn request(&self, path: &str) -> http::request::Builder {
+        Request::post(format!("http://{}{path}", self.address))
             .header(CONTENT_TYPE, "application/grpc")
-            .header(TE, "trailers");
-        if let Some(encoding) = encoding {
-            request = request.header("grpc-encoding", encoding);
-        }
-        let request = request.body(Full::new(body))?;
+            .header(TE, "trailers")
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         self.sender.ready().await?;
         let exchange = async { collect(self.sender.send_request(request).await?).await };
         let mut answer = tokio::time::timeout(PATIENCE, exchange).await??;

@@ -66,6 +66,15 @@ impl Medulla {
         command.args(arguments).output().expect("the binary can be run")
     }
 
+    /// Runs a command of this binary to its end, in this process's folders.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn ask(&self, arguments: &[&str]) -> Output {
+        let mut command = bare_command(self.name, self.folders.path());
+        command.args(arguments).output().expect("the binary can be run")
+    }
+
     /// The address a component listens on, for example `otlp/http`.
     ///
     /// # Panics

@@ -5,6 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+mod build;
+mod ebpf;
+mod setup;
 mod test;
 mod tidy;
 mod tree;
@@ -21,6 +24,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Find or install what the eBPF build needs
+    Setup,
+    /// Build the kernel programs
+    Ebpf,
+    /// Build the kernel programs and both binaries, the programs inside the agent
+    Build(build::Arguments),
     /// The gate: tidy, format, lints and every test this machine can run
     Test(test::Arguments),
     /// Check the rules of the house that neither rustc nor clippy checks
@@ -29,6 +38,9 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Ebpf => ebpf::run(),
+        Command::Build(arguments) => build::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     }

@@ -1,6 +1,6 @@
 //! The configuration dialect: the Collector's YAML, read with every error at once.
 //!
-//! The road is the same for start-up, reload, `validate` and a fleet push ([`load`]):
+//! The road is the same for start-up, reload, `validate` and a fleet push ([`load()`]):
 //! texts -> [`value`] trees -> merged -> `${...}` expanded -> checked against a [`Catalog`] ->
 //! [`Config`]. Nothing here opens a socket or reads the environment by itself: files and variables
 //! come through [`Sources`], so every step is a function of its arguments.

@@ -1,6 +1,19 @@
-//! Receivers, processors, connectors and exporters that both binaries use, and their configuration.
+//! Receivers, processors, connectors and exporters that both binaries use, their configuration,
+//! and the service that runs them.
+//!
+//! A configuration is read by [`config`], turned into running parts by [`service`], and the parts
+//! themselves live in [`receivers`], [`processors`], [`exporters`] and [`extensions`]. A binary is a
+//! [`process::Program`]: a catalog, a default configuration and the builders of its own parts.
 
 #![forbid(unsafe_code)]
 
+pub mod component;
 pub mod config;
+pub mod exporters;
+pub mod extensions;
 pub mod logging;
+pub mod process;
+pub mod processors;
+pub mod receivers;
+pub mod service;
+pub mod time;

@@ -190,6 +190,14 @@ fn number_point() -> impl Strategy<Value = NumberDataPoint> {
     )
 }
 
+fn summary() -> impl Strategy<Value = SummaryDataPoint> {
+    let quantile =
+        (double(), double()).prop_map(|(quantile, value)| ValueAtQuantile { quantile, value });
+    (attributes(), double(), vec(quantile, 0..3)).prop_map(|(attributes, sum, quantile_values)| {
+        SummaryDataPoint { attributes, count: 1, sum, quantile_values, ..Default::default() }
+    })
+}
+
 fn data() -> impl Strategy<Value = metric::Data> {
     let optional = || proptest::option::of(double());
     let histogram = (attributes(), vec(any::<u64>(), 0..3), vec(double(), 0..3), exemplars())
@@ -226,17 +234,6 @@ fn data() -> impl Strategy<Value = metric::Data> {
                 ..Default::default()
             }
         });
-    let quantile =
-        (double(), double()).prop_map(|(quantile, value)| ValueAtQuantile { quantile, value });
-    let summary = (attributes(), double(), vec(quantile, 0..3)).prop_map(
-        |(attributes, sum, quantile_values)| SummaryDataPoint {
-            attributes,
-            count: 1,
-            sum,
-            quantile_values,
-            ..Default::default()
-        },
-    );
     prop_oneof![
         vec(number_point(), 0..3)
             .prop_map(|data_points| metric::Data::Gauge(Gauge { data_points })),
@@ -258,7 +255,7 @@ fn data() -> impl Strategy<Value = metric::Data> {
                 aggregation_temporality: temporality,
             })
         }),
-        vec(summary, 0..3).prop_map(|data_points| metric::Data::Summary(Summary { data_points })),
+        vec(summary(), 0..3).prop_map(|data_points| metric::Data::Summary(Summary { data_points })),
     ]
 }
 

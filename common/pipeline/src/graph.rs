@@ -26,7 +26,8 @@ pub struct Pipeline {
     processors: Vec<Arc<dyn Processor>>,
     sinks: Vec<Arc<dyn Sink>>,
     arriving: AtomicUsize,
-    armed: Notify,
+    quiet: Notify,
+    armed: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -45,10 +46,12 @@ impl Pipeline {
         sinks: Vec<Arc<dyn Sink>>,
     ) -> Arc<Self> {
         let arriving = AtomicUsize::new(0);
-        let armed = Notify::new();
-        let pipeline = Arc::new(Self { id, signal, processors, sinks, arriving, armed });
+        let armed = Arc::new(Notify::new());
+        let wake = armed.clone();
+        let pipeline =
+            Arc::new(Self { id, signal, processors, sinks, arriving, quiet: Notify::new(), armed });
         if !pipeline.processors.is_empty() {
-            tokio::spawn(keep_time(Arc::downgrade(&pipeline)));
+            tokio::spawn(keep_time(Arc::downgrade(&pipeline), wake));
         }
         pipeline
     }
@@ -75,6 +78,17 @@ impl Pipeline {
     /// Empties every processor into the sinks. The last call a pipeline gets.
     pub fn drain(&self, now: Instant) {
         self.flush(now, |processor, out| processor.drain(out));
+    }
+
+    /// Returns once no announced request is on its way here.
+    pub async fn quiesce(&self) {
+        loop {
+            let quiet = self.quiet.notified();
+            if self.arriving.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            quiet.await;
+        }
     }
 
     fn idle(&self, now: Instant) {
@@ -126,24 +140,29 @@ impl Pipeline {
     }
 }
 
-/// Calls `tick` at the processors' deadlines until the pipeline is gone.
-async fn keep_time(pipeline: Weak<Pipeline>) {
-    while let Some(strong) = pipeline.upgrade() {
-        match strong.deadline() {
-            Some(at) if at <= Instant::now() => strong.tick(Instant::now()),
-            Some(at) => {
-                drop(strong);
-                tokio::time::sleep_until(at).await;
-            }
-            None => wait_until_armed(strong).await,
-        }
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.armed.notify_one();
     }
 }
 
-/// Waits for the next push, letting go of the pipeline every minute so that an unused one can end.
-async fn wait_until_armed(pipeline: Arc<Pipeline>) {
-    let patience = std::time::Duration::from_secs(60);
-    let _ = tokio::time::timeout(patience, pipeline.armed.notified()).await;
+/// Calls `tick` at the processors' deadlines until the pipeline is gone.
+async fn keep_time(pipeline: Weak<Pipeline>, armed: Arc<Notify>) {
+    loop {
+        let Some(strong) = pipeline.upgrade() else { return };
+        let now = Instant::now();
+        let deadline = strong.deadline();
+        if deadline.is_some_and(|at| at <= now) {
+            strong.tick(now);
+            continue;
+        }
+        // While it waits it holds nothing, so that an unused pipeline can end.
+        drop(strong);
+        match deadline {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => armed.notified().await,
+        }
+    }
 }
 
 /// A receiver's door for one signal.
@@ -202,6 +221,7 @@ impl Drop for Arrival {
         for pipeline in self.pipelines.iter() {
             if pipeline.arriving.fetch_sub(1, Ordering::AcqRel) == 1 {
                 pipeline.idle(Instant::now());
+                pipeline.quiet.notify_waiters();
             }
         }
     }

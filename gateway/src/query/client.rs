@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use transport::client::{Client, Protocol};
 
-use super::time;
+use components::time;
 
 mod show;
 mod spans;

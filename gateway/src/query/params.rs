@@ -8,7 +8,9 @@ use std::time::Duration;
 use components::config::quantity;
 use http::StatusCode;
 
-use super::{Problem, time};
+use components::time;
+
+use super::Problem;
 use crate::store::{TraceId, TraceQuery};
 
 /// Most traces of one search.

@@ -15,7 +15,7 @@ use super::schema::open_reader;
 use super::{Operation, ReadError, TraceId};
 
 /// Bytes of requests in one answer.
-pub const MAX_ANSWER_BYTES: usize = 16 << 20;
+pub const MAX_ANSWER_BYTES: usize = 4 << 20;
 /// Queries at a time; others wait.
 const CONNECTIONS: usize = 2;
 /// Names in one answer.

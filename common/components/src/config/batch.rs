@@ -12,8 +12,6 @@ pub struct Batch {
     pub timeout: Duration,
     /// Records that make a batch leave at once; zero leaves it to `timeout`.
     pub send_batch_size: u64,
-    /// Most records of a batch that leaves; zero is without bound.
-    pub send_batch_max_size: u64,
     /// Request headers that keep batches apart, lower case.
     pub metadata_keys: Vec<String>,
     /// Most batches that are kept apart; zero is without bound.
@@ -24,19 +22,21 @@ impl Batch {
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
         let records = 0..=u64::from(u32::MAX);
-        let batch = Self {
+        max_size(section);
+        Self {
             timeout: section.duration("timeout", Duration::from_millis(200)),
             send_batch_size: section.u64_in("send_batch_size", 8192, records.clone()),
-            send_batch_max_size: section.u64_in("send_batch_max_size", 0, records.clone()),
             metadata_keys: metadata_keys(section),
             metadata_cardinality_limit: section.u64_in("metadata_cardinality_limit", 1000, records),
-        };
-        let (size, most) = (batch.send_batch_size, batch.send_batch_max_size);
-        if most != 0 && most < size {
-            let message = format!("{most}, expected 0 or at least send_batch_size, {size}");
-            section.error("send_batch_max_size", Code::OutOfRange, message);
         }
-        batch
+    }
+}
+
+// Splitting a request comes later; zero, which is the default, leaves requests whole.
+fn max_size(section: &Section<'_>) {
+    if section.u64_in("send_batch_max_size", 0, 0..=u64::from(u32::MAX)) != 0 {
+        let message = "not built in yet, expected 0: requests are not split";
+        section.error("send_batch_max_size", Code::NotBuiltIn, message);
     }
 }
 

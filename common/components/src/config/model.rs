@@ -154,6 +154,11 @@ impl Config {
         self.components(class).iter().find(|component| component.id == *id)
     }
 
+    /// Whether an own section is written, be it empty.
+    pub fn has_section(&self, name: &str) -> bool {
+        self.sections.iter().any(|(section, _)| *section == name)
+    }
+
     /// Reads typed settings of an own section; absent reads as empty.
     pub fn read_section<T>(&self, name: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
         let (report, empty) = (Report::default(), Value::null(Origin::default()));

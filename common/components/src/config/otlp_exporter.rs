@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+use pipeline::QueueSettings;
+
 use super::client::{self, Compression, Target};
 use super::section::Section;
-use super::sending::{Queue, Retry};
+use super::sending;
 
 /// Settings of an OTLP exporter.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +20,8 @@ pub struct OtlpExporter {
     pub headers: Vec<(String, String)>,
     /// Compression of bodies.
     pub compression: Compression,
-    /// Longest attempt; zero is without bound.
-    pub timeout: Duration,
-    /// What happens after a failed attempt.
-    pub retry: Retry,
-    /// The queue, unless switched off.
-    pub queue: Option<Queue>,
+    /// Attempts, retries and the queue before them.
+    pub sending: QueueSettings,
 }
 
 impl OtlpExporter {
@@ -75,9 +73,7 @@ impl OtlpExporter {
             target,
             headers: client::headers(section),
             compression: client::compression(section),
-            timeout: section.duration("timeout", timeout),
-            retry: Retry::read(section),
-            queue: Queue::read(section),
+            sending: sending::read(section, timeout),
         }
     }
 }

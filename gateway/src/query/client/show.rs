@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::spans::Span;
 use crate::query::params::KINDS;
-use crate::query::time;
+use components::time;
 
 /// A service per line.
 pub(super) fn services(answer: &Value) -> String {

@@ -86,17 +86,24 @@ fn a_supported_configuration_runs_unchanged() {
     let otlp = config.exporters[2].read(OtlpExporter::read_grpc);
     assert_eq!(otlp.target.expect("valid").to_string(), "http://tempo:4317");
     assert_eq!(otlp.headers, [("x-scope-orgid".to_owned(), "tenant-1".to_owned())]);
-    assert_eq!((otlp.compression, otlp.timeout), (Compression::Gzip, Duration::from_secs(5)));
-    assert_eq!(otlp.retry.max_elapsed_time, Duration::ZERO);
-    let queue = otlp.queue.expect("on by default");
+    assert_eq!(
+        (otlp.compression, otlp.sending.timeout),
+        (Compression::Gzip, Duration::from_secs(5))
+    );
+    assert_eq!(otlp.sending.retry.max_elapsed_time, Duration::ZERO);
+    let queue = otlp.sending;
+    assert!(queue.enabled, "on by default");
     assert_eq!((queue.queue_size, queue.num_consumers), (5000, 10));
     assert!(!queue.wait_for_result && !queue.block_on_overflow);
 
     let loki = config.exporters[3].read(OtlpExporter::read_http);
     assert_eq!(loki.target.expect("valid").to_string(), "http://loki:3100/otlp");
-    assert_eq!((loki.compression, loki.timeout), (Compression::None, Duration::from_secs(30)));
-    let retry = loki.retry;
-    assert!(retry.enabled && loki.queue.is_some_and(|queue| queue.wait_for_result));
+    assert_eq!(
+        (loki.compression, loki.sending.timeout),
+        (Compression::None, Duration::from_secs(30))
+    );
+    let retry = loki.sending.retry;
+    assert!(retry.enabled && loki.sending.enabled && loki.sending.wait_for_result);
     assert_eq!((retry.multiplier, retry.randomization_factor), (1.5, 0.5));
     let intervals = [retry.initial_interval, retry.max_interval, retry.max_elapsed_time];
     assert_eq!(intervals.map(|interval| interval.as_secs()), [5, 30, 300]);
@@ -133,7 +140,7 @@ service:
     );
     assert!(!grpc.include_metadata && !http.include_metadata);
     let batch = config.processors[0].read(Batch::read);
-    assert_eq!((batch.send_batch_size, batch.send_batch_max_size), (8192, 0));
+    assert_eq!(batch.send_batch_size, 8192);
     assert_eq!(
         (batch.timeout, batch.metadata_cardinality_limit),
         (Duration::from_millis(200), 1000)

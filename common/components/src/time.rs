@@ -1,10 +1,23 @@
-//! RFC 3339, from 1970 on, in nanoseconds.
+//! RFC 3339, from 1970 on: how people and contracts write times.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY_S: u64 = 24 * 3600;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Parses a time. What lies before 1970 reads as 1970, what is too late as the last time there is.
-pub(super) fn parse(text: &str) -> Option<u64> {
+/// A time as text, in UTC with milliseconds.
+pub fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    format(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Parses what [`rfc3339`] writes, and everything else that [`parse`] does.
+pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
+    parse(text).map(|time_ns| UNIX_EPOCH + Duration::from_nanos(time_ns))
+}
+
+/// Parses a time, in nanoseconds since 1970. What lies before 1970 reads as 1970, what is too late as the last time there is.
+pub fn parse(text: &str) -> Option<u64> {
     let (date, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix(['T', 't', ' '])?;
     let (clock, zone_s) = split_zone(time)?;
@@ -16,7 +29,7 @@ pub(super) fn parse(text: &str) -> Option<u64> {
 }
 
 /// The time with milliseconds, in UTC.
-pub(super) fn format(time_ns: u64) -> String {
+pub fn format(time_ns: u64) -> String {
     let (seconds, milliseconds) = (time_ns / SECOND_NS, time_ns % SECOND_NS / 1_000_000);
     let (year, month, day) = civil(seconds / DAY_S);
     let clock = seconds % DAY_S;

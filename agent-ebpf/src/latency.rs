@@ -1,0 +1,176 @@
+//! Request latency: from the first byte of a request at ingress to the first byte of its answer at
+//! egress, for each connection of a watched port.
+//!
+//! Only segments with new bytes count, told by sequence numbers: retransmissions and keep-alive
+//! probes open and close nothing. A connection has one open request; pipelined requests therefore
+//! count as one, and HTTP/2 gives the time to the next byte sent. A connection begins with its SYN,
+//! or when it is first seen, and ends with our FIN or either side's RST. More than `FLOWS_MAX`
+//! connections push out the least recently used; an open request among those stays in flight.
+
+use crate::maps::{FLOWS, LATENCIES};
+use crate::packet::{ACK, FIN, Packet, RST, SYN};
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use kernel_abi::histogram;
+use kernel_abi::layout::{Exchange, Flow, Latency, Port};
+
+/// A segment to a watched port that the limiter let through.
+#[inline(always)]
+pub fn arrive(port: Port, packet: &Packet) {
+    let begins = packet.flags & (SYN | ACK) == SYN;
+    if !begins && packet.payload == 0 && packet.flags & RST == 0 {
+        return;
+    }
+    let Some(latency) = latency(port) else { return };
+    let flow = Flow {
+        remote: packet.source_address,
+        local: packet.destination_address,
+        remote_port: packet.source,
+        local_port: packet.destination,
+    };
+    if begins {
+        begin(port, packet, &flow, latency);
+    } else if packet.flags & RST != 0 {
+        end(&flow, latency);
+    } else {
+        request(packet, &flow, latency);
+    }
+}
+
+/// A segment from a watched port.
+#[inline(always)]
+pub fn leave(port: Port, packet: &Packet) {
+    if packet.payload == 0 && packet.flags & (FIN | RST) == 0 {
+        return;
+    }
+    let Some(latency) = latency(port) else { return };
+    let flow = Flow {
+        remote: packet.destination_address,
+        local: packet.source_address,
+        remote_port: packet.destination,
+        local_port: packet.source,
+    };
+    if packet.payload > 0 {
+        answer(packet, &flow, latency);
+    }
+    if packet.flags & (FIN | RST) != 0 {
+        end(&flow, latency);
+    }
+}
+
+#[inline(always)]
+fn latency<'a>(port: Port) -> Option<&'a mut Latency> {
+    let latency = LATENCIES.get_ptr_mut(u32::from(port.watch))?;
+    // SAFETY: this CPU's own value, which nothing else on this CPU holds while we run.
+    Some(unsafe { &mut *latency })
+}
+
+#[inline(always)]
+fn exchange<'a>(flow: &Flow) -> Option<&'a mut Exchange> {
+    let exchange = FLOWS.get_ptr_mut(flow)?;
+    // SAFETY: the element stays memory of the map even when it is evicted meanwhile; then a sample
+    // of a connection that nobody uses is lost. Segments of one connection are handled in turn.
+    Some(unsafe { &mut *exchange })
+}
+
+/// A SYN: a connection begins, unless it is the same SYN again.
+#[inline(always)]
+fn begin(port: Port, packet: &Packet, flow: &Flow, latency: &mut Latency) {
+    let next_in = packet.sequence.wrapping_add(1);
+    if let Some(old) = exchange(flow) {
+        if old.next_in == next_in {
+            return;
+        }
+        abandon(old, latency);
+    }
+    let flags = if port.flags & Port::TLS != 0 { Exchange::HANDSHAKE } else { 0 };
+    let exchange = Exchange { opened_ns: 0, next_in, next_out: 0, flags, reserved: 0 };
+    if FLOWS.insert(flow, exchange, 0).is_ok() {
+        latency.connections += 1;
+    }
+}
+
+/// Bytes that came: they open a request unless one is open or they have been here before.
+#[inline(always)]
+fn request(packet: &Packet, flow: &Flow, latency: &mut Latency) {
+    let next_in = packet.sequence.wrapping_add(packet.payload);
+    // SAFETY: a helper without arguments.
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let Some(exchange) = exchange(flow) else {
+        let first = Exchange { opened_ns: now_ns, next_in, next_out: 0, flags: 0, reserved: 0 };
+        if FLOWS.insert(flow, first, 0).is_ok() {
+            latency.requests += 1;
+        }
+        return;
+    };
+    if !is_after(next_in, exchange.next_in) {
+        return;
+    }
+    exchange.next_in = next_in;
+    if exchange.opened_ns == 0 {
+        exchange.opened_ns = now_ns;
+        if exchange.flags & Exchange::HANDSHAKE == 0 {
+            latency.requests += 1;
+        }
+    }
+}
+
+/// Bytes that leave: the first new ones answer the open request.
+#[inline(always)]
+fn answer(packet: &Packet, flow: &Flow, latency: &mut Latency) {
+    let Some(exchange) = exchange(flow) else { return };
+    let next_out = packet.sequence.wrapping_add(packet.payload);
+    if exchange.flags & Exchange::ANSWERED != 0 && !is_after(next_out, exchange.next_out) {
+        return;
+    }
+    exchange.next_out = next_out;
+    exchange.flags |= Exchange::ANSWERED;
+    let opened_ns = exchange.opened_ns;
+    if opened_ns == 0 {
+        return;
+    }
+    exchange.opened_ns = 0;
+    if exchange.flags & Exchange::HANDSHAKE != 0 {
+        exchange.flags &= !Exchange::HANDSHAKE;
+        return;
+    }
+    // SAFETY: a helper without arguments.
+    sample(unsafe { bpf_ktime_get_ns() }.saturating_sub(opened_ns), latency);
+}
+
+#[inline(always)]
+fn sample(value_ns: u64, latency: &mut Latency) {
+    latency.answered += 1;
+    latency.sum_ns += value_ns;
+    match histogram::slot(value_ns) {
+        // The bound is known to the function; said again where the verifier sees it.
+        Some(slot) => {
+            if let Some(bucket) = latency.buckets.get_mut(slot) {
+                *bucket += 1;
+            }
+        }
+        None => latency.zeros += 1,
+    }
+}
+
+/// The connection is over.
+#[inline(always)]
+fn end(flow: &Flow, latency: &mut Latency) {
+    if let Some(exchange) = exchange(flow) {
+        abandon(exchange, latency);
+        // It is gone already when the other CPU was faster.
+        let _ = FLOWS.remove(flow);
+    }
+}
+
+#[inline(always)]
+fn abandon(exchange: &Exchange, latency: &mut Latency) {
+    if exchange.opened_ns != 0 && exchange.flags & Exchange::HANDSHAKE == 0 {
+        latency.abandoned += 1;
+    }
+}
+
+/// Sequence numbers wrap: after means less than half their range ahead.
+#[inline(always)]
+fn is_after(next: u32, previous: u32) -> bool {
+    next.wrapping_sub(previous).cast_signed() > 0
+}

@@ -1,0 +1,182 @@
+//! What is said on the control socket.
+
+use components::time::rfc3339;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{Standing, protocol_name, unit_name};
+
+/// Version of the objects that machines read.
+pub const SCHEMA: u32 = 1;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Who answers?
+    Status,
+    /// Set a limit of source `operator`.
+    LimitSet {
+        /// `tcp` or `udp`.
+        proto: String,
+        /// The port.
+        port: u16,
+        /// `connections` or `packets`.
+        unit: String,
+        /// Units per hour.
+        rate_per_hour: u64,
+        /// Units at once; the default when absent.
+        burst: Option<u32>,
+        /// How long.
+        lease_ms: u64,
+        /// Count only.
+        dry_run: bool,
+        /// Why.
+        reason: String,
+    },
+    /// Every live limit.
+    LimitList,
+    /// Everything known about a port.
+    LimitExplain {
+        /// The port.
+        port: u16,
+    },
+    /// Take limits away.
+    LimitClear {
+        /// Of this port; of all when absent.
+        port: Option<u16>,
+    },
+}
+
+/// An answer; `status` is the exit status of the command.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// 0 done, 1 failed, 2 usage.
+    pub status: u8,
+    /// Why not, when `status` is not 0.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+    /// What the operator should know besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The limits asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Listed>,
+    /// Who answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Status>,
+}
+
+impl Answer {
+    /// Failed.
+    pub fn failed(error: String) -> Self {
+        Self { status: 1, error, ..Self::default() }
+    }
+
+    /// Asked wrongly.
+    pub fn usage(error: String) -> Self {
+        Self { status: 2, error, ..Self::default() }
+    }
+}
+
+/// Who answers on the socket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The agent's process id.
+    pub pid: u32,
+    /// The keeper's, if there is one.
+    pub keeper_pid: Option<u32>,
+    /// Its version.
+    pub version: String,
+    /// Why nothing is enforced, if so.
+    pub kernel_missing: Option<String>,
+    /// Interfaces that are covered.
+    pub interfaces: Vec<String>,
+}
+
+/// One limit as `limit list --json` prints it (contract.md section 1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What for.
+    pub target: ListedTarget,
+    /// `connections` or `packets`.
+    pub unit: String,
+    /// Units per second.
+    pub rate_per_s: f64,
+    /// Units at once.
+    pub burst: u32,
+    /// Always false until it is built in.
+    pub per_source: bool,
+    /// Counts only.
+    pub dry_run: bool,
+    /// Who wants it.
+    pub source: String,
+    /// Why.
+    pub reason: String,
+    /// RFC 3339.
+    pub since: String,
+    /// RFC 3339.
+    pub expires: String,
+    /// Whether the kernel enforces this one.
+    pub enforced: bool,
+    /// Units admitted.
+    pub passed: u64,
+    /// Units dropped.
+    pub dropped: u64,
+}
+
+/// What a limit is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListedTarget {
+    /// `tcp` or `udp`.
+    pub proto: String,
+    /// The port.
+    pub port: u16,
+    /// Null: every covered interface.
+    pub interface: Option<String>,
+    /// Null: every process.
+    pub cgroup: Option<String>,
+}
+
+impl From<&Standing> for Listed {
+    fn from(standing: &Standing) -> Self {
+        let desired = &standing.desired;
+        Self {
+            schema: SCHEMA,
+            target: ListedTarget {
+                proto: protocol_name(desired.target.protocol).to_owned(),
+                port: desired.target.port,
+                interface: None,
+                cgroup: None,
+            },
+            unit: unit_name(desired.rule.unit).to_owned(),
+            rate_per_s: desired.rule.rate_per_hour as f64 / 3600.0,
+            burst: desired.rule.burst,
+            per_source: false,
+            dry_run: desired.rule.dry_run,
+            source: desired.source.to_string(),
+            reason: desired.reason.clone(),
+            since: rfc3339(desired.since),
+            expires: rfc3339(desired.expires),
+            enforced: standing.enforced,
+            passed: standing.counts.passed,
+            dropped: standing.counts.dropped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_the_form_that_is_written_down() {
+        let text = r#"{"command":"limit_set","proto":"tcp","port":80,"unit":"connections","rate_per_hour":360000,"burst":null,"lease_ms":1000,"dry_run":false,"reason":""}"#;
+        let request: Request = serde_json::from_str(text).expect("a request");
+        assert_eq!(serde_json::to_string(&request).expect("written"), text);
+        for bad in ["{}", r#"{"command":"limit_list","x":1}"#, r#"{"command":"reboot"}"#, "[]"] {
+            assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Who answers requests: the limits engine, behind the checks that need the rest of the agent.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use kernel_abi::limit::default_burst;
+use tokio::sync::Notify;
+
+use super::protocol::{Answer, Listed, Request, Status};
+use crate::limits::protect::Protected;
+use crate::limits::{Limits, Now, Refused, Request as Wanted, Rule, Source, Target, parse};
+
+/// Answers requests.
+pub(crate) struct Desk {
+    limits: Mutex<Limits>,
+    /// Wakes who waits for the next lease to end.
+    changed: Notify,
+    facts: Facts,
+}
+
+/// What the agent knows of itself.
+pub(crate) struct Facts {
+    /// Ports that must stay open; asked anew each time, since listeners change with a reload.
+    pub(crate) protected: Box<dyn Fn() -> Protected + Send + Sync>,
+    /// Interfaces that are covered.
+    pub(crate) interfaces: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Interfaces with an address that are not.
+    pub(crate) uncovered: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// `limits.max_lease`.
+    pub(crate) max_lease: Duration,
+    /// The keeper's process id.
+    pub(crate) keeper_pid: Option<u32>,
+}
+
+impl Desk {
+    pub(crate) fn new(limits: Limits, facts: Facts) -> Arc<Self> {
+        Arc::new(Self { limits: Mutex::new(limits), changed: Notify::new(), facts })
+    }
+
+    pub(crate) fn answer(&self, request: Request) -> Answer {
+        match request {
+            Request::Status => Answer { process: Some(self.status()), ..Answer::default() },
+            Request::LimitList => self.list(|_| true),
+            Request::LimitExplain { port } => self.explain(port),
+            Request::LimitClear { port } => self.clear(port),
+            Request::LimitSet { proto, port, unit, rate_per_hour, burst, lease_ms, dry_run, reason } => {
+                let burst = burst.unwrap_or_else(|| default_burst(rate_per_hour));
+                let Some(protocol) = parse::protocol(&proto) else {
+                    return Answer::usage(format!("proto {proto}, expected tcp or udp"));
+                };
+                let Some(unit) = parse::unit(&unit) else {
+                    return Answer::usage(format!("unit {unit}, expected connections or packets"));
+                };
+                self.set(Wanted {
+                    target: Target { protocol, port },
+                    rule: Rule { unit, rate_per_hour, burst, dry_run },
+                    lease: Duration::from_millis(lease_ms),
+                    reason,
+                })
+            }
+        }
+    }
+
+    /// Lets limits end when their lease does, for ever.
+    pub(crate) async fn keep_time(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let next = self.limits().next_end();
+            match next {
+                Some(end) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(end.into()) => self.limits().expire(Now::read()),
+                        () = changed => {}
+                    }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    /// The orderly end.
+    pub(crate) fn withdraw(&self) {
+        self.limits().withdraw(Now::read());
+    }
+
+    /// Every live limit, for metrics.
+    pub(crate) fn standing(&self) -> Vec<crate::limits::Standing> {
+        self.limits().list(Now::read())
+    }
+
+    fn set(&self, wanted: Wanted) -> Answer {
+        let target = wanted.target;
+        if let Some(reason) = (self.facts.protected)().reason(target.port) {
+            return Answer::usage(format!("port {} is protected: {reason}", target.port));
+        }
+        let set = self.limits().set(Source::Operator, wanted, self.facts.max_lease, Now::read());
+        match set {
+            Ok(standing) => {
+                self.changed.notify_one();
+                let desired = &standing.desired;
+                tracing::info!("limit set on {target} by {}: {}", desired.source, desired.reason);
+                let uncovered = (self.facts.uncovered)();
+                let note = |name: &String| format!("interface {name} is not covered");
+                let notes = uncovered.iter().map(note).collect();
+                Answer { limits: vec![Listed::from(&standing)], notes, ..Answer::default() }
+            }
+            Err(Refused::Usage(error)) => Answer::usage(error),
+            Err(refused) => Answer::failed(refused.to_string()),
+        }
+    }
+
+    fn list(&self, wanted: impl Fn(&Listed) -> bool) -> Answer {
+        let limits = self.standing().iter().map(Listed::from).filter(wanted).collect();
+        Answer { limits, ..Answer::default() }
+    }
+
+    fn explain(&self, port: u16) -> Answer {
+        let mut answer = self.list(|listed| listed.target.port == port);
+        if let Some(reason) = (self.facts.protected)().reason(port) {
+            answer.notes.push(format!("port {port} is protected: {reason}"));
+        }
+        if let Some(missing) = self.limits().kernel_missing() {
+            answer.notes.push(format!("nothing is enforced: {missing}"));
+        }
+        for name in (self.facts.uncovered)() {
+            answer.notes.push(format!("interface {name} is not covered"));
+        }
+        answer
+    }
+
+    fn clear(&self, port: Option<u16>) -> Answer {
+        let targets = match port {
+            None => vec![None],
+            Some(port) => parse::PROTOCOLS.map(|protocol| Some(Target { protocol, port })).to_vec(),
+        };
+        let mut cleared = 0;
+        for target in targets {
+            match self.limits().clear(target, Now::read()) {
+                Ok(count) => cleared += count,
+                Err(error) => return Answer::failed(error.to_string()),
+            }
+        }
+        if let (0, Some(port)) = (cleared, port) {
+            return Answer::failed(format!("there is no limit on port {port}"));
+        }
+        Answer { notes: vec![format!("{cleared} cleared")], ..Answer::default() }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            pid: std::process::id(),
+            keeper_pid: self.facts.keeper_pid,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel_missing: self.limits().kernel_missing().map(str::to_owned),
+            interfaces: (self.facts.interfaces)(),
+        }
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().expect("no code path panics while it holds the limits")
+    }
+}

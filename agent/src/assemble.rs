@@ -1,0 +1,178 @@
+//! The agent put together: which process this is, and what runs in it.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use components::component::{Builders, Context};
+use components::config::otlp_exporter::OtlpExporter;
+use components::config::{Config, Loaded};
+use nix::unistd::getppid;
+
+use crate::admin::client;
+use crate::admin::protocol::Request;
+use crate::admin::{Admin, Desk, Facts};
+use crate::config::{Kernel, Limits as LimitSettings, PROGRAM};
+use crate::folders::Folders;
+use crate::keeper::link::{Covered, Link};
+use crate::kernel::interfaces;
+use crate::kernel::maps::Maps;
+use crate::limits::protect::{Protected, is_here};
+use crate::limits::{Limits, Now, Table};
+use crate::receivers::kernel::{self, Samples, Sources};
+use crate::{keeper, privilege};
+
+/// Worker threads: an agent is a guest on its host.
+const THREADS: usize = 2;
+
+/// `run`: the keeper where there is privilege, else the agent alone.
+pub(crate) fn run(files: &[String]) -> ExitCode {
+    if let Some(pid) = running() {
+        eprintln!("medulla-agent is running already, process {pid}");
+        return ExitCode::FAILURE;
+    }
+    match privilege::check() {
+        Ok(()) => keeper::run(files),
+        Err(missing) => run_process(files, Err(missing)),
+    }
+}
+
+/// The process that the keeper starts: gives up every privilege, then runs.
+pub(crate) fn run_agent(files: &[String]) -> ExitCode {
+    let link = privilege::drop_all().and_then(|()| {
+        Link::from_stdin().map_err(|error| format!("no link to the keeper: {error}"))
+    });
+    match link {
+        Ok(link) => run_process(files, Ok(link)),
+        Err(error) => {
+            eprintln!("medulla-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The process id of the agent that answers on this host's control socket.
+fn running() -> Option<u32> {
+    let socket = Folders::of_system().socket();
+    let answer = client::ask_one(&socket, &Request::Status).ok()?;
+    answer.process.map(|process| process.keeper_pid.unwrap_or(process.pid))
+}
+
+fn run_process(files: &[String], link: Result<Link, String>) -> ExitCode {
+    let loaded = match PROGRAM.load(files) {
+        Ok(loaded) => loaded,
+        Err(status) => return status,
+    };
+    PROGRAM.begin(&loaded);
+    let folders = Folders::make_own().and_then(|folders| {
+        folders.check_format()?;
+        Ok(folders)
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all();
+    let runtime = runtime.build().map_err(|error| format!("cannot start the runtime: {error}"));
+    let ready = folders.and_then(|folders| Ok((folders, runtime?)));
+    let kernel = HostKernel::open(link, &loaded.config);
+    match ready {
+        Ok((folders, runtime)) => runtime.block_on(serve(files, &loaded, &folders, kernel)),
+        Err(error) => {
+            eprintln!("medulla-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the keeper gave us.
+struct HostKernel {
+    maps: Result<Arc<Maps>, String>,
+    covered: Covered,
+    keeper_pid: Option<u32>,
+}
+
+impl HostKernel {
+    fn open(link: Result<Link, String>, config: &Config) -> Self {
+        let without = |reason| Self { maps: Err(reason), covered: Covered::default(), keeper_pid: None };
+        let link = match link {
+            Ok(link) => link,
+            Err(missing) => return without(missing),
+        };
+        let maps = link.attach(&Kernel::of(config).interfaces);
+        let maps = maps.and_then(|descriptors| Maps::open(descriptors).map_err(|e| e.to_string()));
+        let keeper_pid = u32::try_from(getppid().as_raw()).ok();
+        Self { maps: maps.map(Arc::new), covered: link.listen(), keeper_pid }
+    }
+
+    fn table(&self) -> Result<Box<dyn Table>, String> {
+        self.maps.clone().map(|maps| Box::new(maps) as Box<dyn Table>)
+    }
+}
+
+async fn serve(
+    files: &[String],
+    loaded: &Loaded,
+    folders: &Folders,
+    kernel: HostKernel,
+) -> ExitCode {
+    if let Err(missing) = &kernel.maps {
+        tracing::warn!("no kernel limits and samples: {missing}");
+    }
+    let context = PROGRAM.context(&loaded.config);
+    let limits = Limits::open(kernel.table(), folders.limits_file(), Now::read());
+    let desk = Desk::new(limits, facts(&loaded.config, &context, &kernel));
+    let admin = match Admin::start(&folders.socket(), desk.clone()) {
+        Ok(admin) => admin,
+        Err(error) => {
+            eprintln!("medulla-agent: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let keeping_time = tokio::spawn({
+        let desk = desk.clone();
+        async move { desk.keep_time().await }
+    });
+    let samples = kernel.maps.as_ref().ok().map(|maps| maps.clone() as Arc<dyn Samples>);
+    let sources = Sources { samples, desk: desk.clone() };
+    let builders = Builders::shared()
+        .receiver("kernel", move |config, context| kernel::build(config, context, &sources));
+    let status = PROGRAM.run(files, loaded, context, builders).await;
+    keeping_time.abort();
+    drop(admin);
+    desk.withdraw();
+    status
+}
+
+fn facts(config: &Config, context: &Context, kernel: &HostKernel) -> Facts {
+    let settings = config.read_section("limits", LimitSettings::read);
+    let exporting = exporter_ports(config);
+    let ports = context.ports.clone();
+    let configured = settings.protected;
+    let covered = kernel.covered.clone();
+    let names = move || covered.lock().expect("never poisoned").clone();
+    let shown = names.clone();
+    Facts {
+        protected: Box::new(move || Protected {
+            configured: configured.clone(),
+            listening: ports.listening(),
+            exporting: exporting.clone(),
+        }),
+        interfaces: Box::new(move || shown().into_iter().collect()),
+        uncovered: Box::new(move || uncovered(&names())),
+        max_lease: settings.max_lease,
+        keeper_pid: kernel.keeper_pid,
+    }
+}
+
+/// Interfaces with an address that no program is on.
+fn uncovered(covered: &BTreeSet<String>) -> Vec<String> {
+    let addressed = interfaces::addressed().unwrap_or_default();
+    addressed.into_iter().filter(|name| !covered.contains(name)).collect()
+}
+
+/// Ports of exporters' endpoints on this host.
+fn exporter_ports(config: &Config) -> Vec<u16> {
+    let targets = config.exporters.iter().filter_map(|section| match section.kind.name {
+        "otlp_grpc" => section.read(OtlpExporter::read_grpc).target,
+        "otlp_http" => section.read(OtlpExporter::read_http).target,
+        _ => None,
+    });
+    targets.filter(|target| is_here(&target.address)).map(|target| target.address.port).collect()
+}

@@ -1,0 +1,150 @@
+//! `medulla-agent doctor`: what this kernel offers, feature by feature, found by trying.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::later;
+use crate::admin::client;
+use crate::admin::protocol::{Request, SCHEMA};
+use crate::folders::Folders;
+use crate::kernel::probe::{self, Feature};
+use crate::privilege;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Measure what the hooks cost (not built in yet)
+    #[arg(long)]
+    measure: bool,
+    /// Write a bundle for support (not built in yet)
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    kernel: String,
+    features: Vec<Shown>,
+    processes: Vec<Process>,
+    foreign_programs: Vec<String>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: &'static str,
+    available: bool,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct Process {
+    role: &'static str,
+    pid: u32,
+    uid: u32,
+    capabilities: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.measure {
+        return later("doctor --measure");
+    }
+    if arguments.bundle.is_some() {
+        return later("doctor --bundle");
+    }
+    let report = examine();
+    let text = match arguments.json {
+        true => serde_json::to_string(&report).expect("a report has a JSON form") + "\n",
+        false => describe(&report),
+    };
+    // Whoever reads our output may be gone.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn examine() -> Report {
+    let kernel = nix::sys::utsname::uname()
+        .map(|name| name.release().to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let mut problems = Vec::new();
+    problems.extend(privilege::check().err());
+    let (processes, running) = processes();
+    problems.extend(running);
+    let foreign_programs = probe::foreign_programs().unwrap_or_else(|error| {
+        problems.push(format!("cannot look for foreign programs: {error}"));
+        Vec::new()
+    });
+    let features: Vec<Shown> = probe::features()
+        .into_iter()
+        .map(|Feature { name, outcome }| {
+            let available = outcome.is_ok();
+            let detail = outcome.unwrap_or_else(|reason| reason);
+            Shown { name, available, detail }
+        })
+        .collect();
+    let missing = features.iter().filter(|feature| !feature.available);
+    problems.extend(missing.map(|feature| format!("{}: {}", feature.name, feature.detail)));
+    Report { schema: SCHEMA, kernel, features, processes, foreign_programs, problems }
+}
+
+/// Keeper and agent, if they run, and what is wrong with them.
+fn processes() -> (Vec<Process>, Vec<String>) {
+    let status = match client::ask(&Folders::sockets(), &Request::Status) {
+        Ok(answer) => answer.process,
+        Err(error) => return (Vec::new(), vec![error]),
+    };
+    let Some(status) = status else { return (Vec::new(), Vec::new()) };
+    let keeper = status.keeper_pid.map(|pid| process("keeper", pid));
+    let processes = keeper.into_iter().chain([process("agent", status.pid)]).flatten().collect();
+    let mut problems: Vec<String> =
+        status.kernel_missing.iter().map(|reason| format!("the agent enforces nothing: {reason}")).collect();
+    if status.kernel_missing.is_none() && status.interfaces.is_empty() {
+        problems.push("no interface is covered".to_owned());
+    }
+    (processes, problems)
+}
+
+/// proc(5): status has the account and the effective capabilities.
+fn process(role: &'static str, pid: u32) -> Option<Process> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+    let uid = field("Uid:")?.split_whitespace().nth(1)?.parse().ok()?;
+    let effective = u64::from_str_radix(field("CapEff:")?.trim(), 16).ok()?;
+    let held = caps::all().into_iter().filter(|cap| effective & cap.bitmask() != 0);
+    let mut capabilities: Vec<String> = held.map(|cap| cap.to_string()).collect();
+    capabilities.sort();
+    Some(Process { role, pid, uid, capabilities })
+}
+
+fn describe(report: &Report) -> String {
+    let mut text = format!("kernel {}\n\nfeatures\n", report.kernel);
+    for feature in &report.features {
+        let mark = if feature.available { "yes" } else { "no " };
+        text += &format!("  {mark} {:<22} {}\n", feature.name, feature.detail);
+    }
+    text += "\nprocesses\n";
+    for process in &report.processes {
+        let held = match process.capabilities.len() {
+            0 => "no capabilities".to_owned(),
+            count => format!("{count} capabilities"),
+        };
+        text += &format!("  {:<6} process {} uid {} {held}\n", process.role, process.pid, process.uid);
+    }
+    section(&mut text, "foreign programs", &report.foreign_programs);
+    section(&mut text, "problems", &report.problems);
+    text
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    *text += &format!("\n{title}\n");
+    if lines.is_empty() {
+        *text += "  none\n";
+    }
+    lines.iter().for_each(|line| *text += &format!("  {line}\n"));
+}

@@ -1,0 +1,237 @@
+//! The keeper: the privileged half of a running agent.
+//!
+//! It has no network and parses nothing but the fixed-size messages of [`orders`]. It makes the
+//! folders, starts the agent proper with everything given up, loads and attaches the kernel
+//! programs when the agent has said for which interfaces, hands over the maps, follows interfaces
+//! as they come and go, and tidies up. One thread, one poll loop.
+//!
+//! How it ends (contract.md section 3): the agent ended by itself, the programs are unpinned if it
+//! ended well, and its status is ours. The agent was killed: pins stay, limits go on to the end of
+//! their leases, status 1.
+
+mod bpffs;
+pub mod link;
+pub mod orders;
+
+
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{Pid, Uid};
+
+use crate::folders::Folders;
+use crate::kernel::follow::Follower;
+use crate::privilege;
+use orders::{Order, Report};
+
+/// Runs the keeper and the agent it starts; returns the agent's status.
+pub(crate) fn run(files: &[String]) -> ExitCode {
+    match Keeper::start(files) {
+        Ok(mut keeper) => keeper.watch(),
+        Err(error) => {
+            eprintln!("medulla-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Keeper {
+    folders: Folders,
+    agent: Child,
+    signals: SignalFd,
+    socket: OwnedFd,
+    /// Whether the agent still listens.
+    connected: bool,
+    wanted: Vec<String>,
+    auto: bool,
+    /// The loaded programs and the interfaces they are on.
+    follower: Option<Follower>,
+    mounted: Option<bpffs::Mounted>,
+}
+
+impl Keeper {
+    fn start(files: &[String]) -> Result<Self, String> {
+        let folders = Folders::of_system();
+        let mounted = prepare(&folders)?;
+        let said = |what: &str, error: &dyn std::fmt::Display| format!("cannot {what}: {error}");
+        let (socket, theirs) = orders::pair().map_err(|e| said("make a socketpair", &e))?;
+        let wanted = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD];
+        let set: SigSet = wanted.into_iter().collect();
+        set.thread_block().map_err(|error| said("block signals", &error))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals =
+            SignalFd::with_flags(&set, flags).map_err(|error| said("read signals", &error))?;
+        let agent = spawn(files, theirs).map_err(|error| said("start the agent", &error))?;
+        Ok(Self {
+            folders,
+            agent,
+            signals,
+            socket,
+            connected: true,
+            wanted: Vec::new(),
+            auto: false,
+            follower: None,
+            mounted,
+        })
+    }
+
+    /// Serves until the agent has ended.
+    fn watch(&mut self) -> ExitCode {
+        loop {
+            let ready = self.wait();
+            if ready.signals
+                && let Some(status) = self.take_signals()
+            {
+                return self.end(status);
+            }
+            if ready.socket {
+                self.take_order();
+            }
+            if ready.interfaces {
+                self.follow();
+            }
+        }
+    }
+
+    fn wait(&self) -> Ready {
+        let interfaces = self.follower.as_ref().map(Follower::changes);
+        let mut polled = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        if self.connected {
+            polled.push(PollFd::new(self.socket.as_fd(), PollFlags::POLLIN));
+        }
+        if let Some(interfaces) = interfaces {
+            polled.push(PollFd::new(interfaces, PollFlags::POLLIN));
+        }
+        // An interrupted wait shows nothing ready and is begun again.
+        let _ = poll(&mut polled, PollTimeout::NONE);
+        let is_ready = |index: usize| {
+            polled.get(index).and_then(PollFd::revents).is_some_and(|events| !events.is_empty())
+        };
+        let socket = usize::from(self.connected);
+        Ready {
+            signals: is_ready(0),
+            socket: self.connected && is_ready(1),
+            interfaces: is_ready(1 + socket),
+        }
+    }
+
+    /// Passes signals on; the agent's status once it has ended.
+    fn take_signals(&mut self) -> Option<ExitStatus> {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+            match Signal::try_from(number) {
+                Ok(Signal::SIGCHLD) | Err(_) => {}
+                // The agent may have heard it too, as part of our group, or have ended.
+                Ok(signal) => {
+                    let _ = kill(pid_of(&self.agent), signal);
+                }
+            }
+        }
+        self.agent.try_wait().ok().flatten()
+    }
+
+    fn take_order(&mut self) {
+        let order = match orders::receive(&self.socket) {
+            Ok((bytes, _)) => Order::decode(&bytes),
+            Err(error) if error.raw_os_error() == Some(Errno::EINTR as i32) => return,
+            Err(_) => None,
+        };
+        match order {
+            Some(Order::Follow(name)) => self.wanted.push(name),
+            Some(Order::FollowAuto) => self.auto = true,
+            Some(Order::Attach) => self.attach(),
+            // The agent is gone, or is not ours to talk to any more.
+            None => self.connected = false,
+        }
+    }
+
+    fn attach(&mut self) {
+        let names = std::mem::take(&mut self.wanted);
+        match Follower::start(&self.folders.bpf, names, self.auto) {
+            Ok(follower) => {
+                let descriptors = follower.maps();
+                self.tell(&Report::Ready, &descriptors);
+                for name in follower.attached() {
+                    self.tell(&Report::Attached(name), &[]);
+                }
+                self.follower = Some(follower);
+            }
+            Err(error) => self.tell(&Report::Failed(error), &[]),
+        }
+    }
+
+    fn follow(&mut self) {
+        let Some(follower) = &mut self.follower else { return };
+        for change in follower.follow() {
+            self.tell(&change, &[]);
+        }
+    }
+
+    fn tell(&mut self, report: &Report, descriptors: &[std::os::fd::RawFd]) {
+        if self.connected && orders::send(&self.socket, &report.encode(), descriptors).is_err() {
+            self.connected = false;
+        }
+    }
+
+    fn end(&mut self, status: ExitStatus) -> ExitCode {
+        let Some(code) = status.code() else {
+            let signal = status.signal().unwrap_or_default();
+            say(&format!("the agent was ended by signal {signal}; limits go on to their end"));
+            return ExitCode::FAILURE;
+        };
+        if code == 0
+            && let Some(follower) = self.follower.take()
+        {
+            if let Err(error) = follower.unpin() {
+                say(&format!("cannot unpin: {error}"));
+            }
+            drop(self.mounted.take());
+        }
+        ExitCode::from(u8::try_from(code).unwrap_or(1))
+    }
+}
+
+/// What has something to read.
+struct Ready {
+    signals: bool,
+    socket: bool,
+    interfaces: bool,
+}
+
+/// Makes the folders that need our rights.
+fn prepare(folders: &Folders) -> Result<Option<bpffs::Mounted>, String> {
+    if !Uid::effective().is_root() {
+        folders.hand_over(Uid::current(), nix::unistd::Gid::current())?;
+        return Ok(None);
+    }
+    let (user, group) = privilege::account();
+    folders.hand_over(user, group)?;
+    // Without a bpffs the agent runs on as a plain OTLP agent; loading says why.
+    Ok(bpffs::mount(&folders.bpf).inspect_err(|error| say(error)).ok().flatten())
+}
+
+/// The agent proper: our own binary, with its end of the socketpair as standard input.
+fn spawn(files: &[String], socket: OwnedFd) -> std::io::Result<Child> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("run-agent");
+    files.iter().for_each(|file| {
+        command.args(["--config", file]);
+    });
+    command.stdin(Stdio::from(socket)).spawn()
+}
+
+fn pid_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a process id fits its kernel type"))
+}
+
+/// The keeper has no configuration, so its few lines are plain.
+fn say(text: &str) {
+    // Nobody may be reading any more; there is no other place to say it.
+    let _ = writeln!(std::io::stderr(), "medulla-agent keeper: {text}");
+}

@@ -1,0 +1,98 @@
+//! The agent's end of the socketpair to its keeper.
+//!
+//! Asking happens once, before the runtime starts; afterwards a thread listens for interfaces that
+//! come and go, and for the keeper's end.
+
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::orders::{self, Order, Report};
+
+/// How long loading and attaching may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to the keeper.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: OwnedFd,
+}
+
+/// Names of covered interfaces, as the keeper last said.
+pub(crate) type Covered = Arc<Mutex<BTreeSet<String>>>;
+
+impl Link {
+    /// The link that the keeper gave us as standard input.
+    pub(crate) fn from_stdin() -> std::io::Result<Self> {
+        Ok(Self { socket: std::io::stdin().as_fd().try_clone_to_owned()? })
+    }
+
+    /// Asks for the programs on these interfaces; the maps' descriptors, or why there are none.
+    pub(crate) fn attach(&self, interfaces: &[String]) -> Result<Vec<OwnedFd>, String> {
+        for name in interfaces {
+            self.send(&match name.as_str() {
+                "auto" => Order::FollowAuto,
+                name => Order::Follow(name.to_owned()),
+            })?;
+        }
+        self.send(&Order::Attach)?;
+        let (report, descriptors) = self.receive()?;
+        match report {
+            Report::Ready => Ok(descriptors),
+            Report::Failed(reason) => Err(reason),
+            other => Err(format!("the keeper said {other:?}")),
+        }
+    }
+
+    /// Listens from now on; what is covered is kept up to date.
+    pub(crate) fn listen(self) -> Covered {
+        let covered = Covered::default();
+        let shared = covered.clone();
+        std::thread::spawn(move || self.keep(&shared));
+        covered
+    }
+
+    fn keep(&self, covered: &Covered) {
+        loop {
+            let report = orders::receive(&self.socket).ok();
+            let report = report.and_then(|(bytes, _)| Report::decode(&bytes));
+            let mut covered = covered.lock().expect("no code path panics while it holds the names");
+            match report {
+                Some(Report::Attached(name)) => {
+                    tracing::info!("interface {name} is covered");
+                    covered.insert(name);
+                }
+                Some(Report::Detached(name)) => {
+                    tracing::info!("interface {name} is gone");
+                    covered.remove(&name);
+                }
+                Some(_) => {}
+                None => {
+                    tracing::warn!("the keeper is gone: new interfaces will not be covered");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send(&self, order: &Order) -> Result<(), String> {
+        orders::send(&self.socket, &order.encode(), &[])
+            .map_err(|error| format!("the keeper does not listen: {error}"))
+    }
+
+    fn receive(&self) -> Result<(Report, Vec<OwnedFd>), String> {
+        let mut polled = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+        if poll(&mut polled, patience).is_ok_and(|ready| ready == 0) {
+            return Err(format!("the keeper said nothing for {} s", PATIENCE.as_secs()));
+        }
+        let (bytes, descriptors) =
+            orders::receive(&self.socket).map_err(|error| format!("the keeper: {error}"))?;
+        let report = Report::decode(&bytes).ok_or("the keeper is gone")?;
+        Ok((report, descriptors))
+    }
+}
+

@@ -1,0 +1,393 @@
+//! The only writer of the kernel's limit table.
+//!
+//! Desired limits are keyed by target and source. Enforced is the strictest live one of the highest
+//! class that is present; when it ends the next one shows. Every limit is a lease that the kernel
+//! ends by itself; what is kept here follows it, survives a restart in `limits.json`, and is
+//! compared with the pinned table at the start ([`adopt`]).
+//!
+//! Time is an argument: [`Now`] carries the monotonic clock, which decides, and the wall clock,
+//! which is shown.
+
+mod adopt;
+mod file;
+pub mod parse;
+pub mod protect;
+mod table;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use kernel_abi::layout::{Protocol, Unit};
+use kernel_abi::limit::{RATE_PER_HOUR_MAX, RATE_PER_HOUR_MIN};
+
+pub use parse::{protocol_name, unit_name};
+pub use table::{Counts, Pinned, Table};
+
+/// Most limits at a time: the kernel's slots but the one that means none.
+pub const MAX: usize = kernel_abi::layout::LIMITS_MAX as usize - 1;
+/// Longest lease there is, whatever the configuration says.
+pub const LEASE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Longest reason that is kept, in bytes.
+pub const REASON_MAX_BYTES: usize = 512;
+
+/// What a limit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The destination port, never 0.
+    pub port: u16,
+}
+
+/// What the kernel enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What is counted.
+    pub unit: Unit,
+    /// Units per hour, so that `N/s`, `N/m` and `N/h` are exact.
+    pub rate_per_hour: u64,
+    /// Units that may come at once.
+    pub burst: u32,
+    /// Count what would be dropped, drop nothing.
+    pub dry_run: bool,
+}
+
+/// Who wants a limit, weakest class first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A rule of the configuration.
+    Rule(String),
+    /// A rule armed in the kernel.
+    Kernel(String),
+    /// The fleet.
+    Order,
+    /// A person on this host.
+    Operator,
+}
+
+impl Source {
+    /// The rank among sources; the highest that is present wins.
+    fn class(&self) -> u8 {
+        match self {
+            Self::Rule(_) | Self::Kernel(_) => 0,
+            Self::Order => 1,
+            Self::Operator => 2,
+        }
+    }
+
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            Some(("rule", name)) => Some(Self::Rule(name.to_owned())),
+            Some(("kernel", name)) => Some(Self::Kernel(name.to_owned())),
+            None if text == "order" => Some(Self::Order),
+            None if text == "operator" => Some(Self::Operator),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(name) => write!(f, "rule:{name}"),
+            Self::Kernel(name) => write!(f, "kernel:{name}"),
+            Self::Order => f.write_str("order"),
+            Self::Operator => f.write_str("operator"),
+        }
+    }
+}
+
+/// One desired limit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// What for.
+    pub target: Target,
+    /// Who wants it.
+    pub source: Source,
+    /// What.
+    pub rule: Rule,
+    /// Why, in the words of whoever asked.
+    pub reason: String,
+    /// When it was asked for.
+    pub since: SystemTime,
+    /// When it ends, as shown.
+    pub expires: SystemTime,
+    /// When it ends, as decided.
+    pub ends: Instant,
+    /// Tells it from every other limit this host had.
+    pub generation: u64,
+}
+
+/// A reading of both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The clock that decides.
+    pub instant: Instant,
+    /// The clock that is shown.
+    pub wall: SystemTime,
+}
+
+impl Now {
+    /// Reads both.
+    pub fn read() -> Self {
+        Self { instant: Instant::now(), wall: SystemTime::now() }
+    }
+}
+
+/// A limit that is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// What for.
+    pub target: Target,
+    /// What.
+    pub rule: Rule,
+    /// For how long.
+    pub lease: Duration,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why a limit was not set.
+#[derive(Debug)]
+pub enum Refused {
+    /// Asked for something that cannot be.
+    Usage(String),
+    /// There is no kernel to enforce it, and why.
+    NoKernel(String),
+    /// The kernel, or the file, did not take it.
+    Failed(io::Error),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::NoKernel(text) => f.write_str(text),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A desired limit and how it stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The limit.
+    pub desired: Desired,
+    /// Whether the kernel enforces this one.
+    pub enforced: bool,
+    /// What the kernel has counted for it; zero while another one is enforced.
+    pub counts: Counts,
+}
+
+/// All limits of this host.
+pub struct Limits {
+    /// The kernel's table, or why there is none.
+    table: Result<Box<dyn Table>, String>,
+    desired: Vec<Desired>,
+    file: PathBuf,
+    next_generation: u64,
+}
+
+impl Limits {
+    /// The limits that a previous process left, by the rules of adoption.
+    pub fn open(table: Result<Box<dyn Table>, String>, file: PathBuf, now: Now) -> Self {
+        let mut limits = Self { table, desired: Vec::new(), file, next_generation: 1 };
+        limits.adopt(now);
+        limits
+    }
+
+    /// Sets a limit of `source`, in place of the one it had on this target.
+    pub fn set(
+        &mut self,
+        source: Source,
+        request: Request,
+        max_lease: Duration,
+        now: Now,
+    ) -> Result<Standing, Refused> {
+        self.check(&request, max_lease)?;
+        let is_old = |desired: &Desired| desired.target == request.target && desired.source == source;
+        let known = self.desired.iter().any(is_old);
+        if !known && self.desired.len() >= MAX {
+            return Err(Refused::Usage(format!("there are {MAX} limits already")));
+        }
+        let previous = self.desired.clone();
+        self.desired.retain(|desired| !is_old(desired));
+        self.desired.push(Desired {
+            target: request.target,
+            source: source.clone(),
+            rule: request.rule,
+            reason: request.reason,
+            since: now.wall,
+            expires: now.wall + request.lease,
+            ends: now.instant + request.lease,
+            generation: self.take_generation(),
+        });
+        if let Err(error) = self.enforce(request.target, now) {
+            self.desired = previous;
+            return Err(Refused::Failed(error));
+        }
+        self.save();
+        let mut standing = self.list(now).into_iter();
+        let set = standing.find(|s| s.desired.target == request.target && s.desired.source == source);
+        Ok(set.expect("it was just put there"))
+    }
+
+    /// Takes away every source's limit on one target, or on all; returns how many there were.
+    pub fn clear(&mut self, target: Option<Target>, now: Now) -> io::Result<usize> {
+        let meant = |desired: &Desired| target.is_none_or(|target| desired.target == target);
+        let mut targets: Vec<Target> =
+            self.desired.iter().filter(|desired| meant(desired)).map(|d| d.target).collect();
+        let before = self.desired.len();
+        self.desired.retain(|desired| !meant(desired));
+        let cleared = before - self.desired.len();
+        targets.sort_unstable();
+        targets.dedup();
+        let mut outcome = Ok(());
+        for target in targets {
+            outcome = outcome.and(self.enforce(target, now));
+        }
+        self.save();
+        outcome.map(|()| cleared)
+    }
+
+    /// Every desired limit that is live, by target and then strongest first.
+    pub fn list(&self, now: Now) -> Vec<Standing> {
+        let mut live: Vec<&Desired> = self.desired.iter().filter(|d| d.ends > now.instant).collect();
+        live.sort_by(|a, b| a.target.cmp(&b.target).then_with(|| strength(b).cmp(&strength(a))));
+        let standing = |desired: &Desired| {
+            let enforced = self.table.is_ok()
+                && self.winner(desired.target, now).map(|w| w.generation) == Some(desired.generation);
+            let counts = match &self.table {
+                Ok(table) if enforced => table.counts(desired.target).unwrap_or_default(),
+                _ => Counts::default(),
+            };
+            Standing { desired: desired.clone(), enforced, counts }
+        };
+        live.into_iter().map(standing).collect()
+    }
+
+    /// Lets go of limits that have ended; the next in line shows.
+    pub fn expire(&mut self, now: Now) {
+        let over: Vec<Target> =
+            self.desired.iter().filter(|d| d.ends <= now.instant).map(|d| d.target).collect();
+        if over.is_empty() {
+            return;
+        }
+        for ended in self.desired.extract_if(.., |desired| desired.ends <= now.instant) {
+            tracing::info!("the limit of {} on {} has ended", ended.source, ended.target);
+        }
+        for target in over {
+            if let Err(error) = self.enforce(target, now) {
+                tracing::error!("cannot write the limit on {target}: {error}");
+            }
+        }
+        self.save();
+    }
+
+    /// When [`expire`](Self::expire) has something to do next.
+    pub fn next_end(&self) -> Option<Instant> {
+        self.desired.iter().map(|desired| desired.ends).min()
+    }
+
+    /// Ends every limit: an orderly stop leaves none behind.
+    pub fn withdraw(&mut self, now: Now) {
+        if let Err(error) = self.clear(None, now) {
+            tracing::error!("cannot withdraw the limits: {error}");
+        }
+    }
+
+    /// Why nothing can be enforced, if so.
+    pub fn kernel_missing(&self) -> Option<&str> {
+        self.table.as_ref().err().map(String::as_str)
+    }
+
+    fn check(&self, request: &Request, max_lease: Duration) -> Result<(), Refused> {
+        let usage = |text: String| Err(Refused::Usage(text));
+        let longest = max_lease.min(LEASE_MAX);
+        let rule = &request.rule;
+        if let Err(missing) = &self.table {
+            return Err(Refused::NoKernel(format!("no limit can be enforced: {missing}")));
+        }
+        if request.target.port == 0 {
+            return usage("port 0, expected 1 to 65535".to_owned());
+        }
+        if rule.unit == Unit::Connections && request.target.protocol == Protocol::Udp {
+            return usage("udp has no connections, expected --unit packets".to_owned());
+        }
+        if !(RATE_PER_HOUR_MIN..=RATE_PER_HOUR_MAX).contains(&rule.rate_per_hour) {
+            return usage("the rate is out of range, expected 1/s to 10000000/s".to_owned());
+        }
+        if rule.burst == 0 || rule.burst > kernel_abi::limit::BURST_MAX {
+            let most = kernel_abi::limit::BURST_MAX;
+            return usage(format!("burst {}, expected 1 to {most}", rule.burst));
+        }
+        if request.lease.is_zero() || request.lease > longest {
+            return usage(format!("a lease of {:?}, expected at most {longest:?}", request.lease));
+        }
+        if request.reason.len() > REASON_MAX_BYTES {
+            return usage(format!("a reason has at most {REASON_MAX_BYTES} bytes"));
+        }
+        Ok(())
+    }
+
+    /// The one limit on a target that should be enforced now.
+    fn winner(&self, target: Target, now: Now) -> Option<&Desired> {
+        let live = self.desired.iter().filter(|d| d.target == target && d.ends > now.instant);
+        live.max_by(|a, b| strength(a).cmp(&strength(b)))
+    }
+
+    /// Makes the kernel's table say what [`winner`](Self::winner) says.
+    fn enforce(&mut self, target: Target, now: Now) -> io::Result<()> {
+        let winner = self.winner(target, now).map(|winner| {
+            let lease = winner.ends.saturating_duration_since(now.instant);
+            (winner.rule, lease, winner.generation)
+        });
+        let Ok(table) = &mut self.table else { return Ok(()) };
+        match winner {
+            Some((rule, lease, generation)) => table.write(target, &rule, lease, generation),
+            None => table.clear(target),
+        }
+    }
+
+    fn take_generation(&mut self) -> u64 {
+        self.next_generation += 1;
+        self.next_generation - 1
+    }
+
+    fn save(&self) {
+        if let Err(error) = file::write(&self.file, &self.desired, |d| self.is_winner(d)) {
+            tracing::error!("{}: {error}; limits will not survive a restart", self.file.display());
+        }
+    }
+
+    fn is_winner(&self, desired: &Desired) -> bool {
+        let live = self.desired.iter().filter(|other| other.target == desired.target);
+        let strongest = live.max_by(|a, b| strength(a).cmp(&strength(b)));
+        strongest.is_some_and(|strongest| strongest.generation == desired.generation)
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limits").field("desired", &self.desired).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} port {}", protocol_name(self.protocol), self.port)
+    }
+}
+
+/// The strictest of the highest class: class, then enforcing before counting, then the lower rate,
+/// then the newer.
+fn strength(desired: &Desired) -> (u8, bool, std::cmp::Reverse<u64>, u64) {
+    let rule = &desired.rule;
+    let rate = std::cmp::Reverse(rule.rate_per_hour);
+    (desired.source.class(), !rule.dry_run, rate, desired.generation)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Where the host's own data enters.
+
+pub(crate) mod kernel;

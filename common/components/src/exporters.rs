@@ -1,0 +1,5 @@
+//! Where data leaves.
+
+pub mod debug;
+pub mod file;
+pub mod otlp;

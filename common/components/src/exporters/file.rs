@@ -1,0 +1,78 @@
+//! The exporter `file`: one OTLP/JSON request per line.
+//!
+//! A sender hears success once its line was handed to the kernel, so `flush_interval` is always
+//! kept and an end of the process loses nothing; an end of the machine may. A line is written whole
+//! or taken back, so that a full disk leaves no half line behind.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pipeline::{Batch, Cause, Exporter, Outcome, QueueSettings, RefusalKind, SendFuture};
+
+use crate::component::{BuildError, Context, Queued};
+use crate::config::ComponentConfig;
+use crate::config::file::File as Settings;
+
+/// Builds the exporter and opens its file.
+pub(crate) fn build(config: &ComponentConfig, _: &Context) -> Result<Queued, BuildError> {
+    let settings = config.read(Settings::read);
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).append(settings.append).truncate(!settings.append);
+    let file = options.open(&settings.path);
+    let shown = settings.path.display();
+    let file = file.map_err(|error| BuildError::at(config, "path", format!("{shown}: {error}")))?;
+    let exporter = Arc::new(Lines { id: config.id.to_string(), file: Arc::new(Mutex::new(file)) });
+    let settings = QueueSettings {
+        enabled: false,
+        timeout: Duration::from_secs(30),
+        ..QueueSettings::default()
+    };
+    Ok(Queued { exporter, settings })
+}
+
+struct Lines {
+    id: String,
+    file: Arc<Mutex<File>>,
+}
+
+impl Exporter for Lines {
+    fn send<'a>(&'a self, batch: &'a Batch, _: Duration) -> SendFuture<'a> {
+        Box::pin(async move {
+            let Ok(lines) = lines(batch) else {
+                return Outcome::refused(RefusalKind::Malformed, "a record cannot be written");
+            };
+            let file = self.file.clone();
+            let written = tokio::task::spawn_blocking(move || append(&file, &lines)).await;
+            match written {
+                Ok(Ok(())) => Outcome::ACCEPTED,
+                Ok(Err(error)) => {
+                    tracing::warn!("exporter {}: {error}", self.id);
+                    Outcome::retry(Cause::Backend)
+                }
+                Err(_) => Outcome::retry(Cause::Shutdown),
+            }
+        })
+    }
+}
+
+fn lines(batch: &Batch) -> Result<Vec<u8>, otlp::Malformed> {
+    let mut out = Vec::new();
+    for body in batch.bodies() {
+        otlp::json::write_request(batch.signal, body, &mut out)?;
+        out.push(b'\n');
+    }
+    Ok(out)
+}
+
+fn append(file: &Mutex<File>, lines: &[u8]) -> std::io::Result<()> {
+    let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let end = file.seek(SeekFrom::End(0))?;
+    let written = file.write_all(lines);
+    if written.is_err() {
+        // A pipe or a terminal cannot be cut back; there the half line stays.
+        let _ = file.set_len(end);
+    }
+    written
+}

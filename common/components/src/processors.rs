@@ -1,0 +1,3 @@
+//! What happens to batches between receiver and exporter.
+
+pub mod batch;

@@ -1,0 +1,3 @@
+//! Where data enters.
+
+pub mod otlp;

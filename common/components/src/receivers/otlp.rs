@@ -1,0 +1,159 @@
+//! The receiver `otlp`: OTLP over gRPC and over HTTP (protobuf; identity and gzip).
+//!
+//! Both protocols read with the same admission ([`admit`]) and wait for the same verdict; they
+//! differ in framing and in how a verdict is spelt ([`reply`]). A request is answered when its
+//! records were delivered or durably queued. JSON and zstd answer 415 until they are built in.
+
+mod admit;
+mod grpc;
+mod http;
+mod reply;
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use pipeline::{Inlet, ReceiverLedger, Signal};
+use tokio::time::Instant;
+use transport::listener::Server;
+
+use crate::component::{BoxFuture, BuildError, Context, Receiver};
+use crate::config::ComponentConfig;
+use crate::config::otlp_receiver::OtlpReceiver;
+use crate::config::quantity::Address;
+
+/// One inlet per signal, shared by both protocols.
+#[derive(Debug, Default)]
+pub(crate) struct Inlets([Inlet; Signal::ALL.len()]);
+
+impl Inlets {
+    fn of(&self, signal: Signal) -> &Inlet {
+        &self.0[index(signal)]
+    }
+}
+
+/// One ledger per signal.
+#[derive(Debug)]
+pub(crate) struct Ledgers([Arc<ReceiverLedger>; Signal::ALL.len()]);
+
+impl Ledgers {
+    fn new(receiver: &str, transport: &'static str, context: &Context) -> Self {
+        Self(Signal::ALL.map(|signal| context.stats.receiver(receiver, transport, signal)))
+    }
+
+    fn of(&self, signal: Signal) -> &Arc<ReceiverLedger> {
+        &self.0[index(signal)]
+    }
+}
+
+fn index(signal: Signal) -> usize {
+    Signal::ALL.iter().position(|known| *known == signal).expect("every signal is in ALL")
+}
+
+struct OtlpServers {
+    inlets: Arc<Inlets>,
+    grpc: Option<Listening<grpc::Service>>,
+    http: Option<Listening<http::Service>>,
+}
+
+/// A bound socket that serves once started.
+struct Listening<H> {
+    component: String,
+    path: String,
+    socket: Arc<TcpListener>,
+    service: Arc<H>,
+    server: Mutex<Option<Arc<Server>>>,
+}
+
+/// Builds the receiver and binds its ports.
+pub(crate) fn build(
+    config: &ComponentConfig,
+    context: &Context,
+) -> Result<Arc<dyn Receiver>, BuildError> {
+    let settings = config.read(OtlpReceiver::read);
+    let inlets = Arc::<Inlets>::default();
+    let id = config.id.as_str();
+    let admission = |transport, max_bytes, include_metadata| admit::Admission {
+        inlets: inlets.clone(),
+        ledgers: Ledgers::new(id, transport, context),
+        budget: context.budget.clone(),
+        connections: context.connections.clone(),
+        max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
+        include_metadata,
+    };
+    let bind = |protocol: &str, endpoint: &Address| {
+        let path = format!("{}.protocols.{protocol}.endpoint", config.path());
+        let component = format!("{id}/{protocol}");
+        let socket = context.ports.bind(&component, endpoint);
+        let socket = socket.map_err(|message| BuildError { path: path.clone(), message })?;
+        Ok((component, path, socket))
+    };
+    let grpc = settings.grpc.map(|server| {
+        let admission = admission("grpc", server.max_message_bytes, server.include_metadata);
+        Listening::new(bind("grpc", &server.endpoint)?, grpc::Service(admission))
+    });
+    let http = settings.http.map(|server| {
+        let admission = admission("http", server.max_body_bytes, server.include_metadata);
+        Listening::new(bind("http", &server.endpoint)?, http::Service(admission))
+    });
+    let (grpc, http) = (grpc.transpose()?, http.transpose()?);
+    Ok(Arc::new(OtlpServers { inlets, grpc, http }))
+}
+
+impl Receiver for OtlpServers {
+    fn inlet(&self, signal: Signal) -> &Inlet {
+        self.inlets.of(signal)
+    }
+
+    fn start(&self) -> Result<(), BuildError> {
+        if let Some(grpc) = &self.grpc {
+            grpc.start(&grpc.service.0)?;
+        }
+        if let Some(http) = &self.http {
+            http.start(&http.service.0)?;
+        }
+        Ok(())
+    }
+
+    fn stop(&self, deadline: Instant) -> BoxFuture<'_, ()> {
+        let servers = [
+            self.grpc.as_ref().and_then(Listening::take),
+            self.http.as_ref().and_then(Listening::take),
+        ];
+        Box::pin(async move {
+            let [grpc, http] = servers;
+            let stop = async |server: Option<Arc<Server>>| match server {
+                Some(server) => server.stop(deadline).await,
+                None => {}
+            };
+            tokio::join!(stop(grpc), stop(http));
+        })
+    }
+}
+
+impl<H: transport::listener::Handler> Listening<H> {
+    fn new(
+        (component, path, socket): (String, String, Arc<TcpListener>),
+        service: H,
+    ) -> Result<Self, BuildError> {
+        let (service, server) = (Arc::new(service), Mutex::default());
+        Ok(Self { component, path, socket, service, server })
+    }
+
+    fn start(&self, admission: &admit::Admission) -> Result<(), BuildError> {
+        let connections = admission.connections.clone();
+        let server = Server::start(&self.socket, connections, self.service.clone());
+        let server = server
+            .map_err(|error| BuildError { path: self.path.clone(), message: error.to_string() })?;
+        tracing::info!("listening {} {}", self.component, server.address());
+        *self.slot() = Some(Arc::new(server));
+        Ok(())
+    }
+
+    fn take(&self) -> Option<Arc<Server>> {
+        self.slot().take()
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Server>>> {
+        self.server.lock().expect("a plain assignment cannot panic")
+    }
+}

@@ -1,0 +1,174 @@
+//! From a request's head to its verdict: permit, read, inflate, check, push, wait.
+//!
+//! Memory is permitted before it is used. The compressed original stays beside the inflated body
+//! while nobody edits it, and both are paid for until the batch ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use pipeline::{
+    Ack, Answer, Arrival, Batch, Budget, Metadata, Outcome, Packed, PackedCoding, Part, Peer,
+    Permit, RefuseReason, Signal,
+};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use transport::coding::{Coding, InflateError, inflate};
+use transport::read::{Grow, ReadError, ReadLimits, Refused, read_body};
+use transport::{HeaderMap, Incoming};
+
+use super::{Inlets, Ledgers};
+
+/// What one protocol's handler admits requests with.
+pub(super) struct Admission {
+    pub(super) inlets: Arc<Inlets>,
+    pub(super) ledgers: Ledgers,
+    pub(super) budget: Arc<Budget>,
+    pub(super) connections: Arc<Semaphore>,
+    /// Largest body, received or inflated.
+    pub(super) max_bytes: usize,
+    pub(super) include_metadata: bool,
+}
+
+/// A request refused before it became a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reject {
+    /// The byte budget, or the peer's share, is used up.
+    Busy,
+    /// Not the message it claims to be.
+    Malformed,
+    /// Not what its coding says.
+    Corrupt,
+    /// Over the size limit.
+    TooLarge,
+    /// Too slow, or gone.
+    Stalled,
+}
+
+impl Reject {
+    fn reason(self) -> RefuseReason {
+        match self {
+            Self::Busy => RefuseReason::Budget,
+            Self::Malformed | Self::Corrupt => RefuseReason::Malformed,
+            Self::TooLarge => RefuseReason::TooLarge,
+            Self::Stalled => RefuseReason::Stalled,
+        }
+    }
+}
+
+/// The permit of one request, as the transport asks for it.
+struct Charge(Permit);
+
+impl Grow for Charge {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.0.grow(bytes).map_err(|_| Refused)
+    }
+}
+
+/// A request that is being admitted: announced to its pipelines, charged to its peer.
+pub(super) struct Request<'a> {
+    admission: &'a Admission,
+    pub(super) signal: Signal,
+    arrival: Arrival,
+    charge: Charge,
+    metadata: Option<Arc<Metadata>>,
+}
+
+impl Admission {
+    /// Announces a request, if any pipeline takes its signal.
+    pub(super) fn announce(
+        &self,
+        signal: Signal,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Option<Request<'_>> {
+        let inlet = self.inlets.of(signal);
+        if !inlet.is_connected() {
+            return None;
+        }
+        let charge = Charge(self.budget.permit(Peer::of(peer.ip())));
+        let metadata = self.include_metadata.then(|| Arc::new(metadata(headers)));
+        Some(Request { admission: self, signal, arrival: inlet.arrive(), charge, metadata })
+    }
+
+    /// Counts a request refused whole.
+    pub(super) fn count(&self, signal: Signal, reason: RefuseReason) {
+        self.ledgers.of(signal).refuse_request(reason);
+    }
+}
+
+impl Request<'_> {
+    /// Reads the body, which may carry `overhead` bytes of framing.
+    pub(super) async fn read(&mut self, body: Incoming, overhead: usize) -> Result<Bytes, Reject> {
+        let limits = ReadLimits::of(self.admission.max_bytes.saturating_add(overhead));
+        let read = read_body(body, limits, &mut self.charge).await;
+        read.map_err(|error| self.reject(error.into()))
+    }
+
+    /// Inflates, checks and hands over the message; returns what its sender hears.
+    pub(super) async fn finish(
+        mut self,
+        message: Bytes,
+        coding: Coding,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Reject> {
+        let body = self.inflate(&message, coding)?;
+        let tally = otlp::check(self.signal, &body).map_err(|_| self.reject(Reject::Malformed))?;
+        if tally.records == 0 {
+            return Ok(Answer { outcome: Outcome::ACCEPTED, accepted: 0 });
+        }
+        let packed = (coding == Coding::Gzip)
+            .then(|| Packed { coding: PackedCoding::Gzip, bytes: message.clone() });
+        drop(message);
+        let ledger = self.admission.ledgers.of(self.signal).clone();
+        let (ack, waiter) = Ack::channel(tally.records, ledger, deadline);
+        self.push(body, packed, tally.records, ack);
+        Ok(waiter.wait().await)
+    }
+
+    fn inflate(&mut self, message: &Bytes, coding: Coding) -> Result<Bytes, Reject> {
+        let inflated = inflate(coding, message, self.admission.max_bytes, &mut self.charge);
+        inflated.map_err(|error| {
+            self.reject(match error {
+                InflateError::TooLarge => Reject::TooLarge,
+                InflateError::Corrupt => Reject::Corrupt,
+                InflateError::Refused => Reject::Busy,
+            })
+        })
+    }
+
+    fn push(self, body: Bytes, packed: Option<Packed>, records: u64, ack: Ack) {
+        let mut permit = self.charge.0;
+        permit.shrink_to(body.len() + packed.as_ref().map_or(0, |packed| packed.bytes.len()));
+        let part = Part { body, packed, records, permit: Arc::new(permit), ack };
+        let batch = Batch {
+            signal: self.signal,
+            parts: vec![part],
+            received_at: SystemTime::now(),
+            metadata: self.metadata,
+        };
+        self.arrival.push(batch, Instant::now());
+    }
+
+    fn reject(&self, reject: Reject) -> Reject {
+        self.admission.count(self.signal, reject.reason());
+        reject
+    }
+}
+
+impl From<ReadError> for Reject {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLarge => Self::TooLarge,
+            ReadError::Refused => Self::Busy,
+            ReadError::Stalled | ReadError::Disconnected => Self::Stalled,
+        }
+    }
+}
+
+/// The headers that go along with the data; those that are not text stay behind.
+fn metadata(headers: &HeaderMap) -> Metadata {
+    let texts = headers.iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
+    texts.map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect()
+}

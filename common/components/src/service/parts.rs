@@ -1,0 +1,278 @@
+//! The parts of a running configuration, each beside the section it was built from.
+
+use std::sync::Arc;
+
+use pipeline::{Pipeline, Processor, Queue, Signal, Sink};
+use tokio::time::Instant;
+
+use crate::component::{BuildError, Builders, Context, Extension, Receiver};
+use crate::config::quantity::Address;
+use crate::config::{Class, ComponentConfig, ComponentId, Config, PipelineConfig};
+use crate::extensions::self_metrics::Metrics;
+use crate::extensions::serve::Serving;
+
+/// A part that runs and the section it was built from.
+struct Built<T: ?Sized> {
+    config: ComponentConfig,
+    part: Arc<T>,
+}
+
+impl<T: ?Sized> Clone for Built<T> {
+    fn clone(&self) -> Self {
+        Self { config: self.config.clone(), part: self.part.clone() }
+    }
+}
+
+/// An exporter's queues, one per signal that reaches it.
+struct Outlet {
+    config: ComponentConfig,
+    queues: Vec<(Signal, Arc<Queue>)>,
+}
+
+#[derive(Clone)]
+struct MetricsPort {
+    address: Address,
+    serving: Arc<Serving>,
+}
+
+/// Everything that runs.
+#[derive(Default)]
+pub(super) struct Parts {
+    receivers: Vec<Built<dyn Receiver>>,
+    /// Which pipelines stand behind which receiver.
+    routes: Vec<(ComponentId, Arc<Pipeline>)>,
+    outlets: Vec<Arc<Outlet>>,
+    extensions: Vec<Built<dyn Extension>>,
+    metrics: Vec<MetricsPort>,
+}
+
+impl Parts {
+    /// Builds what `config` wants, taking over from `old` what did not change.
+    pub(super) fn build(
+        config: &Config,
+        old: &Self,
+        builders: &Builders,
+        context: &Context,
+    ) -> Result<Self, BuildError> {
+        context.ports.begin(|owner| old.keeps(owner, config));
+        let outlets = outlets(config, old, builders, context)?;
+        let routes = routes(config, &outlets, builders, context)?;
+        let receivers = used(config, Class::Receiver).map(|section| match old.receiver(section) {
+            Some(kept) => Ok(kept.clone()),
+            None => {
+                let part = builders.build_receiver(section, context)?;
+                Ok(Built { config: section.clone(), part })
+            }
+        });
+        let receivers = receivers.collect::<Result<_, _>>()?;
+        let extensions = extensions(config, old, builders, context)?;
+        let metrics = metrics(config, old, context);
+        Ok(Self { receivers, routes, outlets, extensions, metrics })
+    }
+
+    /// Puts the pipelines behind the receivers' inlets.
+    pub(super) fn connect(&self) {
+        for receiver in &self.receivers {
+            for signal in Signal::ALL {
+                let behind = self.routes.iter().filter(|(id, pipeline)| {
+                    *id == receiver.config.id && pipeline.signal() == signal
+                });
+                let behind = behind.map(|(_, pipeline)| pipeline.clone()).collect();
+                receiver.part.inlet(signal).connect(behind);
+            }
+        }
+    }
+
+    /// Starts the receivers that `old` did not have.
+    pub(super) fn start(&self, old: &Self) -> Result<(), BuildError> {
+        let new = self.receivers.iter().filter(|built| old.receiver(&built.config).is_none());
+        new.map(|built| built.part.start()).collect()
+    }
+
+    /// What of this is not part of `next`.
+    pub(super) fn without(mut self, next: &Self) -> Self {
+        self.receivers.retain(|built| next.receiver(&built.config).is_none());
+        self.outlets.retain(|outlet| !next.outlets.iter().any(|other| Arc::ptr_eq(outlet, other)));
+        self.extensions.retain(|built| next.extension(&built.config).is_none());
+        self.metrics.retain(|port| next.metrics(&port.address).is_none());
+        self
+    }
+
+    /// Ends all of it by `deadline`, in the order of the data.
+    pub(super) async fn retire(self, deadline: Instant) {
+        all(self.receivers.iter().map(|built| built.part.stop(deadline))).await;
+        for (_, pipeline) in &self.routes {
+            // Requests still on their way at the deadline hear a retryable refusal.
+            let _ = tokio::time::timeout_at(deadline, pipeline.quiesce()).await;
+            pipeline.drain(Instant::now());
+        }
+        let queues = self.outlets.iter().flat_map(|outlet| &outlet.queues);
+        all(queues.map(|(_, queue)| queue.drain(deadline))).await;
+        all(self.extensions.iter().map(|built| built.part.stop(deadline))).await;
+        all(self.metrics.iter().map(|port| port.serving.stop(deadline))).await;
+    }
+
+    /// Whether the component that owns a port (`otlp/grpc`) goes on unchanged.
+    fn keeps(&self, owner: &str, config: &Config) -> bool {
+        let id = |built: &ComponentConfig| {
+            owner == built.id.as_str()
+                || owner.rsplit_once('/').is_some_and(|(id, _)| id == built.id.as_str())
+        };
+        let receivers = self.receivers.iter().map(|built| &built.config);
+        let extensions = self.extensions.iter().map(|built| &built.config);
+        let same = |mine: &&ComponentConfig| {
+            config.find(mine.kind.class, &mine.id).is_some_and(|theirs| theirs == *mine)
+        };
+        let metrics = owner == METRICS
+            && self
+                .metrics
+                .iter()
+                .any(|port| config.telemetry.metrics_addresses.contains(&port.address));
+        metrics || receivers.chain(extensions).filter(same).any(id)
+    }
+
+    fn receiver(&self, section: &ComponentConfig) -> Option<&Built<dyn Receiver>> {
+        self.receivers.iter().find(|built| built.config == *section)
+    }
+
+    fn extension(&self, section: &ComponentConfig) -> Option<&Built<dyn Extension>> {
+        self.extensions.iter().find(|built| built.config == *section)
+    }
+
+    fn metrics(&self, address: &Address) -> Option<&MetricsPort> {
+        self.metrics.iter().find(|port| port.address == *address)
+    }
+}
+
+/// The owner of the self-metrics ports.
+const METRICS: &str = "metrics";
+
+/// The sections of a class that a pipeline uses.
+fn used(config: &Config, class: Class) -> impl Iterator<Item = &ComponentConfig> {
+    let names = move |pipeline: &PipelineConfig, id: &ComponentId| match class {
+        Class::Receiver => pipeline.receivers.contains(id),
+        Class::Exporter => pipeline.exporters.contains(id),
+        _ => pipeline.processors.contains(id),
+    };
+    let components = config.components(class).iter();
+    components.filter(move |section| config.pipelines.iter().any(|p| names(p, &section.id)))
+}
+
+/// The signals that reach an exporter.
+fn signals(config: &Config, exporter: &ComponentId) -> Vec<Signal> {
+    let reaches = |signal: &Signal| {
+        let mut pipelines = config.pipelines.iter();
+        pipelines.any(|p| p.signal == *signal && p.exporters.contains(exporter))
+    };
+    Signal::ALL.into_iter().filter(reaches).collect()
+}
+
+fn outlets(
+    config: &Config,
+    old: &Parts,
+    builders: &Builders,
+    context: &Context,
+) -> Result<Vec<Arc<Outlet>>, BuildError> {
+    let build = |section: &ComponentConfig| {
+        let signals = signals(config, &section.id);
+        let serves = |outlet: &&Arc<Outlet>| {
+            outlet.config == *section
+                && outlet.queues.iter().map(|(signal, _)| *signal).eq(signals.iter().copied())
+        };
+        if let Some(kept) = old.outlets.iter().find(serves) {
+            return Ok(kept.clone());
+        }
+        let built = builders.build_exporter(section, context)?;
+        let queue = |signal| {
+            let ledger = context.stats.exporter(section.id.as_str(), signal);
+            (signal, Queue::start(built.exporter.clone(), built.settings.clone(), ledger))
+        };
+        let queues = signals.iter().copied().map(queue).collect();
+        Ok(Arc::new(Outlet { config: section.clone(), queues }))
+    };
+    used(config, Class::Exporter).map(build).collect()
+}
+
+fn routes(
+    config: &Config,
+    outlets: &[Arc<Outlet>],
+    builders: &Builders,
+    context: &Context,
+) -> Result<Vec<(ComponentId, Arc<Pipeline>)>, BuildError> {
+    let mut routes = Vec::new();
+    for pipeline in &config.pipelines {
+        let processors = processors(pipeline, config, builders, context)?;
+        let sinks = sinks(pipeline, outlets);
+        let running = Pipeline::start(pipeline.name.clone(), pipeline.signal, processors, sinks);
+        routes.extend(pipeline.receivers.iter().map(|id| (id.clone(), running.clone())));
+    }
+    Ok(routes)
+}
+
+fn processors(
+    pipeline: &PipelineConfig,
+    config: &Config,
+    builders: &Builders,
+    context: &Context,
+) -> Result<Vec<Arc<dyn Processor>>, BuildError> {
+    let sections = pipeline.processors.iter().filter_map(|id| config.find(Class::Processor, id));
+    sections.map(|section| builders.build_processor(section, pipeline.signal, context)).collect()
+}
+
+fn sinks(pipeline: &PipelineConfig, outlets: &[Arc<Outlet>]) -> Vec<Arc<dyn Sink>> {
+    let queues = pipeline.exporters.iter().filter_map(|id| {
+        let outlet = outlets.iter().find(|outlet| outlet.config.id == *id)?;
+        let (_, queue) = outlet.queues.iter().find(|(signal, _)| *signal == pipeline.signal)?;
+        Some(queue.clone() as Arc<dyn Sink>)
+    });
+    queues.collect()
+}
+
+fn extensions(
+    config: &Config,
+    old: &Parts,
+    builders: &Builders,
+    context: &Context,
+) -> Result<Vec<Built<dyn Extension>>, BuildError> {
+    let started = config.started_extensions.iter();
+    let sections = started.filter_map(|id| config.find(Class::Extension, id));
+    let build = |section: &ComponentConfig| match old.extension(section) {
+        Some(kept) => Ok(kept.clone()),
+        None => {
+            let part = builders.build_extension(section, context)?;
+            Ok(Built { config: section.clone(), part })
+        }
+    };
+    sections.map(build).collect()
+}
+
+/// Self-metrics are no reason not to run: a port that is taken is a warning (contract.md section 3).
+fn metrics(config: &Config, old: &Parts, context: &Context) -> Vec<MetricsPort> {
+    let serve = |address: &Address| {
+        if let Some(kept) = old.metrics(address) {
+            return Some(kept.clone());
+        }
+        let socket = context.ports.bind(METRICS, address);
+        let serving = socket.and_then(|socket| {
+            let serving = Serving::start(METRICS, socket, Metrics(context.stats.clone()));
+            serving.map_err(|error| error.to_string())
+        });
+        let serving =
+            serving.inspect_err(|error| tracing::warn!("no self-metrics: {error}")).ok()?;
+        Some(MetricsPort { address: address.clone(), serving: Arc::new(serving) })
+    };
+    config.telemetry.metrics_addresses.iter().filter_map(serve).collect()
+}
+
+/// Waits for all futures at once.
+async fn all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut pending: Vec<_> = futures.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        pending.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        match pending.is_empty() {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+}

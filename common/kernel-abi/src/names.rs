@@ -1,0 +1,58 @@
+//! Names of maps and programs: in the object, in bpffs and in `bpftool`.
+//!
+//! The kernel keeps 15 bytes of a name, so none is longer.
+
+/// `Array<Port>`, indexed by [`crate::layout::port_index`].
+pub const PORTS: &str = "MEDULLA_PORTS";
+/// `Array<Limit>` by limit slot, written by user space only.
+pub const LIMITS: &str = "MEDULLA_LIMITS";
+/// `Array<State>` by limit slot, written by the kernel; user space resets it.
+pub const STATES: &str = "MEDULLA_STATES";
+/// `PerCpuArray<Verdicts>` by limit slot.
+pub const VERDICTS: &str = "MEDULLA_VERDICT";
+/// `Array<Control>` of one.
+pub const CONTROL: &str = "MEDULLA_CONTROL";
+/// `Array<Clock>` of one, written by [`CLOCK_PROGRAM`].
+pub const CLOCK: &str = "MEDULLA_CLOCK";
+/// `PerCpuArray<Unseen>` of one.
+pub const UNSEEN: &str = "MEDULLA_UNSEEN";
+/// `Array<Watch>` by watch slot, written by user space only.
+pub const WATCHES: &str = "MEDULLA_WATCHES";
+/// `PerCpuArray<Latency>` by watch slot.
+pub const LATENCIES: &str = "MEDULLA_LATENCY";
+/// `LruHashMap<Flow, Exchange>`: connections of watched ports. Not handed to the agent.
+pub const FLOWS: &str = "MEDULLA_FLOWS";
+
+/// Every pinned map, in the order in which descriptors are handed from keeper to agent.
+pub const MAPS: [&str; 10] =
+    [PORTS, LIMITS, STATES, VERDICTS, CONTROL, CLOCK, UNSEEN, WATCHES, LATENCIES, FLOWS];
+
+/// Limits and requests, on links with an Ethernet header (loopback has one too).
+pub const INGRESS: &str = "medulla_in";
+/// The same on links without one, such as tun and wireguard.
+pub const INGRESS_BARE: &str = "medulla_in_l3";
+/// Answers, on links with an Ethernet header.
+pub const EGRESS: &str = "medulla_out";
+/// Answers, on links without one.
+pub const EGRESS_BARE: &str = "medulla_out_l3";
+/// Stores one reading of the kernel's two clocks; run once, attached nowhere.
+pub const CLOCK_PROGRAM: &str = "medulla_clock";
+
+/// Every program of the object.
+pub const PROGRAMS: [&str; 5] = [INGRESS, INGRESS_BARE, EGRESS, EGRESS_BARE, CLOCK_PROGRAM];
+
+/// What all our programs' names begin with, to tell them from foreign ones on a hook.
+pub const PREFIX: &str = "medulla_";
+
+const _: () = {
+    let mut index = 0;
+    while index < MAPS.len() {
+        assert!(MAPS[index].len() < 16);
+        index += 1;
+    }
+    let mut index = 0;
+    while index < PROGRAMS.len() {
+        assert!(PROGRAMS[index].len() < 16);
+        index += 1;
+    }
+};

@@ -1,0 +1,87 @@
+//! Promise: what nobody edits arrives byte for byte, over either protocol, compressed or not.
+
+use medulla_tests::client::gzip;
+use medulla_tests::medulla::TELEMETRY;
+use medulla_tests::{Medulla, Signal, Sink, records};
+
+fn config(sink: &Sink, exporter: &str, compression: &str) -> String {
+    format!(
+        "
+receivers: {{ otlp: {{ protocols: {{ grpc: {{ endpoint: 127.0.0.1:0 }}, http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
+exporters:
+  {exporter}: {{ endpoint: 'http://{}', compression: {compression}, tls: {{ insecure: true }} }}
+service:
+  pipelines:
+    traces: {{ receivers: [otlp], exporters: [{exporter}] }}
+    metrics: {{ receivers: [otlp], exporters: [{exporter}] }}
+    logs: {{ receivers: [otlp], exporters: [{exporter}] }}
+{TELEMETRY}",
+        sink.address()
+    )
+}
+
+/// Sends `body` by every way in and checks what came out.
+async fn check(gateway: &mut Medulla, sink: &Sink, signal: Signal, body: &[u8]) {
+    let before = sink.received().len();
+    let mut http = gateway.http().await;
+    let mut grpc = gateway.grpc().await;
+    assert!(http.export(signal, body.to_vec()).await.is_success());
+    assert!(http.export_coded(signal, "gzip", gzip(body)).await.is_success());
+    assert!(grpc.export(signal, body).await.is_success());
+    assert!(grpc.export_gzip(signal, body).await.is_success());
+    let received = sink.wait_for(before + 4).await;
+    for request in &received[before..] {
+        assert_eq!(request.signal(), Some(signal));
+        assert_eq!(request.body, body, "{signal:?} at {}", request.path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_signal_over_every_way_in_and_out() {
+    for exporter in ["otlp_http", "otlp_grpc"] {
+        for compression in ["none", "gzip"] {
+            let sink = Sink::start().await;
+            let mut gateway = Medulla::gateway(&config(&sink, exporter, compression));
+            for signal in Signal::ALL {
+                check(&mut gateway, &sink, signal, &records::request(signal, 3)).await;
+            }
+            check(&mut gateway, &sink, Signal::Traces, &records::odd_traces()).await;
+            let metrics = gateway.settle_books().await;
+            assert_eq!(metrics.accepted(Signal::Traces), 20.0, "4 x 3 + 4 x 2");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gzipped_request_goes_on_in_the_form_it_had() {
+    let sink = Sink::start().await;
+    let mut gateway = Medulla::gateway(&config(&sink, "otlp_http", "gzip"));
+    let packed = gzip(&records::odd_traces());
+    let mut http = gateway.http().await;
+    assert!(http.export_coded(Signal::Traces, "gzip", packed.clone()).await.is_success());
+    assert_eq!(sink.wait_for(1).await[0].wire, packed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merged_requests_are_the_senders_bytes_one_after_the_other() {
+    let sink = Sink::start().await;
+    let config = config(&sink, "otlp_http", "none")
+        .replace("traces: { receivers: [otlp]", "traces: { receivers: [otlp], processors: [batch]");
+    let config = format!("processors: {{ batch: {{ timeout: 10s }} }}\n{config}");
+    let mut gateway = Medulla::gateway(&config);
+    let mut senders = Vec::new();
+    for first in 0..20 {
+        let mut http = gateway.http().await;
+        senders.push(tokio::spawn(async move {
+            http.export(Signal::Traces, records::traces(10 * first, 10)).await
+        }));
+    }
+    for sender in senders {
+        assert!(sender.await.expect("no sender panics").is_success());
+    }
+    let mut spans: Vec<u64> =
+        sink.received().iter().flat_map(|request| records::span_numbers(&request.body)).collect();
+    spans.sort_unstable();
+    assert_eq!(spans, (0..200).collect::<Vec<u64>>());
+    gateway.settle_books().await;
+}
