@@ -14,6 +14,10 @@ pub const FORMAT: u64 = 1;
 /// Bytes of the write-ahead log above which it is folded into the database.
 pub const LOG_BYTES: u64 = 16 << 20;
 
+/// Pages in memory: the index of a segment, so that it is not read again and again.
+pub(super) const WRITER_CACHE_BYTES: usize = 8 << 20;
+/// Pages in memory for each reader.
+pub(super) const READER_CACHE_BYTES: usize = 2 << 20;
 /// `Mdul`, in the file's header.
 const APPLICATION: i32 = 0x4d64_756c;
 /// Size of a page.
@@ -76,7 +80,9 @@ pub(super) fn open(folder: &Folder) -> Result<Connection, Error> {
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.execute_batch("PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
+    let cache_kib = READER_CACHE_BYTES >> 10;
+    connection
+        .execute_batch(&format!("PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;"))?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
 }
@@ -86,6 +92,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    let cache_kib = WRITER_CACHE_BYTES >> 10;
     let checkpoint_pages = LOG_BYTES / PAGE_BYTES as u64;
     // The first two take effect only while the file is empty.
     connection.execute_batch(&format!(
@@ -95,7 +102,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = {checkpoint_pages};
          PRAGMA journal_size_limit = {LOG_BYTES};
-         PRAGMA cache_size = -32768;
+         PRAGMA cache_size = -{cache_kib};
          PRAGMA temp_store = MEMORY;"
     ))?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
