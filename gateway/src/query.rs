@@ -7,7 +7,8 @@
 //!
 //! Bounds: [`ANSWERS`] requests are worked on at a time, each answer has at most
 //! [`MAX_ANSWER_BYTES`](crate::store::MAX_ANSWER_BYTES) of stored spans and
-//! 1500 traces.
+//! 1500 traces. As JSON that is about four times as much, so the API takes some 40 MiB at most,
+//! besides the largest stored request.
 //!
 //! Left out until later: logs, metrics and the like under `/api/v1`, and Jaeger's older paths,
 //! which answer 501.
@@ -123,7 +124,7 @@ impl<'a> Route<'a> {
         let below = |root: &&str| {
             path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        match PLANNED.iter().any(|root| below(&root)) {
+        match PLANNED.iter().any(below) {
             true => Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not built in yet")),
             false => Err(Problem::new(StatusCode::NOT_FOUND, "no such path")),
         }

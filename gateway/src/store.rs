@@ -11,7 +11,8 @@
 //!
 //! Bounds: age (`retention`, by arrival) and size (`max_bytes`; the write-ahead log, normally under
 //! [`LOG_BYTES`], comes on top). The oldest requests go first. A request may have a quarter of
-//! `max_bytes`. Bytes that wait for the writer are bounded by [`QUEUE_BYTES`].
+//! `max_bytes`. Bytes that wait for the writer are bounded by [`QUEUE_BYTES`], caches by
+//! [`CACHE_BYTES`].
 //!
 //! Left out: compression, an index for logs and metrics, and spans without a 16-byte trace id,
 //! which are kept but not found.
@@ -47,6 +48,12 @@ use folder::Folder;
 use queue::Queue;
 use reader::Readers;
 use writer::Writer;
+
+/// Memory for pages, names and requests at hand. Not counted: requests that wait for the writer,
+/// whose senders hold permits for them, what a query answers, and the largest stored request.
+pub const CACHE_BYTES: usize = schema::WRITER_CACHE_BYTES
+    + names::NAMES_BYTES
+    + reader::CONNECTIONS * (schema::READER_CACHE_BYTES + reader::CACHED_BYTES);
 
 /// A trace's id.
 pub type TraceId = [u8; 16];

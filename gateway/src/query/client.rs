@@ -19,6 +19,8 @@ mod spans;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest answer.
 const MAX_RESPONSE_BYTES: usize = 256 << 20;
+/// The answer to a search that found nothing, which Jaeger makes a 404.
+const EMPTY: &str = r#"{"result":{"resourceSpans":[]}}"#;
 /// How far back a search goes that does not say where to begin.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -121,22 +123,27 @@ impl std::error::Error for QueryError {}
 /// Asks and writes the answer to `out`.
 pub async fn run(args: QueryArgs, out: &mut impl Write) -> Result<(), QueryError> {
     let path = path(&args.command, now_ns())?;
-    let Some(body) = get(&args.address, &path, &args.command).await? else {
-        return write(out, if args.json { "{\"result\":{}}\n" } else { "no traces found\n" });
-    };
+    let answer = get(&args.address, &path, &args.command).await?;
     if args.json {
-        return write(out, &format!("{}\n", body.trim_end()));
+        return write(out, &format!("{}\n", answer.body.trim_end()));
     }
-    let json: Value = serde_json::from_str(&body)
+    let json: Value = serde_json::from_str(&answer.body)
         .map_err(|error| QueryError::Failed(format!("the answer is not JSON: {error}")))?;
-    write(out, &show(&args.command, &json))
+    write(out, &show(&args.command, &json))?;
+    if answer.cut_short {
+        write(out, "the search stopped at its bound; narrow it down to see the rest\n")?;
+    }
+    Ok(())
 }
 
 fn show(command: &QueryCommand, answer: &Value) -> String {
     match command {
         QueryCommand::Services => show::services(answer),
         QueryCommand::Trace { .. } => show::tree(&spans::of(answer)),
-        _ => show::list(&spans::of(answer)),
+        _ => match show::list(&spans::of(answer)) {
+            empty if empty.is_empty() => "no traces found\n".to_owned(),
+            list => list,
+        },
     }
 }
 
@@ -195,27 +202,28 @@ fn point(
     read.ok_or_else(|| QueryError::Usage(format!("--{option}: {form}")))
 }
 
-/// The body of the answer; `None` if a search found nothing.
-async fn get(
-    address: &str,
-    path: &str,
-    command: &QueryCommand,
-) -> Result<Option<String>, QueryError> {
+/// What the gateway said.
+struct Answer {
+    body: String,
+    cut_short: bool,
+}
+
+/// Asks. A search that found nothing has an empty result, not an error.
+async fn get(address: &str, path: &str, command: &QueryCommand) -> Result<Answer, QueryError> {
     let client = Client::new(address, Protocol::Http1, MAX_RESPONSE_BYTES);
     let failed = |what: &dyn fmt::Display| QueryError::Failed(format!("{address}: {what}"));
     let reply = tokio::time::timeout(TIMEOUT, client.get(path, HeaderMap::new())).await;
     let reply = reply.map_err(|_| failed(&"no answer in time"))?.map_err(|error| failed(&error))?;
     let body = String::from_utf8_lossy(&reply.body).into_owned();
+    let cut_short = reply.headers.contains_key(super::CUT_SHORT);
+    if reply.status == StatusCode::OK {
+        return Ok(Answer { body, cut_short });
+    }
+    let refusal = refusal(reply.status, &body);
     let is_search = matches!(command, QueryCommand::Traces { .. });
-    match reply.status {
-        StatusCode::OK => {
-            if reply.headers.contains_key(super::CUT_SHORT) {
-                tracing::warn!("the search stopped at its bound; narrow it down to see the rest");
-            }
-            Ok(Some(body))
-        }
-        StatusCode::NOT_FOUND if is_search => Ok(None),
-        status => Err(failed(&refusal(status, &body))),
+    match is_search && refusal == super::jaeger::NOTHING_FOUND {
+        true => Ok(Answer { body: EMPTY.to_owned(), cut_short }),
+        false => Err(failed(&refusal)),
     }
 }
 

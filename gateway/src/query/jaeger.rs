@@ -11,6 +11,9 @@ use super::params::{KINDS, Params, bad, trace_id};
 use super::{Problem, Reply, Route};
 use crate::store::{Operation, ReadError, Store};
 
+/// What Jaeger says with a 404.
+pub(super) const NOTHING_FOUND: &str = "No traces found";
+
 /// Answers a request that has a route.
 pub(super) async fn answer(
     store: &Arc<Store>,
@@ -53,7 +56,7 @@ async fn trace(store: &Store, id: &str, params: &Params) -> Result<Reply, Proble
     params.bool(&["rawTraces", "raw_traces"])?;
     let requests = store.trace(id).await?;
     if requests.is_empty() {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "trace not found"));
+        return Err(Problem::new(StatusCode::NOT_FOUND, NOTHING_FOUND));
     }
     result(requests).await
 }
@@ -64,7 +67,7 @@ async fn find(store: &Store, params: &Params) -> Result<Reply, Problem> {
     let requests: Vec<Bytes> =
         found.traces.into_iter().flat_map(|(_, requests)| requests).collect();
     let reply = match requests.is_empty() {
-        true => Problem::new(StatusCode::NOT_FOUND, "No traces found").into(),
+        true => Problem::new(StatusCode::NOT_FOUND, NOTHING_FOUND).into(),
         false => result(requests).await?,
     };
     Ok(Reply { cut_short, ..reply })

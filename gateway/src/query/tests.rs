@@ -69,7 +69,7 @@ async fn statuses_and_the_names_of_bad_parameters() {
         ("/api/v3/operations", 400, "service"),
         ("/api/v3/traces/00000000000000000000000000000abc", 200, ""),
         ("/api/v3/traces/ABC?start_time=2026-11-23T00:00:00Z&rawTraces=true", 200, ""),
-        ("/api/v3/traces/abd", 404, "trace not found"),
+        ("/api/v3/traces/abd", 404, "No traces found"),
         ("/api/v3/traces/xyz", 400, "trace_id"),
         ("/api/v3/traces/000000000000000000000000000000abc", 400, "trace_id"),
         ("/api/v3/traces/abc?startTime=now", 400, "startTime"),
@@ -165,7 +165,7 @@ async fn the_client_asks_over_a_socket() {
     let tree = ask(QueryCommand::Trace { id: "abc".into() }, false).await.unwrap();
     assert!(tree.contains("shop: buy  5.00ms"), "{tree}");
     let missing = ask(QueryCommand::Trace { id: "abd".into() }, false).await.unwrap_err();
-    let expect = QueryError::Failed(format!("{}: trace not found", server.address()));
+    let expect = QueryError::Failed(format!("{}: No traces found", server.address()));
     assert_eq!(missing, expect);
     server.stop(Instant::now()).await;
     drop(socket);

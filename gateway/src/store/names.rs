@@ -9,15 +9,17 @@ use rusqlite::{Connection, params};
 
 use super::index::OperationName;
 
-/// Operations that are remembered.
-const CACHED: usize = 1 << 16;
+/// Bytes of names that are remembered.
+pub(super) const NAMES_BYTES: usize = 4 << 20;
+/// What a name takes besides its text.
+const ENTRY_BYTES: usize = 80;
 
 /// The numbers of names, as of the last commit and the transaction in progress.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     services: HashMap<String, Known>,
     operations: HashMap<(i64, i32), HashMap<String, Known>>,
-    count: usize,
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +50,7 @@ impl Names {
                 row.get(0)
             })?;
         names.insert(operation.name.clone(), Known { id, segment });
-        self.bound();
+        self.bound(operation.name.len());
         Ok((service, id))
     }
 
@@ -68,13 +70,13 @@ impl Names {
             )?
             .query_row(params![name, segment], |row| row.get(0))?;
         self.services.insert(name.to_owned(), Known { id, segment });
-        self.bound();
+        self.bound(name.len());
         Ok(id)
     }
 
-    fn bound(&mut self) {
-        self.count += 1;
-        if self.count > CACHED {
+    fn bound(&mut self, added_bytes: usize) {
+        self.bytes += added_bytes + ENTRY_BYTES;
+        if self.bytes > NAMES_BYTES {
             self.forget();
         }
     }

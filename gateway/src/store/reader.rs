@@ -17,11 +17,11 @@ use super::{Operation, ReadError, TraceId};
 /// Bytes of requests in one answer.
 pub const MAX_ANSWER_BYTES: usize = 4 << 20;
 /// Queries at a time; others wait.
-const CONNECTIONS: usize = 4;
+pub(super) const CONNECTIONS: usize = 2;
 /// Names in one answer.
 const MAX_NAMES: i64 = 10_000;
 /// Bytes of stored requests that one query keeps at hand.
-const CACHED_BYTES: usize = 64 << 20;
+pub(super) const CACHED_BYTES: usize = 8 << 20;
 
 /// The connections.
 #[derive(Debug)]

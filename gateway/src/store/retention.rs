@@ -15,6 +15,8 @@ use super::StoreSettings;
 const DELETE_BYTES: i64 = 8 << 20;
 /// Requests deleted in one transaction.
 const DELETE_REQUESTS: i64 = 512;
+/// Transactions of one run that delete what is too old; writers wait meanwhile.
+const DELETE_RUNS: usize = 16;
 /// Share of the limit that is freed in one go, so that not every write has to delete.
 const FREED_SHARE: u64 = 32;
 /// Share of the limit that may be free pages before the file is shortened.
@@ -45,7 +47,7 @@ pub(super) fn enforce(
 ) -> rusqlite::Result<usize> {
     let mut gone = 0;
     let before_ns = now_ns.saturating_sub(limits.retention_ns);
-    loop {
+    for _ in 0..DELETE_RUNS {
         match delete_oldest(connection, before_ns)? {
             0 => break,
             deleted => gone += deleted,

@@ -14,9 +14,14 @@ pub const FORMAT: u64 = 1;
 /// Bytes of the write-ahead log above which it is folded into the database.
 pub const LOG_BYTES: u64 = 16 << 20;
 
+/// Pages in memory: the index of a segment, so that it is not read again and again.
+pub(super) const WRITER_CACHE_BYTES: usize = 8 << 20;
+/// Pages in memory for each reader.
+pub(super) const READER_CACHE_BYTES: usize = 2 << 20;
 /// `Mdul`, in the file's header.
 const APPLICATION: i32 = 0x4d64_756c;
-const PAGE_BYTES: u64 = 4096;
+/// Size of a page.
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// `segment`: a run of batches with an index of its own; the times are those of its spans.
 /// `batch`: a request as it arrived; the times are those of its spans, else null.
@@ -75,7 +80,9 @@ pub(super) fn open(folder: &Folder) -> Result<Connection, Error> {
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.execute_batch("PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
+    let cache_kib = READER_CACHE_BYTES >> 10;
+    connection
+        .execute_batch(&format!("PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;"))?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
 }
@@ -85,7 +92,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    let checkpoint_pages = LOG_BYTES / PAGE_BYTES;
+    let cache_kib = WRITER_CACHE_BYTES >> 10;
+    let checkpoint_pages = LOG_BYTES / PAGE_BYTES as u64;
     // The first two take effect only while the file is empty.
     connection.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES};
@@ -94,9 +102,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = {checkpoint_pages};
          PRAGMA journal_size_limit = {LOG_BYTES};
-         PRAGMA cache_size = -32768;
+         PRAGMA cache_size = -{cache_kib};
          PRAGMA temp_store = MEMORY;"
     ))?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
@@ -108,6 +117,17 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
+/// Folds the log into the database if it has grown far beyond its bound. SQLite does so by itself
+/// after a commit, but begins a new log only when it meets no reader; here it waits for them.
+pub(super) fn bound_log(connection: &Connection) -> rusqlite::Result<()> {
+    let log = connection.path().map(|path| format!("{path}-wal"));
+    let bytes = log.and_then(|log| std::fs::metadata(log).ok()).map_or(0, |log| log.len());
+    if bytes > 4 * LOG_BYTES {
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    }
+    Ok(())
+}
+
 /// A file that lost its end would only be noticed by whoever reads there.
 fn is_whole(connection: &Connection, path: &Path) -> Result<(), Error> {
     let pages = connection
@@ -116,7 +136,7 @@ fn is_whole(connection: &Connection, path: &Path) -> Result<(), Error> {
         .map_err(|error| Error::of_sqlite(path, error))?;
     let pages: i64 = pages;
     let file = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-    let expected = pages.cast_unsigned() * PAGE_BYTES;
+    let expected = pages.cast_unsigned() * PAGE_BYTES as u64;
     if file.len() < expected {
         let reason = format!("{} bytes where {expected} are expected", file.len());
         return Err(Error::Corrupt(path.to_owned(), reason));

@@ -6,7 +6,8 @@
 //! a later span alone within the time range is not found.
 //!
 //! Newest segments come first, and within one the newest start, until there are enough. A search
-//! that reads more than [`MAX_SCAN_BYTES`] of requests stops and says so.
+//! that reads more than [`MAX_SCAN_BYTES`] of requests, or finds more than an answer holds, stops and
+//! says so.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -175,12 +176,19 @@ impl<'a> Search<'a> {
     }
 
     fn collect(mut self) -> Result<Found, ReadError> {
-        let cut_short = self.is_cut_short();
+        let mut cut_short = self.is_cut_short();
         let mut found: Vec<_> = self.found.drain().collect();
         found.sort_unstable_by_key(|&(id, start_ns)| (Reverse(start_ns), id));
         let mut traces = Vec::with_capacity(found.len());
         for (id, _) in found {
-            traces.push((id, self.bodies.trace(id)?));
+            match self.bodies.trace(id) {
+                // The newest that fit are worth more than none.
+                Err(ReadError::TooLarge) if !traces.is_empty() => {
+                    cut_short = true;
+                    break;
+                }
+                requests => traces.push((id, requests?)),
+            }
         }
         // A request may have gone since its index was read in a segment that is on its way out.
         traces.retain(|(_, requests)| !requests.is_empty());

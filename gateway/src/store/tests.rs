@@ -334,6 +334,17 @@ async fn an_answer_is_bounded() {
     }
     assert!(matches!(store.trace([1; 16]).await, Err(ReadError::TooLarge)));
     assert!(matches!(store.find(query()).await, Err(ReadError::TooLarge)));
+    // A search gives the newest that fit.
+    let filled = |trace| {
+        let mut span = span(trace, 1, "buy");
+        span.attributes = vec![attribute("filling", &"x".repeat(MAX_ANSWER_BYTES * 2 / 3))];
+        request("shop", vec![span])
+    };
+    write(&store, filled(2)).await.unwrap();
+    write(&store, filled(3)).await.unwrap();
+    let found = store.find(query()).await.unwrap();
+    let ids: Vec<u8> = found.traces.iter().map(|(id, _)| id[0]).collect();
+    assert_eq!((ids, found.cut_short), (vec![3], true));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::names::Names;
 use super::postings::Postings;
 use super::queue::Job;
 use super::retention::{self, Limits};
+use super::schema::{self, PAGE_BYTES};
 use super::{StoreSettings, WriteError};
 
 /// Bytes of requests in one transaction; the last one may go beyond.
@@ -66,6 +67,7 @@ impl Writer {
     pub(super) fn retain(&mut self, now_ns: i64) {
         let Self { connection, limits, .. } = self;
         let result = retention::enforce(connection, limits, now_ns);
+        let result = result.and_then(|gone| schema::bound_log(connection).map(|()| gone));
         if !matches!(result, Ok(0)) {
             self.names.forget();
         }
@@ -74,7 +76,6 @@ impl Writer {
 
     fn make_room(&mut self, group: &[Job]) -> rusqlite::Result<()> {
         let entries = group.iter().flat_map(|job| &job.entries);
-        let weigh = |entry: &Entry| entry.body.len() * 21 / 20 + entry.index.rows.len() * ROW_BYTES;
         let incoming: usize = entries.map(weigh).sum();
         let dropped = retention::make_room(&mut self.connection, &self.limits, incoming as u64)?;
         if dropped > 0 {
@@ -116,6 +117,12 @@ impl Writer {
         }
         self.failing = error.is_some();
     }
+}
+
+/// What a request takes in the file at most: its last page may be nearly empty.
+fn weigh(entry: &Entry) -> usize {
+    let body = entry.body.len();
+    body + body.min(PAGE_BYTES) + entry.index.rows.len() * ROW_BYTES
 }
 
 fn last_segment(connection: &Connection) -> rusqlite::Result<Segment> {

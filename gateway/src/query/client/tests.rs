@@ -31,7 +31,7 @@ fn what_is_asked() {
          &query.startTimeMax=2026-11-23T12:35:56.789Z&query.searchDepth=20",
     );
     check(
-        "traces --service a&b --operation GET/ä --start 15m --end 2026-11-23T12:30:00Z --limit 3",
+        "traces --service a&b --operation GET/\u{e4} --start 15m --end 2026-11-23T12:30:00Z --limit 3",
         "/api/v3/traces?query.startTimeMin=2026-11-23T12:19:56.789Z\
          &query.startTimeMax=2026-11-23T12:30:00.000Z&query.searchDepth=3\
          &query.serviceName=a%26b&query.operationName=GET%2F%C3%A4",
