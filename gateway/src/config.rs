@@ -17,7 +17,7 @@ pub const PROGRAM: Program = Program {
 };
 
 /// SQLite's page caches: the writer's and each reader's.
-const STORE_BYTES: u64 = 16 << 20;
+const STORE_BYTES: u64 = store::CACHE_BYTES as u64;
 /// Answers of the query API: a bounded one as bytes, then as JSON, which is four times as long.
 const ANSWER_BYTES: u64 = (query::ANSWERS * store::MAX_ANSWER_BYTES * 5) as u64;
 
