@@ -16,7 +16,7 @@ receivers: { otlp: { protocols: { http: { endpiont: x } } }, otpl: }
 exporters: { debug: { verbosity: loud }, kafka: }
 service: { pipelines: { traces: { receivers: [otlp], exporters: [debug, nothing] } } }
 ";
-    for name in ["medulla-gateway"] {
+    for name in ["medulla-gateway", "medulla-agent"] {
         let output = Medulla::command(name, GOOD, &["validate", "--config", "config.yaml"]);
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         let output = Medulla::command(name, bad, &["validate", "--config", "config.yaml"]);
@@ -40,7 +40,7 @@ service: { pipelines: { traces: { receivers: [otlp], exporters: [debug, nothing]
 
 #[test]
 fn the_built_in_default_is_valid_and_printed() {
-    for name in ["medulla-gateway"] {
+    for name in ["medulla-gateway", "medulla-agent"] {
         let output = Medulla::command(name, "", &["validate"]);
         assert!(output.status.success(), "{output:?}");
         let output = Medulla::command(name, "", &["print-config"]);

@@ -121,9 +121,10 @@ impl Receiver for OtlpServers {
         ];
         Box::pin(async move {
             let [grpc, http] = servers;
-            let stop = async |server: Option<Arc<Server>>| match server {
-                Some(server) => server.stop(deadline).await,
-                None => {}
+            let stop = async |server: Option<Arc<Server>>| {
+                if let Some(server) = server {
+                    server.stop(deadline).await;
+                }
             };
             tokio::join!(stop(grpc), stop(http));
         })

@@ -85,8 +85,8 @@ impl Parts {
 
     /// Starts the receivers that `old` did not have.
     pub(super) fn start(&self, old: &Self) -> Result<(), BuildError> {
-        let new = self.receivers.iter().filter(|built| old.receiver(&built.config).is_none());
-        new.map(|built| built.part.start()).collect()
+        let mut new = self.receivers.iter().filter(|built| old.receiver(&built.config).is_none());
+        new.try_for_each(|built| built.part.start())
     }
 
     /// What of this is not part of `next`.

@@ -8,7 +8,7 @@ use transport::http::Body;
 use transport::listener::Handler;
 use transport::{HeaderMap, Incoming, Method, Request, Response, StatusCode};
 
-use super::admit::Admission;
+use super::admit::{Admission, Reject};
 use super::reply::http as reply;
 
 /// Answers export requests.
@@ -24,7 +24,7 @@ impl Handler for Service {
         };
         match self.export(signal, request, peer).await {
             Ok(answer) => reply::answer(&answer),
-            Err(refusal) => refusal,
+            Err(refusal) => refusal.answer(),
         }
     }
 }
@@ -35,42 +35,72 @@ impl Service {
         signal: Signal,
         request: Request<Incoming>,
         peer: SocketAddr,
-    ) -> Result<pipeline::Answer, Response<Body>> {
-        let coding = judge(&request).inspect_err(|_| {
+    ) -> Result<pipeline::Answer, Refusal> {
+        let unsupported = |refusal: Refusal| {
             self.0.count(signal, RefuseReason::Unsupported);
-        })?;
+            refusal
+        };
+        let coding = judge(&request).map_err(unsupported)?;
         let (head, body) = request.into_parts();
         let Some(mut admitted) = self.0.announce(signal, &head.headers, peer) else {
-            self.0.count(signal, RefuseReason::Unsupported);
-            let message = format!("no pipeline takes {signal} from this receiver");
-            return Err(reply::refuse(StatusCode::NOT_FOUND, &message));
+            let message = "no pipeline takes this signal from this receiver";
+            return Err(unsupported(Refusal::Status(StatusCode::NOT_FOUND, message)));
         };
-        let message = admitted.read(body, 0).await.map_err(reply::reject)?;
-        admitted.finish(message, coding, None).await.map_err(reply::reject)
+        let message = admitted.read(body, 0).await?;
+        Ok(admitted.finish(message, coding, None).await?)
+    }
+}
+
+/// Why a request did not become a batch.
+enum Refusal {
+    Status(StatusCode, &'static str),
+    Rejected(Reject),
+}
+
+impl From<Reject> for Refusal {
+    fn from(reject: Reject) -> Self {
+        Self::Rejected(reject)
+    }
+}
+
+impl Refusal {
+    fn answer(self) -> Response<Body> {
+        match self {
+            Self::Status(StatusCode::METHOD_NOT_ALLOWED, message) => {
+                let mut response = reply::refuse(StatusCode::METHOD_NOT_ALLOWED, message);
+                let allow = transport::HeaderValue::from_static("POST");
+                response.headers_mut().insert("allow", allow);
+                response
+            }
+            Self::Status(status, message) => reply::refuse(status, message),
+            Self::Rejected(reject) => reply::reject(reject),
+        }
     }
 }
 
 /// OTLP/HTTP: POST of a protobuf body, plain or gzipped.
-fn judge(request: &Request<Incoming>) -> Result<Coding, Response<Body>> {
+fn judge(request: &Request<Incoming>) -> Result<Coding, Refusal> {
+    let refuse = |status, message| Err(Refusal::Status(status, message));
     if request.method() != Method::POST {
-        let mut refusal = reply::refuse(StatusCode::METHOD_NOT_ALLOWED, "expected POST");
-        let allow = transport::HeaderValue::from_static("POST");
-        refusal.headers_mut().insert("allow", allow);
-        return Err(refusal);
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, "expected POST");
     }
     let kind = media_type(request.headers());
+    if kind.eq_ignore_ascii_case(b"application/json") {
+        let message = "JSON is not built in yet, expected application/x-protobuf";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+    }
     if !kind.eq_ignore_ascii_case(b"application/x-protobuf") {
-        let message = match kind.eq_ignore_ascii_case(b"application/json") {
-            true => "JSON is not built in yet, expected application/x-protobuf",
-            false => "expected content type application/x-protobuf",
-        };
-        return Err(reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        let message = "expected content type application/x-protobuf";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
     }
     let coding = request.headers().get("content-encoding").map_or(&b""[..], |v| v.as_bytes());
-    Coding::parse(coding).ok_or_else(|| {
-        let message = "expected content encoding gzip or identity";
-        reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    })
+    match Coding::parse(coding) {
+        Some(coding) => Ok(coding),
+        None => {
+            let message = "expected content encoding gzip or identity";
+            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        }
+    }
 }
 
 /// The content type without its parameters.
