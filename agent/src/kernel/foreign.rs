@@ -69,9 +69,10 @@ fn clsact(interface: &Interface, found: &mut Vec<Foreign>) {
         let _ = dump(GET_FILTER, &request, |body| {
             let attributes = body.get(FILTER_HEADER..).unwrap_or_default();
             let (id, name) = filter(attributes);
-            let known = found.iter().any(|other| other.hook == hook && other.name == name);
-            if !known {
-                found.push(Foreign { interface: interface.name.clone(), hook, id, name });
+            let program = Foreign { interface: interface.name.clone(), hook, id, name };
+            // A filter answers once for itself and once for each of its parts.
+            if !found.contains(&program) {
+                found.push(program);
             }
         });
     }
