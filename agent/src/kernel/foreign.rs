@@ -68,20 +68,26 @@ fn clsact(interface: &Interface, found: &mut Vec<Foreign>) {
         // An interface without that qdisc answers with an error.
         let _ = dump(GET_FILTER, &request, |body| {
             let attributes = body.get(FILTER_HEADER..).unwrap_or_default();
-            let (id, name) = filter(attributes);
-            let known = found.iter().any(|other| other.hook == hook && other.name == name);
-            if !known {
-                found.push(Foreign { interface: interface.name.clone(), hook, id, name });
+            let Some((id, name)) = filter(attributes) else { return };
+            let program = Foreign { interface: interface.name.clone(), hook, id, name };
+            // A filter answers once for itself and once for each of its parts.
+            if !found.contains(&program) {
+                found.push(program);
             }
         });
     }
 }
 
-fn filter(attributes: &[u8]) -> (u32, String) {
-    let options = attribute(attributes, OPTIONS).unwrap_or_default();
+/// A filter's program if it has one, else its kind. Before its parts the kernel names each priority
+/// once, without options.
+fn filter(attributes: &[u8]) -> Option<(u32, String)> {
+    let kind = text(attribute(attributes, KIND)?);
+    let options = attribute(attributes, OPTIONS)?;
+    if kind != "bpf" {
+        return Some((0, kind));
+    }
     let id = attribute(options, FILTER_ID).and_then(|body| word(body, 0)).unwrap_or(0);
-    let name = attribute(options, FILTER_NAME).or_else(|| attribute(attributes, KIND));
-    (id, text(name.unwrap_or_default()))
+    Some((id, attribute(options, FILTER_NAME).map_or(kind, text)))
 }
 
 const GET_LINK: u16 = 18;

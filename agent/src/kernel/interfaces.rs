@@ -5,10 +5,8 @@
 //! whose packets begin with something other than an Ethernet or IP header are left out.
 
 use super::netlink;
-use nix::ifaddrs::getifaddrs;
-use nix::net::if_::InterfaceFlags;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, SockFlag, SockaddrLike, SockaddrStorage, recv};
+use nix::sys::socket::{MsgFlags, SockFlag, recv};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -50,7 +48,7 @@ pub struct Interface {
 }
 
 /// An interface as the system lists it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Listed {
     index: u32,
     hardware: u16,
@@ -98,28 +96,41 @@ fn choose(
     selected.filter_map(interface).collect()
 }
 
+const GET_LINK: u16 = 18;
+const LINK_HEADER: usize = 16;
+const NAME: u16 = 3;
+const UP: u32 = 0x1;
+const LOOPBACK: u32 = 0x8;
+const GET_ADDRESS: u16 = 22;
+const ADDRESS_HEADER: usize = 8;
+
+/// All interfaces by name. Not by `getifaddrs`, which leaves out the links that have no hardware
+/// address, such as tun and wireguard.
 fn list() -> io::Result<BTreeMap<String, Listed>> {
-    let mut listed: BTreeMap<String, Listed> = BTreeMap::new();
-    for entry in getifaddrs()? {
-        let one = listed.entry(entry.interface_name).or_default();
-        one.up = entry.flags.contains(InterfaceFlags::IFF_UP);
-        one.loopback = entry.flags.contains(InterfaceFlags::IFF_LOOPBACK);
-        if let Some(address) = entry.address {
-            note(one, &address);
-        }
+    let mut listed = BTreeMap::new();
+    netlink::dump(GET_LINK, &[0; LINK_HEADER], |body| listed.extend(link(body)))?;
+    let mut addressed = BTreeSet::new();
+    netlink::dump(GET_ADDRESS, &[0; ADDRESS_HEADER], |body| {
+        addressed.extend(netlink::word(body, 4));
+    })?;
+    for one in listed.values_mut() {
+        one.addressed = addressed.contains(&one.index);
     }
-    // Aliases of the old kind have no link of their own.
-    listed.retain(|_, one| one.index != 0);
     Ok(listed)
 }
 
-fn note(one: &mut Listed, address: &SockaddrStorage) {
-    if let Some(link) = address.as_link_addr() {
-        one.index = u32::try_from(link.ifindex()).unwrap_or(0);
-        one.hardware = link.hatype();
-    } else {
-        one.addressed |= address.family().is_some();
-    }
+fn link(body: &[u8]) -> Option<(String, Listed)> {
+    let flags = netlink::word(body, 8)?;
+    let name = netlink::attribute(body.get(LINK_HEADER..)?, NAME)?;
+    let name = String::from_utf8_lossy(name.strip_suffix(b"\0").unwrap_or(name));
+    let listed = Listed {
+        index: netlink::word(body, 4)?,
+        hardware: netlink::half(body, 2)?,
+        up: flags & UP != 0,
+        loopback: flags & LOOPBACK != 0,
+        addressed: false,
+    };
+    Some((name.into_owned(), listed))
 }
 
 const GET_ROUTE: u16 = 26;

@@ -38,8 +38,8 @@ impl Trial {
         Ok((Self { ebpf }, maps))
     }
 
-    /// Runs one of `names::PROGRAMS` on a frame (Ethernet header first, also for programs that
-    /// expect none: those find the IP header after it is taken off) as often as said.
+    /// Runs one of `names::PROGRAMS` on a frame as often as said. The kernel takes bytes 12 and 13
+    /// for the EtherType, also before programs for links that have none.
     pub fn run(&mut self, name: &'static str, frame: &[u8], repeat: u32) -> Result<Outcome, Error> {
         let program = program(&mut self.ebpf, name)?;
         let options = TestRunOptions { data_in: Some(frame), repeat, ..TestRunOptions::new() };

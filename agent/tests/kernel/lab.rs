@@ -5,16 +5,23 @@ use medulla_agent::kernel::maps::Maps;
 use medulla_agent::kernel::session::Session;
 use medulla_agent::kernel::{Limit, Protocol, Target, Unit, object};
 use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{geteuid, gettid};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The host under test, as its peer sees it.
 pub(crate) const HOST: &str = "10.77.0.1";
 const WIRE: &str = "m0";
+
+/// Nothing below takes longer, so that a test that fails ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One at a time: they measure.
 static TURN: Mutex<()> = Mutex::new(());
@@ -53,8 +60,20 @@ fn inside(test: impl FnOnce(&Lab)) {
 }
 
 pub(crate) fn ip(arguments: &str) {
-    let status = Command::new("ip").args(arguments.split(' ')).status();
-    assert!(status.is_ok_and(|status| status.success()), "ip {arguments}");
+    command("ip", arguments);
+}
+
+pub(crate) fn command(program: &str, arguments: &str) {
+    let status = Command::new(program).args(arguments.split(' ')).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} {arguments}");
+}
+
+/// Accepts a connection that comes in time.
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
+    let mut descriptors = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE).unwrap();
+    assert_eq!(poll(&mut descriptors, patience), Ok(1), "nobody connects");
+    listener.accept().unwrap().0
 }
 
 impl Lab {

@@ -1,6 +1,6 @@
 //! Latency of a real server, as the kernel and as its client see it.
 
-use super::lab::{HOST, interface, run, wire};
+use super::lab::{HOST, accept, interface, run, wire};
 use medulla_agent::kernel::Latency;
 use medulla_agent::kernel::maps::Maps;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Answers every request of one connection after a while.
 fn serve(listener: &TcpListener, think: Duration) {
-    let (mut stream, _) = listener.accept().unwrap();
+    let mut stream = accept(listener);
     stream.set_nodelay(true).unwrap();
     let mut request = [0; 64];
     while stream.read(&mut request).is_ok_and(|length| length > 0) {

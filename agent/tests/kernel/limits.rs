@@ -1,10 +1,11 @@
 //! Limits on real traffic: the rate at accept, and the end of a lease.
 
-use super::lab::{HOST, limit, run, wire};
-use medulla_agent::kernel::{LimitTable, Protocol};
+use super::lab::{HOST, PATIENCE, accept, limit, run, wire};
+use medulla_agent::kernel::{LimitTable, Protocol, Unit};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket};
 use std::collections::VecDeque;
-use std::net::{TcpListener, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +62,7 @@ fn a_hundred_connections_a_second_at_accept() {
         let (from, to) = (Duration::from_secs(2), Duration::from_secs(6));
         let (mut counted, mut accepted) = (0u64, 0u64);
         while begun.elapsed() < to {
-            drop(listener.accept().unwrap());
+            drop(accept(&listener));
             accepted += 1;
             counted += u64::from((from..to).contains(&begun.elapsed()));
         }
@@ -91,6 +92,7 @@ fn a_lease_ends_by_itself() {
         });
         session.attach(&wire()).unwrap();
         let socket = UdpSocket::bind((HOST, PORT)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.recv(&mut [0; 8]).unwrap();
         let lease = Duration::from_millis(700);
         maps.write(&limit(Protocol::Udp, PORT, 1, 1), lease).unwrap();
@@ -110,6 +112,35 @@ fn a_lease_ends_by_itself() {
         peer.join().unwrap();
         println!("a lease of {lease:?} ended after {silence:?}");
         assert!(silence >= lease && silence <= lease + Duration::from_millis(250), "{silence:?}");
+        session.unpin().unwrap();
+    });
+}
+
+#[test]
+fn an_aggregate_counts_as_its_segments() {
+    run(|lab| {
+        const BYTES: usize = 10_000_000;
+        let (mut session, mut maps) = lab.open();
+        let listener = TcpListener::bind(("0.0.0.0", PORT)).unwrap();
+        let (attached, wait) = std::sync::mpsc::channel::<()>();
+        let peer = lab.peer(move || {
+            wait.recv().unwrap();
+            TcpStream::connect((HOST, PORT)).unwrap().write_all(&vec![1; BYTES]).unwrap();
+        });
+        session.attach(&wire()).unwrap();
+        let mut limit = limit(Protocol::Tcp, PORT, 10_000_000, 1 << 24);
+        limit.unit = Unit::Packets;
+        maps.write(&limit, MINUTE).unwrap();
+        attached.send(()).unwrap();
+        let mut received = Vec::new();
+        accept(&listener).read_to_end(&mut received).unwrap();
+        peer.join().unwrap();
+        let passed = usize::try_from(maps.verdicts(limit.target).unwrap().passed).unwrap();
+        // A segment carries 1448 bytes with time stamps; a few carry none or little.
+        let full = BYTES / 1448;
+        println!("{BYTES} bytes came as {passed} segments, at least {full}");
+        assert_eq!(received.len(), BYTES);
+        assert!((full..full + full / 10).contains(&passed), "{passed} of {full}");
         session.unpin().unwrap();
     });
 }

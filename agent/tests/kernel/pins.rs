@@ -1,11 +1,15 @@
 //! What outlives a keeper, what a new one takes over without a gap, and what is gone in the end.
 
-use super::lab::{HOST, exists, interface, ip, limit, run, wire};
-use medulla_agent::kernel::interfaces::{AUTO, Watcher, select};
+use super::lab::{HOST, command, exists, interface, ip, limit, run, wire};
+use medulla_agent::kernel::interfaces::{AUTO, Header, Watcher, select, uncovered};
+use medulla_agent::kernel::maps::Maps;
 use medulla_agent::kernel::session::Session;
 use medulla_agent::kernel::{LimitTable, Protocol, foreign, probe};
 use nix::poll::PollTimeout;
 use std::net::UdpSocket;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -91,6 +95,67 @@ fn links_follow_interfaces_that_come_and_go() {
         ip("link del d2");
         assert!(session.follow(&[interface("lo")]).is_empty());
         assert_eq!(session.attached().into_iter().collect::<Vec<_>>(), [1]);
+        session.unpin().unwrap();
+    });
+}
+
+#[test]
+fn foreign_programs_and_bare_links_are_seen() {
+    run(|_| {
+        let lo = interface("lo");
+        assert!(foreign::programs(std::slice::from_ref(&lo)).is_empty());
+        command("tc", "qdisc add dev lo clsact");
+        command("tc", "filter add dev lo ingress u32 match u32 0 0 flowid 1:1");
+        let found = foreign::programs(std::slice::from_ref(&lo));
+        let shown: Vec<_> = found.iter().map(|one| (one.hook, one.name.as_str())).collect();
+        assert_eq!(shown, [("clsact ingress", "u32")]);
+        ip("tuntap add dev t0 mode tun");
+        assert_eq!(interface("t0").header, Header::Bare);
+        assert_eq!(lo.header, Header::Ethernet);
+        ip("address add 10.9.0.1/24 dev t0");
+        ip("link set t0 up");
+        assert_eq!(uncovered(&[lo]).unwrap(), ["t0"]);
+    });
+}
+
+const HANDED: &str = "MEDULLA_TEST_HANDED";
+
+/// The agent's half of the next test: this program again, as nobody.
+#[test]
+fn as_nobody() {
+    let Ok(handed) = std::env::var(HANDED) else { return };
+    // SAFETY: the descriptors were handed to this process for nobody else.
+    let own = |number: &str| unsafe { OwnedFd::from_raw_fd(number.parse().unwrap()) };
+    let mut maps = Maps::from_fds(handed.split(',').map(own).collect()).unwrap();
+    assert_ne!(nix::unistd::geteuid().as_raw(), 0);
+    let limit = limit(Protocol::Tcp, PORT, 100, 10);
+    maps.write(&limit, MINUTE).unwrap();
+    maps.watch(PORT, false).unwrap();
+    assert_eq!(maps.verdicts(limit.target).unwrap().passed, 0);
+    assert_eq!(maps.read_latency(PORT).unwrap().unwrap().requests, 0);
+    maps.set_kill(true).unwrap();
+}
+
+#[test]
+fn maps_need_no_privilege_once_handed_over() {
+    run(|lab| {
+        let (session, maps) = lab.open();
+        drop(maps);
+        let handed = session.map_fds().unwrap();
+        for descriptor in &handed {
+            nix::fcntl::fcntl(descriptor, nix::fcntl::F_SETFD(nix::fcntl::FdFlag::empty()))
+                .unwrap();
+        }
+        let numbers: Vec<_> = handed.iter().map(|one| one.as_raw_fd().to_string()).collect();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["pins::as_nobody", "--exact"]).env(HANDED, numbers.join(","));
+        let output = child.uid(65534).gid(65534).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let maps = Maps::from_fds(handed).unwrap();
+        let limit = limit(Protocol::Tcp, PORT, 100, 10);
+        assert_eq!(maps.read(limit.target).unwrap().unwrap().limit, limit);
+        assert!(maps.is_killed().unwrap());
+        assert_eq!(maps.watched().collect::<Vec<_>>(), [PORT]);
         session.unpin().unwrap();
     });
 }

@@ -62,6 +62,23 @@ fn frames_are_limited_by_destination_port_alone() {
 }
 
 #[test]
+fn links_without_an_ethernet_header() {
+    run(|_| {
+        let (mut trial, mut maps) = Trial::new().unwrap();
+        maps.write(&limit(Protocol::Udp, PORT, 1, 1), MINUTE).unwrap();
+        maps.write(&limit(Protocol::Tcp, PORT, 1, 1), MINUTE).unwrap();
+        // A sender in 8.0.0.0/16 or 8...:86dd::, since the run takes its address for an EtherType.
+        let mut packets = [ipv4(UDP, 0, 0, &udp(PORT)), ipv6(TCP, &syn(PORT))];
+        packets[0][26..28].copy_from_slice(&[8, 0]);
+        packets[1][26..28].copy_from_slice(&[0x86, 0xdd]);
+        for packet in packets {
+            let mut run = || trial.run(names::INGRESS_BARE, &packet[14..], 1).unwrap().dropped;
+            assert_eq!([run(), run()], [false, true], "{packet:02x?}");
+        }
+    });
+}
+
+#[test]
 fn what_cannot_be_looked_into_passes_and_is_counted() {
     run(|_| {
         let (mut trial, mut maps) = Trial::new().unwrap();

@@ -40,7 +40,7 @@ pub(super) fn linker(compiler: &Compiler) -> Result<(), String> {
     let (root, prefix) = (folder(), llvm.display());
     run(&mut command).map_err(|reason| {
         let line = format!(
-            "LLVM_PREFIX={prefix} cargo install bpf-linker --version {LINKER_VERSION} \
+            "LLVM_PREFIX={prefix} cargo install bpf-linker --version {LINKER_VERSION} --locked \
              --no-default-features --features llvm-{major} --root {}",
             root.display()
         );
