@@ -1,8 +1,8 @@
 //! The control socket: one JSON request per line, one JSON answer per line.
 //!
 //! It belongs to the agent, not to the keeper: what comes in here is outside bytes. Access is by
-//! the file's mode (0660). Bounds: a line of [`LINE_MAX_BYTES`], [`CONNECTIONS_MAX`] at a time,
-//! [`PATIENCE`] for a line.
+//! the file's mode (0660). Bounds: a line of [`LINE_MAX_BYTES`], a few connections at a time,
+//! and ten seconds each.
 
 pub mod client;
 pub mod protocol;

@@ -1,7 +1,7 @@
 //! The host process: kernel limits and samples, OTLP in and out.
 //!
 //! It is two processes of one binary. The [`keeper`] holds privilege and sees no outside byte; the
-//! agent proper ([`assemble`]) holds sockets, parsers and rules and has no capability in any thread.
+//! agent proper (`assemble`) holds sockets, parsers and rules and has no capability in any thread.
 //! Without privilege there is no keeper and the agent is a plain OTLP agent.
 
 pub mod admin;

@@ -3,7 +3,7 @@
 //! Desired limits are keyed by target and source. Enforced is the strictest live one of the highest
 //! class that is present; when it ends the next one shows. Every limit is a lease that the kernel
 //! ends by itself; what is kept here follows it, survives a restart in `limits.json`, and is
-//! compared with the pinned table at the start ([`adopt`]).
+//! compared with the pinned table at the start (`adopt`).
 //!
 //! Time is an argument: [`Now`] carries the monotonic clock, which decides, and the wall clock,
 //! which is shown.

@@ -66,7 +66,7 @@ fn attributes() -> Vec<Attribute> {
     let values = vec![AnyValue { value: Some(Any::IntValue(-7)) }, AnyValue { value: None }];
     let inner = vec![attribute("deep", Any::BoolValue(true))];
     vec![
-        attribute("text", Any::StringValue("ä \"quoted\" \u{1F600}\n".to_owned())),
+        attribute("text", Any::StringValue("\u{e4} \"quoted\" \u{1F600}\n".to_owned())),
         attribute("empty", Any::StringValue(String::new())),
         attribute("bool", Any::BoolValue(false)),
         attribute("int", Any::IntValue(i64::MIN)),

@@ -1,3 +1,5 @@
+//! The engine against a kernel that outlives it.
+
 use std::sync::{Arc, Mutex};
 
 use super::*;

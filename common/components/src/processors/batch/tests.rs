@@ -1,3 +1,5 @@
+//! When a batch leaves, and what is kept apart.
+
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
