@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use components::component::{Builders, Context};
 use components::config::otlp_exporter::OtlpExporter;
 use components::config::{Config, Loaded};
-use nix::sys::signal::SigSet;
 use nix::unistd::getppid;
 
 use crate::admin::client;
@@ -40,10 +39,7 @@ pub(crate) fn run(files: &[String]) -> ExitCode {
 
 /// The process that the keeper starts: gives up every privilege, then runs.
 pub(crate) fn run_agent(files: &[String]) -> ExitCode {
-    // The keeper waits for its signals with them blocked, and that is inherited.
-    let heard = SigSet::empty().thread_set_mask();
-    let heard = heard.map_err(|error| format!("cannot unblock signals: {error}"));
-    let link = heard.and_then(|()| privilege::drop_all()).and_then(|()| {
+    let link = privilege::drop_all().and_then(|()| {
         Link::from_stdin().map_err(|error| format!("no link to the keeper: {error}"))
     });
     match link {

@@ -7,6 +7,7 @@
 
 mod build;
 mod ebpf;
+mod run;
 mod setup;
 mod test;
 mod tidy;
@@ -24,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build and run gateway and agent on this host
+    Run(run::Arguments),
     /// Find or install what the eBPF build needs
     Setup,
     /// Build the kernel programs
@@ -38,6 +41,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Setup => setup::run(),
         Command::Ebpf => ebpf::run(),
         Command::Build(arguments) => build::run(&arguments),

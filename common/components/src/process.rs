@@ -18,7 +18,7 @@ use crate::logging;
 use crate::service::Service;
 
 /// Memory of a process at rest: code, runtime, allocator slack.
-const BASE_BYTES: u64 = 40 << 20;
+const BASE_BYTES: u64 = 24 << 20;
 /// Memory of a connection beside the bodies on it: read buffer, parser, task.
 const CONNECTION_BYTES: u64 = 32 << 10;
 
@@ -96,6 +96,7 @@ impl Program {
         let _ = logging::init(loaded.config.telemetry.logs);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         raise_descriptor_limit();
+        hear_signals();
     }
 
     /// What components are built from, with the process's own gauges.
@@ -200,6 +201,14 @@ impl Signals {
             _ = self.interrupt.recv() => Wish::Stop,
             _ = self.hangup.recv() => Wish::Reload,
         }
+    }
+}
+
+/// Whoever started us may wait for its own signals with them blocked, and that is inherited; the
+/// runtime's threads inherit it from here.
+fn hear_signals() {
+    if let Err(error) = nix::sys::signal::SigSet::empty().thread_set_mask() {
+        tracing::warn!("cannot unblock signals: {error}");
     }
 }
 

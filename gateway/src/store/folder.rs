@@ -64,6 +64,10 @@ fn make(settings: &StoreSettings) -> Result<PathBuf, Error> {
 
 /// Makes a folder that we can write to.
 fn make_one(path: &Path) -> io::Result<()> {
+    // The folders above may be others' as well, the agent's state among them.
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
     DirBuilder::new().recursive(true).mode(0o750).create(path)?;
     open_lock(path).map(|_| ())
 }
