@@ -54,7 +54,7 @@ pub(crate) fn run_agent(files: &[String]) -> ExitCode {
 /// The process id of the agent that answers on this host's control socket.
 fn running() -> Option<u32> {
     let socket = Folders::of_system().socket();
-    let answer = client::ask_one(&socket, &Request::Status).ok()?;
+    let answer = client::ask_one(&socket, &Request::Status {}).ok()?;
     answer.process.map(|process| process.keeper_pid.unwrap_or(process.pid))
 }
 

@@ -10,6 +10,7 @@ mod step;
 mod tally;
 mod tools;
 
+use crate::{ebpf, setup};
 use clap::Args;
 use std::process::ExitCode;
 use step::{Outcome, Report};
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     step::end_with_us();
     let mut report = Report::default();
     tools::install_missing(&mut report);
+    report.step("kernel programs", kernel_programs);
     report.step("tidy", || Outcome::from(crate::tidy::run() == ExitCode::SUCCESS));
     report.step("format", || step::cargo(["fmt", "--all", "--check"]));
     report.step("lints", lints);
@@ -40,6 +42,21 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
     report.step("docs", docs);
     report.close()
+}
+
+/// Builds the object that every later step embeds in the agent. Where it cannot be built the agent
+/// is tested without, and the tests that need it say so; in CI that is a failure.
+fn kernel_programs() -> Outcome {
+    match setup::tools().map(drop).and_then(|()| ebpf::object()) {
+        Ok(object) => {
+            step::embed(object);
+            Outcome::Passed
+        }
+        Err(reason) if std::env::var_os("CI").is_some_and(|value| value == "true") => {
+            Outcome::Failed(reason)
+        }
+        Err(reason) => Outcome::Skipped(reason),
+    }
 }
 
 fn lints() -> Outcome {

@@ -13,7 +13,7 @@ pub const SCHEMA: u32 = 1;
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Who answers?
-    Status,
+    Status {},
     /// Set a limit of source `operator`.
     LimitSet {
         /// `tcp` or `udp`.
@@ -34,7 +34,7 @@ pub enum Request {
         reason: String,
     },
     /// Every live limit.
-    LimitList,
+    LimitList {},
     /// Everything known about a port.
     LimitExplain {
         /// The port.

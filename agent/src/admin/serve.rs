@@ -40,8 +40,8 @@ impl Desk {
 
     pub(crate) fn answer(&self, request: Request) -> Answer {
         match request {
-            Request::Status => Answer { process: Some(self.status()), ..Answer::default() },
-            Request::LimitList => self.list(|_| true),
+            Request::Status {} => Answer { process: Some(self.status()), ..Answer::default() },
+            Request::LimitList {} => self.list(|_| true),
             Request::LimitExplain { port } => self.explain(port),
             Request::LimitClear { port } => self.clear(port),
             Request::LimitSet {

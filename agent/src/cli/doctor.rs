@@ -93,7 +93,7 @@ fn examine() -> Report {
 
 /// Keeper and agent, if they run, and what is wrong with them.
 fn processes() -> (Vec<Process>, Vec<String>) {
-    let status = match client::ask(&Folders::sockets(), &Request::Status) {
+    let status = match client::ask(&Folders::sockets(), &Request::Status {}) {
         Ok(answer) => answer.process,
         Err(error) => return (Vec::new(), vec![error]),
     };

@@ -80,7 +80,7 @@ pub(super) struct Clear {
 pub(super) fn run(command: Command) -> ExitCode {
     match command {
         Command::Set(set) => set_limit(set),
-        Command::List { json } => answer(&Request::LimitList, |answer| list(answer, json)),
+        Command::List { json } => answer(&Request::LimitList {}, |answer| list(answer, json)),
         Command::Explain { port, json } => {
             answer(&Request::LimitExplain { port }, |answer| explain(answer, port, json))
         }

@@ -114,7 +114,7 @@ fn foreign_programs_and_bare_links_are_seen() {
         assert_eq!(lo.header, Header::Ethernet);
         ip("address add 10.9.0.1/24 dev t0");
         ip("link set t0 up");
-        assert_eq!(uncovered(&[lo]).unwrap(), ["t0"]);
+        assert_eq!(uncovered(&["lo".to_owned()]).unwrap(), ["t0"]);
     });
 }
 

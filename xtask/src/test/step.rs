@@ -6,7 +6,9 @@ use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -107,10 +109,22 @@ impl Report {
     }
 }
 
+/// The kernel programs that every Cargo command of this run embeds in the agent.
+static OBJECT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Embeds this object from now on.
+pub(crate) fn embed(object: PathBuf) {
+    // Set once per run; a second object would be the same.
+    let _ = OBJECT.set(object);
+}
+
 /// A Cargo command at the workspace's root.
 pub(crate) fn cargo_command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(crate::tree::cargo());
     command.args(arguments).current_dir(crate::tree::root());
+    if let Some(object) = OBJECT.get() {
+        command.env(crate::build::OBJECT_VARIABLE, object);
+    }
     command
 }
 
