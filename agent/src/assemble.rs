@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use components::component::{Builders, Context};
+use components::builders::Builders;
+use components::component::Context;
 use components::config::otlp_exporter::OtlpExporter;
 use components::config::{Config, Loaded};
 use nix::unistd::getppid;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use components::component::{BuildError, Builders, Context, Queued};
+use components::builders::Builders;
+use components::component::{BuildError, Context, Queued};
 use components::config::{ComponentConfig, Config, Loaded};
 use components::service::DRAIN;
 use pipeline::QueueSettings;

@@ -7,11 +7,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod builders;
 pub mod component;
 pub mod config;
 pub mod exporters;
 pub mod extensions;
 pub mod logging;
+pub mod ports;
 pub mod process;
 pub mod processors;
 pub mod receivers;

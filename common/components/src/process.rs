@@ -12,7 +12,8 @@ use pipeline::{Budget, Kind, Sample, Stats};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
-use crate::component::{Builders, Context};
+use crate::builders::Builders;
+use crate::component::Context;
 use crate::config::{Catalog, Config, Error, Loaded, System, load, to_json, to_yaml};
 use crate::logging;
 use crate::service::Service;

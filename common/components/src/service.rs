@@ -8,18 +8,16 @@
 //! old configuration as it was.
 
 mod parts;
-mod ports;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::component::{BuildError, Builders, Context};
+use crate::builders::Builders;
+use crate::component::{BuildError, Context};
 use crate::config::Config;
 
 use parts::Parts;
-
-pub use ports::Ports;
 
 /// How long what is retired, or the process at its end, may take to deliver what it holds.
 pub const DRAIN: Duration = Duration::from_secs(10);

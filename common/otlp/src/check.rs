@@ -8,11 +8,8 @@
 
 use crate::Signal;
 use crate::json::unpack;
-use crate::schema::{self, Kind, Message, Row, Rule};
+use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value};
-
-/// Deepest nesting of messages that a reader follows; attribute values may nest without end.
-pub const MAX_DEPTH: usize = 64;
 
 /// What a request holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use crate::Signal;
-use crate::check::MAX_DEPTH;
-use crate::schema::{self, Kind, Message, Row, Rule};
+use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value, varint};
 
 /// Appends an export request as OTLP/JSON. Profiles have no JSON form here: `Malformed`.

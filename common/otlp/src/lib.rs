@@ -14,6 +14,7 @@ mod testing;
 pub mod view;
 pub mod wire;
 
-pub use check::{MAX_DEPTH, Tally, check, check_deep};
+pub use check::{Tally, check, check_deep};
+pub use schema::MAX_DEPTH;
 pub use signal::Signal;
 pub use wire::Malformed;

@@ -7,6 +7,9 @@
 
 use crate::Signal;
 
+/// Deepest nesting of messages that a reader follows; attribute values may nest without end.
+pub const MAX_DEPTH: usize = 64;
+
 /// A message.
 #[derive(Debug)]
 pub(crate) struct Message {

@@ -5,8 +5,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::schema::FORMAT;
 use super::{Error, StoreSettings};
+
+/// The format of the folder.
+pub const FORMAT: u64 = 1;
 
 /// The folder, locked for as long as it is held.
 #[derive(Debug)]

@@ -6,10 +6,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use otlp::Signal;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::WriteError;
 use super::index::Entry;
+use super::job::Job;
 use super::writer::{GROUP_BYTES, GROUP_REQUESTS, Writer};
 
 /// Bytes of requests that wait for the writer; a request that is larger waits alone.
@@ -19,22 +20,6 @@ const UNIT_BYTES: usize = 16 << 10;
 const QUEUE_UNITS: usize = QUEUE_BYTES / UNIT_BYTES;
 /// How often the writer looks at what has become too old.
 const TICK: Duration = Duration::from_secs(1);
-
-/// What one sender wants written.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) signal: Signal,
-    pub(super) received_ns: i64,
-    pub(super) entries: Vec<Entry>,
-    answer: oneshot::Sender<Result<(), WriteError>>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Job {
-    pub(super) fn bytes(&self) -> usize {
-        self.entries.iter().map(|entry| entry.body.len()).sum()
-    }
-}
 
 /// The senders' end of the queue, and the thread at the other.
 #[derive(Debug)]

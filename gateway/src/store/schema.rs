@@ -7,10 +7,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
-use super::folder::Folder;
+use super::folder::{FORMAT, Folder};
 
-/// The format of the folder.
-pub const FORMAT: u64 = 1;
 /// Bytes of the write-ahead log above which it is folded into the database.
 pub const LOG_BYTES: u64 = 16 << 20;
 

@@ -4,9 +4,9 @@ use otlp::Signal;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::index::{Entry, trace_key};
+use super::job::Job;
 use super::names::Names;
 use super::postings::Postings;
-use super::queue::Job;
 use super::retention::{self, Limits};
 use super::schema::{self, PAGE_BYTES};
 use super::{StoreSettings, WriteError};

@@ -10,8 +10,6 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use super::value::Origin;
-
 /// Longest piece of the input that a message repeats.
 pub const MAX_QUOTE_CHARS: usize = 80;
 
@@ -80,6 +78,15 @@ impl Code {
             Self::UnsetVariable => "unset_variable",
         }
     }
+}
+
+/// Where a value was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// Number of the file in the [`Report`].
+    pub file: u16,
+    /// Line, from 1.
+    pub line: u32,
 }
 
 /// One error or warning, displayed as `FILE: YAML.PATH: CODE: MESSAGE[; did you mean NAME?]`.

@@ -11,6 +11,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use super::error::Origin;
 pub(crate) use parse::join;
 pub use parse::parse;
 
@@ -22,15 +23,6 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_WEIGHT: usize = 16 << 20;
 /// What a node weighs besides its text.
 pub const NODE_WEIGHT: usize = 64;
-
-/// Where a value was written.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Origin {
-    /// Number of the file in the [`Report`](super::Report).
-    pub file: u16,
-    /// Line, from 1.
-    pub line: u32,
-}
 
 /// A node and its origin. Values compare by content alone, so that a reload that moves a line
 /// changes nothing.

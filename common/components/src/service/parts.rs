@@ -5,7 +5,8 @@ use std::sync::Arc;
 use pipeline::{Pipeline, Processor, Queue, Signal, Sink};
 use tokio::time::Instant;
 
-use crate::component::{BuildError, Builders, Context, Extension, Receiver};
+use crate::builders::Builders;
+use crate::component::{BuildError, Context, Extension, Receiver};
 use crate::config::quantity::Address;
 use crate::config::{Class, ComponentConfig, ComponentId, Config, PipelineConfig};
 use crate::extensions::self_metrics::Metrics;

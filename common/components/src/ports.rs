@@ -27,7 +27,7 @@ struct Open {
 
 impl Ports {
     /// Begins a new configuration, in which the owners that `keeps` names keep their ports.
-    pub(super) fn begin(&self, keeps: impl Fn(&str) -> bool) {
+    pub(crate) fn begin(&self, keeps: impl Fn(&str) -> bool) {
         let mut open = self.lock();
         open.retain(|_, port| port.socket.strong_count() > 0);
         open.values_mut().for_each(|port| port.claimed = keeps(&port.owner));
