@@ -1,0 +1,121 @@
+//! Promise: memory stays under the bound that the process prints, whatever is sent, and what is
+//! refused is refused in a way that is worth coming again.
+
+use std::time::{Duration, Instant};
+
+use medulla_tests::client::gzip;
+use medulla_tests::medulla::TELEMETRY;
+use medulla_tests::{Medulla, Reply, Signal, Sink, records};
+
+/// Nested so deeply that a reader would run out of stack if it followed.
+fn nested(levels: usize) -> Vec<u8> {
+    // AnyValue { kvlist_value: { values: { value: AnyValue } } }
+    let mut value = vec![0x0a, 1, b'x'];
+    for _ in 0..levels {
+        for tag in [0x12, 0x0a, 0x32] {
+            value = field(tag, &value);
+        }
+    }
+    let attribute = field(0x0a, &[field(0x0a, b"key"), field(0x12, &value)].concat());
+    let resource = field(0x0a, &attribute);
+    let span = field(0x12, &field(0x12, &[field(0x0a, &[7; 16]), field(0x12, &[7; 8])].concat()));
+    field(0x0a, &[resource, span].concat())
+}
+
+fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        out.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
+        length >>= 7;
+    }
+    out.push(u8::try_from(length).expect("seven bits"));
+    out.extend_from_slice(bytes);
+    out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_is_refused_and_memory_stays_under_the_bound() {
+    let sink = Sink::start().await;
+    sink.answer(Reply::late(Duration::from_millis(150)));
+    let config = format!(
+        "
+memory: {{ budget: 24MiB }}
+receivers: {{ otlp: {{ protocols: {{ grpc: {{ endpoint: 127.0.0.1:0 }}, http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
+processors: {{ batch: {{}} }}
+exporters: {{ otlp_http: {{ endpoint: 'http://{}', timeout: 5s }} }}
+service:
+  pipelines: {{ traces: {{ receivers: [otlp], processors: [batch], exporters: [otlp_http] }} }}
+{TELEMETRY}",
+        sink.address()
+    );
+    let mut gateway = Medulla::gateway(&config);
+    let plain = records::traces(0, 5000);
+    let packed = gzip(&plain);
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut senders = Vec::new();
+    for number in 0..48 {
+        let (mut http, plain, packed) = (gateway.http().await, plain.clone(), packed.clone());
+        senders.push(tokio::spawn(async move {
+            let (mut taken, mut refused) = (0_u64, 0_u64);
+            while Instant::now() < until {
+                let answer = match number % 2 {
+                    0 => http.export(Signal::Traces, plain.clone()).await,
+                    _ => http.export_coded(Signal::Traces, "gzip", packed.clone()).await,
+                };
+                match answer.status {
+                    200 => taken += 1,
+                    503 => {
+                        assert!(answer.retry_after().is_some());
+                        refused += 1;
+                    }
+                    other => panic!("status {other}"),
+                }
+            }
+            (taken, refused)
+        }));
+    }
+    let (mut taken, mut refused) = (0, 0);
+    for sender in senders {
+        let (more, less) = sender.await.expect("no sender panics");
+        taken += more;
+        refused += less;
+    }
+    assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
+    let metrics = gateway.settle_books().await;
+    assert_eq!(metrics.accepted(Signal::Traces), taken as f64 * 5000.0);
+    let bound = metrics.sum("medulla_memory_bound_bytes", &[]);
+    let peak = gateway.process().peak_memory_bytes() as f64;
+    assert!(peak < bound, "peak {peak}, bound {bound}");
+    assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nests_without_end_is_refused_by_who_reads_it_and_passed_on_by_who_does_not() {
+    let sink = Sink::start().await;
+    let config = format!(
+        "
+receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }}, otlp/2: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
+exporters: {{ otlp_http: {{ endpoint: 'http://{}', compression: none }}, store: {{}} }}
+store: {{}}
+query: {{ listen: 127.0.0.1:0 }}
+service:
+  pipelines:
+    traces: {{ receivers: [otlp], exporters: [otlp_http] }}
+    traces/2: {{ receivers: [otlp/2], exporters: [store] }}
+{TELEMETRY}",
+        sink.address()
+    );
+    let mut gateway = Medulla::gateway(&config);
+    let reader = gateway.address("otlp/2/http");
+    let mut reader = medulla_tests::HttpClient::connect(reader).await;
+    for levels in [1000, 4000] {
+        let body = nested(levels);
+        let answer = gateway.http().await.export(Signal::Traces, body.clone()).await;
+        assert!(answer.is_success(), "{levels}: passed on");
+        assert_eq!(sink.received().last().map(|request| request.body.len()), Some(body.len()));
+        assert_eq!(reader.export(Signal::Traces, body).await.status, 400, "{levels}: refused");
+    }
+    assert!(reader.export(Signal::Traces, nested(5)).await.is_success());
+    assert!(gateway.process().is_running());
+}
