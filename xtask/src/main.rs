@@ -7,6 +7,7 @@
 
 mod build;
 mod ebpf;
+mod fuzz;
 mod run;
 mod setup;
 mod test;
@@ -33,6 +34,8 @@ enum Command {
     Ebpf,
     /// Build the kernel programs and both binaries, the programs inside the agent
     Build(build::Arguments),
+    /// Feed the parsers of outside bytes with bytes that nobody thought of
+    Fuzz(fuzz::Arguments),
     /// The gate: tidy, format, lints and every test this machine can run
     Test(test::Arguments),
     /// Check the rules of the house that neither rustc nor clippy checks
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(),
         Command::Ebpf => ebpf::run(),
         Command::Build(arguments) => build::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     }

@@ -28,13 +28,15 @@ fn write_message(
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
     let depth = depth.checked_sub(1).ok_or(Malformed)?;
-    let chosen = last_of_oneof(message, bytes)?;
+    let (chosen, chosen_bytes) = last_of_oneof(message, bytes)?;
     let mut first = true;
     out.push(b'{');
     for row in message.fields {
-        if row.rule == Rule::OneOf && chosen != Some(row.number) {
-            continue;
-        }
+        let bytes = match row.rule {
+            Rule::OneOf if chosen != Some(row.number) => continue,
+            Rule::OneOf => chosen_bytes,
+            _ => bytes,
+        };
         let mark = out.len();
         if !first {
             out.push(b',');
@@ -70,7 +72,7 @@ fn write_field(
                 write_text("", out);
                 Ok(true)
             }
-            Some(value) if rule != Rule::Single || !is_default(value) => {
+            Some(value) if rule != Rule::Single || !is_default(kind, value) => {
                 write_scalar(kind, value, out).map(|()| true)
             }
             _ => Ok(false),
@@ -141,6 +143,7 @@ fn write_scalar(kind: Kind, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), M
         (Kind::Bytes, Value::Bytes(bytes)) => write_base64(bytes, out),
         (Kind::Id, Value::Bytes(id)) => write_hex(id, out),
         (Kind::Uint32, Value::Varint(value)) => write_display(value as u32, out),
+        (Kind::Enum, Value::Varint(value)) => write_display((value as u32).cast_signed(), out),
         (Kind::Fixed32, Value::Fixed32(value)) => write_display(value, out),
         (Kind::Sint32, Value::Varint(value)) => write_display(zigzag(value as u32), out),
         (Kind::Uint64, Value::Varint(value)) | (Kind::Fixed64, Value::Fixed64(value)) => {
@@ -160,8 +163,14 @@ fn zigzag(value: u32) -> i32 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
-fn is_default(value: Value<'_>) -> bool {
-    matches!(value, Value::Varint(0) | Value::Fixed64(0) | Value::Fixed32(0) | Value::Bytes([]))
+/// Of a varint of 32 bits the rest does not count.
+fn is_default(kind: Kind, value: Value<'_>) -> bool {
+    match (kind, value) {
+        (Kind::Uint32 | Kind::Sint32 | Kind::Enum, Value::Varint(value)) => value as u32 == 0,
+        (_, value) => {
+            matches!(value, Value::Varint(0) | Value::Fixed64(0) | Value::Fixed32(0) | Value::Bytes([]))
+        }
+    }
 }
 
 /// proto3: the last occurrence of a scalar counts.
@@ -193,21 +202,26 @@ pub(crate) fn merged(number: u32, bytes: &[u8]) -> Result<Option<Cow<'_, [u8]>>,
     Ok(found)
 }
 
-/// The member of a message's oneof that was written last.
-fn last_of_oneof(message: &Message, bytes: &[u8]) -> Result<Option<u32>, Malformed> {
-    let members =
+/// The member of a message's oneof that was written last, and the bytes from where it began to
+/// stand: another member before it ends what came earlier, the same one written again is merged.
+fn last_of_oneof<'a>(
+    message: &Message,
+    bytes: &'a [u8],
+) -> Result<(Option<u32>, &'a [u8]), Malformed> {
+    let is_member =
         |number| message.fields.iter().any(|row| row.rule == Rule::OneOf && row.number == number);
     if !message.fields.iter().any(|row| row.rule == Rule::OneOf) {
-        return Ok(None);
+        return Ok((None, bytes));
     }
-    let mut chosen = None;
+    let (mut chosen, mut from, mut at) = (None, 0, 0);
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.try_next()? {
-        if members(field.number) {
-            chosen = Some(field.number);
+        if is_member(field.number) && chosen != Some(field.number) {
+            (chosen, from) = (Some(field.number), at);
         }
+        at += field.raw.len();
     }
-    Ok(chosen)
+    Ok((chosen, &bytes[from..]))
 }
 
 fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {

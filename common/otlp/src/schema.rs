@@ -35,8 +35,10 @@ pub(crate) enum Kind {
     Bytes,
     /// A trace or span id, hexadecimal in JSON.
     Id,
-    /// A varint of at most 32 bits, or an enum: a number in JSON.
+    /// A varint of at most 32 bits: a number in JSON.
     Uint32,
+    /// A varint of 32 bits, signed: enums are numbers in JSON, also those that nobody named.
+    Enum,
     /// A zigzag varint of 32 bits.
     Sint32,
     /// A varint of 64 bits, unsigned: a text in JSON.
@@ -77,7 +79,7 @@ const fn row(number: u32, name: &'static str, kind: Kind, rule: Rule) -> Row {
 }
 
 use Kind::{
-    Bool, Bytes, Double, Fixed32, Fixed64, Id, Int64, Sfixed64, Sint32, Text, Uint32, Uint64,
+    Bool, Bytes, Double, Enum, Fixed32, Fixed64, Id, Int64, Sfixed64, Sint32, Text, Uint32, Uint64,
 };
 use Rule::{Always, OneOf, Optional, Repeated, Single};
 
@@ -115,7 +117,7 @@ static SPAN: Message = Message {
         row(4, "parentSpanId", Id, Single),
         row(16, "flags", Fixed32, Single),
         row(5, "name", Text, Single),
-        row(6, "kind", Uint32, Single),
+        row(6, "kind", Enum, Single),
         row(7, "startTimeUnixNano", Fixed64, Single),
         row(8, "endTimeUnixNano", Fixed64, Single),
         row(9, "attributes", Kind::Message(&KEY_VALUE), Repeated),
@@ -146,7 +148,7 @@ static LINK: Message = Message {
     ],
 };
 static STATUS: Message =
-    Message { fields: &[row(2, "message", Text, Single), row(3, "code", Uint32, Single)] };
+    Message { fields: &[row(2, "message", Text, Single), row(3, "code", Enum, Single)] };
 
 static LOGS: Message =
     Message { fields: &[row(1, "resourceLogs", Kind::Message(&RESOURCE_LOGS), Repeated)] };
@@ -168,7 +170,7 @@ static LOG_RECORD: Message = Message {
     fields: &[
         row(1, "timeUnixNano", Fixed64, Single),
         row(11, "observedTimeUnixNano", Fixed64, Single),
-        row(2, "severityNumber", Uint32, Single),
+        row(2, "severityNumber", Enum, Single),
         row(3, "severityText", Text, Single),
         row(5, "body", Kind::Message(&ANY_VALUE), Single),
         row(6, "attributes", Kind::Message(&KEY_VALUE), Repeated),
@@ -214,20 +216,20 @@ static GAUGE: Message =
 static SUM: Message = Message {
     fields: &[
         row(1, "dataPoints", Kind::Message(&NUMBER_POINT), Repeated),
-        row(2, "aggregationTemporality", Uint32, Single),
+        row(2, "aggregationTemporality", Enum, Single),
         row(3, "isMonotonic", Bool, Single),
     ],
 };
 static HISTOGRAM: Message = Message {
     fields: &[
         row(1, "dataPoints", Kind::Message(&HISTOGRAM_POINT), Repeated),
-        row(2, "aggregationTemporality", Uint32, Single),
+        row(2, "aggregationTemporality", Enum, Single),
     ],
 };
 static EXPONENTIAL_HISTOGRAM: Message = Message {
     fields: &[
         row(1, "dataPoints", Kind::Message(&EXPONENTIAL_POINT), Repeated),
-        row(2, "aggregationTemporality", Uint32, Single),
+        row(2, "aggregationTemporality", Enum, Single),
     ],
 };
 static SUMMARY: Message =

@@ -71,6 +71,29 @@ fn repeated_singular_fields_follow_proto3() {
         put_bytes(out, 1, b"later");
     });
     assert_eq!(chosen, r#"{"stringValue":"later"}"#);
+    let item = |text: &[u8]| {
+        let mut array = Vec::new();
+        put_message(&mut array, 1, |out| put_bytes(out, 1, text));
+        array
+    };
+    let replaced = attribute(|out| {
+        put_bytes(out, 5, &item(b"gone"));
+        put_uint(out, 3, 5);
+        put_bytes(out, 5, &item(b"one"));
+        put_bytes(out, 5, &item(b"two"));
+    });
+    let both = r#"{"arrayValue":{"values":[{"stringValue":"one"},{"stringValue":"two"}]}}"#;
+    assert_eq!(replaced, both, "another member ends what came before, the same one is merged");
+}
+
+#[test]
+fn only_the_low_half_of_a_32_bit_varint_counts() {
+    let json = span_json(|out| {
+        put_uint(out, 6, u64::MAX);
+        put_uint(out, 10, 1 << 32);
+        put_uint(out, 12, (1 << 32) + 7);
+    });
+    assert_eq!(json, r#"{"kind":-1,"droppedEventsCount":7}"#);
 }
 
 #[test]
