@@ -18,7 +18,7 @@ use crate::logging;
 use crate::service::Service;
 
 /// Memory of a process at rest: code, runtime, allocator slack.
-const BASE_BYTES: u64 = 40 << 20;
+const BASE_BYTES: u64 = 32 << 20;
 /// Memory of a connection beside the bodies on it: read buffer, parser, task.
 const CONNECTION_BYTES: u64 = 32 << 10;
 
