@@ -105,11 +105,11 @@ fn packets_are_limited_and_dry_runs_count_and_drop_nothing() {
         let agent = host.agent(&config());
         let receivers = [9000, 9001].map(|port| Receiver::start(on_wire(IPV4, port)));
         agent.tell("limit set --port 9000 --proto udp --rate 100/s --burst 100").done();
-        let dry = "limit set --port 9001 --proto udp --rate 6000/m --burst 5 --dry-run --reason try";
+        let dry =
+            "limit set --port 9001 --proto udp --rate 6000/m --burst 5 --dry-run --reason try";
         agent.tell(dry).done();
         let begun = Instant::now();
-        let loads =
-            [9000, 9001].map(|port| Load::packets(host.peer(), on_wire(IPV4, port), 1000));
+        let loads = [9000, 9001].map(|port| Load::packets(host.peer(), on_wire(IPV4, port), 1000));
         std::thread::sleep(Duration::from_secs(4));
         let sent = loads.map(Load::end);
         let received = receivers.map(Receiver::end);
