@@ -15,6 +15,8 @@
 
 pub mod binaries;
 pub mod client;
+pub mod host;
+pub mod load;
 pub mod medulla;
 pub mod process;
 pub mod records;
@@ -24,6 +26,7 @@ pub mod sink;
 pub mod status;
 
 pub use client::{Answer, GrpcClient, HttpClient};
+pub use host::Host;
 pub use medulla::Medulla;
 pub use process::Process;
 pub use scrape::Metrics;

@@ -1,7 +1,7 @@
 //! A gateway or an agent under test, in folders of its own.
 //!
 //! As root the process is started as an unprivileged account, so that tests of the data path touch
-//! no kernel; tests of limits and samples start theirs in network namespaces instead.
+//! no kernel; tests of limits and samples start theirs on a [`Host`](crate::Host) of their own.
 
 use crate::binaries::binary;
 use crate::client::{GrpcClient, HttpClient};
@@ -29,6 +29,16 @@ pub struct Medulla {
     name: &'static str,
     process: Process,
     folders: TempDir,
+    rights: Rights,
+}
+
+/// What a process is started with.
+#[derive(Clone, Debug)]
+pub enum Rights {
+    /// Those of an unprivileged account.
+    Lowered,
+    /// Those of the test, and pins in this folder.
+    Kept(PathBuf),
 }
 
 impl Medulla {
@@ -47,11 +57,19 @@ impl Medulla {
     /// # Panics
     /// When it does not come up; shows its log.
     pub fn start(name: &'static str, config: &str) -> Self {
+        Self::start_with(name, config, Rights::Lowered)
+    }
+
+    /// Starts either binary with these rights.
+    ///
+    /// # Panics
+    /// When it does not come up; shows its log.
+    pub fn start_with(name: &'static str, config: &str, rights: Rights) -> Self {
         let folders = folders();
         std::fs::write(folders.path().join("config.yaml"), config)
             .expect("the test's folder is writable");
-        let process = Process::start(&mut command(name, folders.path()));
-        let mut medulla = Self { name, process, folders };
+        let process = Process::start(&mut command(name, folders.path(), &rights));
+        let mut medulla = Self { name, process, folders, rights };
         medulla.wait_until_up();
         medulla
     }
@@ -62,7 +80,7 @@ impl Medulla {
         let folders = folders();
         std::fs::write(folders.path().join("config.yaml"), config)
             .expect("the test's folder is writable");
-        let mut command = bare_command(name, folders.path());
+        let mut command = bare_command(name, folders.path(), &Rights::Lowered);
         command.args(arguments).output().expect("the binary can be run")
     }
 
@@ -71,8 +89,24 @@ impl Medulla {
     /// # Panics
     /// When it cannot be run.
     pub fn ask(&self, arguments: &[&str]) -> Output {
-        let mut command = bare_command(self.name, self.folders.path());
+        let mut command = bare_command(self.name, self.folders.path(), &self.rights);
         command.args(arguments).output().expect("the binary can be run")
+    }
+
+    /// Runs a command of this binary, its arguments separated by spaces.
+    pub fn tell(&self, arguments: &str) -> Told {
+        let output = self.ask(&arguments.split(' ').collect::<Vec<_>>());
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The agent's limits.
+    ///
+    /// # Panics
+    /// When they are not listed as JSON, one per line.
+    pub fn limits(&self) -> Vec<serde_json::Value> {
+        let told = self.tell("limit list --json").done();
+        told.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
     }
 
     /// The address a component listens on, for example `otlp/http`.
@@ -141,7 +175,8 @@ impl Medulla {
     /// Starts it again in the same folders after it ended, and waits until it is up. Its ports
     /// change unless the configuration fixes them.
     pub fn start_again(&mut self) {
-        self.process = Process::start(&mut command(self.name, self.folders.path()));
+        let mut command = command(self.name, self.folders.path(), &self.rights);
+        self.process = Process::start(&mut command);
         self.wait_until_up();
     }
 
@@ -169,6 +204,29 @@ impl Medulla {
     /// The self-metrics listener is the last thing that starts.
     fn wait_until_up(&mut self) {
         self.address("metrics");
+        self.process.remember_family();
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Told {
+    /// The exit status.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub out: String,
+    /// What it complained of.
+    pub err: String,
+}
+
+impl Told {
+    /// What a command printed that did what it was told.
+    ///
+    /// # Panics
+    /// When it did not.
+    pub fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
     }
 }
 
@@ -187,22 +245,26 @@ fn folders() -> TempDir {
     folders
 }
 
-fn command(name: &str, folders: &Path) -> Command {
-    let mut command = bare_command(name, folders);
+fn command(name: &str, folders: &Path, rights: &Rights) -> Command {
+    let mut command = bare_command(name, folders, rights);
     command.args(["run", "--config"]).arg(folders.join("config.yaml"));
     command
 }
 
-fn bare_command(name: &str, folders: &Path) -> Command {
+fn bare_command(name: &str, folders: &Path, rights: &Rights) -> Command {
     let path = binary(name);
     let mut command = Command::new(&path);
+    let (pins, lowers) = match rights {
+        Rights::Lowered => (folders.join("bpf"), lowers_rights() && is_open_to_all(&path)),
+        Rights::Kept(pins) => (pins.clone(), false),
+    };
     command
         .current_dir(folders)
         .env("MEDULLA_STATE_DIR", folders.join("state"))
         .env("MEDULLA_RUN_DIR", folders.join("run"))
-        .env("MEDULLA_BPF_DIR", folders.join("bpf"))
+        .env("MEDULLA_BPF_DIR", pins)
         .env("NO_COLOR", "1");
-    if lowers_rights() && is_open_to_all(&path) {
+    if lowers {
         command.uid(NOBODY).gid(NOBODY);
     }
     command

@@ -2,7 +2,7 @@
 //!
 //! The log is read by a thread of its own, so that a chatty process never blocks on a full pipe;
 //! the newest [`LINES_MAX`] lines are kept. Dropping a process kills it and every descendant it
-//! has at that moment by process id, and reaps it.
+//! has at that moment or is remembered to have had, by process id, and reaps it.
 
 use crate::{GLANCE, PATIENCE};
 use nix::sys::signal::{Signal, kill};
@@ -19,6 +19,8 @@ const LINES_MAX: usize = 20_000;
 pub struct Process {
     child: Child,
     log: Arc<Log>,
+    /// Descendants that may outlive their parent, and when they started.
+    remembered: Vec<(Pid, u64)>,
 }
 
 /// Lines of both outputs in the order they arrived.
@@ -41,7 +43,7 @@ impl Process {
         let log = Arc::new(Log::default());
         follow(child.stdout.take().expect("stdout is a pipe"), &log);
         follow(child.stderr.take().expect("stderr is a pipe"), &log);
-        Self { child, log }
+        Self { child, log, remembered: Vec::new() }
     }
 
     /// The process id.
@@ -52,6 +54,20 @@ impl Process {
     /// Ids of this process and all its descendants, parents first.
     pub fn family(&self) -> Vec<Pid> {
         family(self.id())
+    }
+
+    /// Keeps the descendants of now in mind, so that they are found when their parent is gone.
+    pub fn remember_family(&mut self) {
+        let family = self.family().into_iter().skip(1);
+        self.remembered = family.filter_map(|process| Some((process, started(process)?))).collect();
+    }
+
+    /// The first descendant that is remembered: of a keeper the agent.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn child_id(&self) -> Pid {
+        self.remembered.first().expect("it had a child when it came up").0
     }
 
     /// Waits for a log line and returns what `find` made of it. Blocks its thread.
@@ -92,13 +108,21 @@ impl Process {
         kill(self.id(), signal).expect("the process is there to hear its signal");
     }
 
-    /// Kills the process and all its descendants, as a power cut would, and reaps it.
+    /// Kills the process and all its descendants, as a power cut would, reaps it and waits until
+    /// all are gone.
     pub fn kill(&mut self) {
-        for process in self.family() {
+        let mut family = if self.is_running() { self.family() } else { Vec::new() };
+        let known = self.remembered.iter().filter(|(process, at)| started(*process) == Some(*at));
+        family.extend(known.map(|(process, _)| *process));
+        for process in &family {
             // A descendant may have ended in between, which is what was wanted.
-            let _ = kill(process, Signal::SIGKILL);
+            let _ = kill(*process, Signal::SIGKILL);
         }
         let _ = self.child.wait();
+        let deadline = Instant::now() + PATIENCE;
+        while family.iter().any(|process| is_alive(*process)) && Instant::now() < deadline {
+            std::thread::sleep(GLANCE);
+        }
     }
 
     /// Waits for the process to end by itself. Blocks its thread.
@@ -191,6 +215,41 @@ fn children(process: Pid) -> Vec<Pid> {
         })
         .map(Pid::from_raw)
         .collect()
+}
+
+/// Whether a process has not ended; one that nobody has reaped yet has.
+pub fn is_alive(process: Pid) -> bool {
+    stat(process).is_some_and(|fields| !["Z", "X"].contains(&fields[0].as_str()))
+}
+
+/// Waits until a process has ended that is not our child.
+///
+/// # Panics
+/// When it does not in time.
+pub fn wait_for_end(process: Pid) {
+    let deadline = Instant::now() + PATIENCE;
+    while is_alive(process) {
+        assert!(Instant::now() < deadline, "process {process} does not end");
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// The state of a process: a letter of proc(5).
+pub fn state(process: Pid) -> Option<String> {
+    stat(process).map(|fields| fields[0].clone())
+}
+
+/// When a process started, in ticks since the machine did.
+fn started(process: Pid) -> Option<u64> {
+    stat(process)?.get(19)?.parse().ok()
+}
+
+/// proc(5): the fields of stat from the state on; the name before it may hold anything.
+fn stat(process: Pid) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<String> =
+        text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();
+    (!fields.is_empty()).then_some(fields)
 }
 
 /// A field of `/proc/PID/status` in KiB.

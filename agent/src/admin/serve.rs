@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     pub(crate) uncovered: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// `limits.max_lease`.
     pub(crate) max_lease: Duration,
-    /// The keeper's process id.
+    /// The keeper's process id; it is our parent for as long as it lives.
     pub(crate) keeper_pid: Option<u32>,
 }
 
@@ -159,7 +159,7 @@ impl Desk {
     fn status(&self) -> Status {
         Status {
             pid: std::process::id(),
-            keeper_pid: self.facts.keeper_pid,
+            keeper_pid: self.facts.keeper_pid.filter(|pid| is_parent(*pid)),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel_missing: self.limits().kernel_missing().map(str::to_owned),
             interfaces: (self.facts.interfaces)(),
@@ -169,4 +169,8 @@ impl Desk {
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().expect("no code path panics while it holds the limits")
     }
+}
+
+fn is_parent(pid: u32) -> bool {
+    u32::try_from(nix::unistd::getppid().as_raw()) == Ok(pid)
 }

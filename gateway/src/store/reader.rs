@@ -21,7 +21,7 @@ pub(super) const CONNECTIONS: usize = 2;
 /// Names in one answer.
 const MAX_NAMES: i64 = 10_000;
 /// Bytes of stored requests that one query keeps at hand.
-pub(super) const CACHED_BYTES: usize = 8 << 20;
+pub(super) const CACHED_BYTES: usize = 4 << 20;
 
 /// The connections.
 #[derive(Debug)]
