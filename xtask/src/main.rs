@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod ebpf;
 mod setup;
@@ -30,6 +31,8 @@ enum Command {
     Ebpf,
     /// Build the kernel programs and both binaries, the programs inside the agent
     Build(build::Arguments),
+    /// Measure what the project promises, as one table of numbers and goals
+    Bench(bench::Arguments),
     /// The gate: tidy, format, lints and every test this machine can run
     Test(test::Arguments),
     /// Check the rules of the house that neither rustc nor clippy checks
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(),
         Command::Ebpf => ebpf::run(),
         Command::Build(arguments) => build::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     }
