@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod ebpf;
 mod fuzz;
@@ -36,6 +37,8 @@ enum Command {
     Build(build::Arguments),
     /// Feed the parsers of outside bytes with bytes that nobody thought of
     Fuzz(fuzz::Arguments),
+    /// Measure what the project promises, as one table of numbers and goals
+    Bench(bench::Arguments),
     /// The gate: tidy, format, lints and every test this machine can run
     Test(test::Arguments),
     /// Check the rules of the house that neither rustc nor clippy checks
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Ebpf => ebpf::run(),
         Command::Build(arguments) => build::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     }
