@@ -42,7 +42,7 @@ fn measure() -> Result<(), Error> {
     let datagram = frame(UDP, &udp());
     let empty = cost_ns(&mut trial, names::EMPTY, &datagram)?;
     println!("{}", json!({ "name": "kernel, empty program", "value": empty, "unit": "ns" }));
-    let mut report = |trial: &mut Trial, what, program, frame: &[u8], goal| {
+    let report = |trial: &mut Trial, what, program, frame: &[u8], goal| {
         let over = cost_ns(trial, program, frame)?.saturating_sub(empty);
         let name = format!("kernel, {what}");
         let unit = "ns over an empty program";

@@ -74,12 +74,47 @@ impl From<Refused> for ReadError {
     }
 }
 
-/// Reads a whole body.
+/// Bytes and time for which a body that was refused is still taken, and thrown away: a sender that
+/// is cut off while it writes may never read the answer.
+const LINGER_BYTES: usize = 32 << 20;
+const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// Reads a whole body. One that is refused half way is taken to its end within bounds, at no cost
+/// of memory, so that its sender can read why.
 pub async fn read_body<B>(
-    body: B,
+    mut body: B,
     limits: ReadLimits,
     grow: &mut impl Grow,
 ) -> Result<Bytes, ReadError>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+{
+    let read = read(&mut body, limits, grow).await;
+    if matches!(read, Err(ReadError::TooLarge | ReadError::Refused)) {
+        linger(body).await;
+    }
+    read
+}
+
+/// Takes what is left of a body that nobody wants, for a while.
+pub async fn linger<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+{
+    let take = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+            if taken > LINGER_BYTES {
+                return;
+            }
+        }
+    };
+    // A sender that takes longer has had its chance.
+    let _ = tokio::time::timeout(LINGER_TIME, take).await;
+}
+
+async fn read<B>(body: &mut B, limits: ReadLimits, grow: &mut impl Grow) -> Result<Bytes, ReadError>
 where
     B: Body<Data = Bytes> + Unpin + Send,
 {
@@ -91,8 +126,7 @@ where
     let mut buffer = Buffer::new(limits.max_bytes, announced);
     buffer.admit_first(grow)?;
     let mut pace = Pace::new(limits);
-    let mut body = body;
-    while let Some(piece) = next_piece(&mut body, &mut pace).await? {
+    while let Some(piece) = next_piece(body, &mut pace).await? {
         buffer.push(piece, grow)?;
     }
     Ok(buffer.finish())

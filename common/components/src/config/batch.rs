@@ -22,10 +22,12 @@ impl Batch {
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
         let records = 0..=u64::from(u32::MAX);
+        let timeout = section.duration("timeout", Duration::from_millis(200));
+        let send_batch_size = section.u64_in("send_batch_size", 8192, records.clone());
         max_size(section);
         Self {
-            timeout: section.duration("timeout", Duration::from_millis(200)),
-            send_batch_size: section.u64_in("send_batch_size", 8192, records.clone()),
+            timeout,
+            send_batch_size,
             metadata_keys: metadata_keys(section),
             metadata_cardinality_limit: section.u64_in("metadata_cardinality_limit", 1000, records),
         }

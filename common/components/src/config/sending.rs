@@ -13,11 +13,12 @@ const UNBOUNDED: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads what stands between a pipeline and an exporter's attempts.
 pub fn read(exporter: &Section<'_>, default_timeout: Duration) -> QueueSettings {
+    let retry = retry(&exporter.sub("retry_on_failure"));
     let section = exporter.sub("sending_queue");
     section.not_built_yet(&["storage", "batch"]);
     section.one_built_of("sizer", (), &[("requests", ())], &["items", "bytes"]);
-    let queue_size = section.u64_in("queue_size", 1000, 1..=1_000_000_000);
     let consumers = section.u64_in("num_consumers", 10, 1..=10_000);
+    let queue_size = section.u64_in("queue_size", 1000, 1..=1_000_000_000);
     let timeout = exporter.duration("timeout", default_timeout);
     QueueSettings {
         enabled: section.bool("enabled", true),
@@ -26,7 +27,7 @@ pub fn read(exporter: &Section<'_>, default_timeout: Duration) -> QueueSettings 
         block_on_overflow: section.bool("block_on_overflow", false),
         wait_for_result: section.bool("wait_for_result", true),
         timeout: if timeout.is_zero() { UNBOUNDED } else { timeout },
-        retry: retry(&exporter.sub("retry_on_failure")),
+        retry,
     }
 }
 

@@ -115,7 +115,17 @@ fn write_span(out: &mut String, depth: usize, span: &Span, begin_ns: u64) {
     let title = title(span);
     writeln!(out, "{indent}{title}  {took}  +{after}{kind}{failed}{message}  {}", clean(&span.id))
         .expect("writing to memory cannot fail");
-    for (key, value) in &span.attributes {
+    write_attributes(out, &indent, &span.attributes);
+    for event in &span.events {
+        let after = duration(event.time_ns.saturating_sub(begin_ns));
+        writeln!(out, "{indent}    * {}  +{after}", clean(&event.name))
+            .expect("writing to memory cannot fail");
+        write_attributes(out, &format!("{indent}    "), &event.attributes);
+    }
+}
+
+fn write_attributes(out: &mut String, indent: &str, attributes: &[(String, String)]) {
+    for (key, value) in attributes {
         writeln!(out, "{indent}    {} = {}", clean(key), clean(value))
             .expect("writing to memory cannot fail");
     }

@@ -18,6 +18,15 @@ pub(super) struct Span {
     pub(super) status: u64,
     pub(super) status_message: String,
     pub(super) attributes: Vec<(String, String)>,
+    pub(super) events: Vec<Event>,
+}
+
+/// What happened within a span.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Event {
+    pub(super) time_ns: u64,
+    pub(super) name: String,
+    pub(super) attributes: Vec<(String, String)>,
 }
 
 /// The spans of an answer, in its order.
@@ -46,6 +55,15 @@ fn span(service: &str, json: &Value) -> Span {
         end_ns: number(&json["endTimeUnixNano"]),
         status: number(&json["status"]["code"]),
         status_message: text(&json["status"]["message"]),
+        attributes: attributes(&json["attributes"]),
+        events: list(&json["events"]).iter().map(event).collect(),
+    }
+}
+
+fn event(json: &Value) -> Event {
+    Event {
+        time_ns: number(&json["timeUnixNano"]),
+        name: text(&json["name"]),
         attributes: attributes(&json["attributes"]),
     }
 }

@@ -86,7 +86,7 @@ fn span(index: usize, chance: &mut Chance) -> Span {
         start_time_unix_nano,
         end_time_unix_nano: start_time_unix_nano + chance.next() % 90_000_000,
         attributes: attributes(chance),
-        events: (index % 10 == 0).then(event).into_iter().collect(),
+        events: index.is_multiple_of(10).then(event).into_iter().collect(),
         ..Default::default()
     }
 }

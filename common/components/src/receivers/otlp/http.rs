@@ -6,6 +6,7 @@ use pipeline::{RefuseReason, Signal};
 use transport::coding::Coding;
 use transport::http::Body;
 use transport::listener::Handler;
+use transport::read::linger;
 use transport::{HeaderMap, Incoming, Method, Request, Response, StatusCode};
 
 use super::admit::{Admission, Reject};
@@ -17,6 +18,7 @@ pub(super) struct Service(pub(super) Admission);
 impl Handler for Service {
     async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let Some(signal) = Signal::from_http_path(request.uri().path()) else {
+            linger(request.into_body()).await;
             return reply::refuse(
                 StatusCode::NOT_FOUND,
                 "no such path, expected /v1/traces and so on",
@@ -40,9 +42,17 @@ impl Service {
             self.0.count(signal, RefuseReason::Unsupported);
             refusal
         };
-        let coding = judge(&request).map_err(unsupported)?;
+        let judged = judge(&request);
         let (head, body) = request.into_parts();
+        let coding = match judged {
+            Ok(coding) => coding,
+            Err(refusal) => {
+                linger(body).await;
+                return Err(unsupported(refusal));
+            }
+        };
         let Some(mut admitted) = self.0.announce(signal, &head.headers, peer) else {
+            linger(body).await;
             let message = "no pipeline takes this signal from this receiver";
             return Err(unsupported(Refusal::Status(StatusCode::NOT_FOUND, message)));
         };
