@@ -169,7 +169,10 @@ fn is_default(kind: Kind, value: Value<'_>) -> bool {
     match (kind, value) {
         (Kind::Uint32 | Kind::Sint32 | Kind::Enum, Value::Varint(value)) => value as u32 == 0,
         (_, value) => {
-            matches!(value, Value::Varint(0) | Value::Fixed64(0) | Value::Fixed32(0) | Value::Bytes([]))
+            matches!(
+                value,
+                Value::Varint(0) | Value::Fixed64(0) | Value::Fixed32(0) | Value::Bytes([])
+            )
         }
     }
 }
