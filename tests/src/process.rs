@@ -1,7 +1,7 @@
 //! One started binary: its log, its signals, its memory, its end.
 //!
 //! The log is read by a thread of its own, so that a chatty process never blocks on a full pipe;
-//! the newest [`LINES_MAX`] lines are kept. Dropping a process kills it and every descendant it
+//! the newest `LINES_MAX` lines are kept. Dropping a process kills it and every descendant it
 //! has at that moment or is remembered to have had, by process id, and reaps it.
 
 use crate::{GLANCE, PATIENCE};

@@ -168,6 +168,8 @@ impl From<&Standing> for Listed {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -177,6 +179,24 @@ mod tests {
         assert_eq!(serde_json::to_string(&request).expect("written"), text);
         for bad in ["{}", r#"{"command":"limit_list","x":1}"#, r#"{"command":"reboot"}"#, "[]"] {
             assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_lines_never_panic(
+            line in ".{0,200}",
+            words in proptest::collection::vec("\\PC{0,6}|[0-9]{1,20}|limit_set|command", 0..12),
+        ) {
+            let object = words.chunks(2).map(|pair| format!("{:?}:{:?}", pair[0], pair[pair.len() - 1]));
+            let object = format!("{{{}}}", object.collect::<Vec<_>>().join(","));
+            for line in [&line, &object] {
+                if let Ok(request) = serde_json::from_str::<Request>(line) {
+                    let text = serde_json::to_string(&request).expect("written");
+                    prop_assert_eq!(serde_json::from_str::<Request>(&text).expect("read"), request);
+                }
+                let _ = serde_json::from_str::<Answer>(line);
+            }
         }
     }
 }

@@ -110,6 +110,8 @@ pub(super) fn half(bytes: &[u8], at: usize) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -138,5 +140,13 @@ mod tests {
         let refused = message(ERROR, &(-1i32).to_ne_bytes());
         assert_eq!(messages(&refused, &mut |_| {}).unwrap_err().raw_os_error(), Some(1));
         assert_eq!(seen, [vec![1, 2, 3], vec![4]]);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = messages(&bytes, &mut |body| attributes(body).for_each(drop));
+            attributes(&bytes).for_each(drop);
+        }
     }
 }

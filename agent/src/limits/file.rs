@@ -117,3 +117,36 @@ fn desired(entry: &Entry, now: Now) -> Option<Desired> {
 fn left(expires: SystemTime, now: SystemTime) -> Duration {
     expires.duration_since(now).unwrap_or(Duration::ZERO)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn hostile_files_never_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            expires in "[0-9]{4}-1[0-2]-[0-2][0-9]T[0-2][0-9]:00:00(Z|[+][0-9]{2}:00)|.{0,30}",
+            port: u16,
+            rate: u64,
+        ) {
+            let folder = tempfile::tempdir().expect("a temporary folder can be made");
+            let path = folder.path().join("limits.json");
+            let entry = serde_json::json!({
+                "proto": "tcp", "port": port, "unit": "connections", "rate_per_hour": rate,
+                "burst": 5, "dry_run": false, "source": "operator", "reason": "",
+                "since": expires, "expires": expires, "generation": rate, "enforced": true,
+            });
+            let whole = serde_json::json!({"version": 1, "limits": [entry]}).to_string();
+            let torn = whole.as_bytes()[..bytes.len().min(whole.len())].to_vec();
+            for content in [bytes, torn, whole.into_bytes()] {
+                std::fs::write(&path, content).expect("writable");
+                let _ = read(&path, Now::read());
+            }
+        }
+    }
+}

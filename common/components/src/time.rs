@@ -118,6 +118,8 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -146,6 +148,17 @@ mod tests {
             "2026-11-23T1\u{e9}:34:56Z",
         ] {
             check(bad, None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_texts_never_panic(text in "[0-9TZtz:.+ -]{0,40}", any in ".{0,40}") {
+            for text in [&text, &any] {
+                if let Some(time_ns) = parse(text) {
+                    prop_assert_eq!(parse(&format(time_ns)), Some(time_ns / 1_000_000 * 1_000_000));
+                }
+            }
         }
     }
 

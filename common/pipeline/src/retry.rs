@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Longest delay that a backend may ask for; beyond it a clock could overflow.
+pub(crate) const ASKED_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// The Collector's keys and defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetrySettings {
@@ -45,12 +48,12 @@ impl Backoff {
         Self { next: settings.initial_interval, jitter: Jitter(seed | 1) }
     }
 
-    /// The next delay; never shorter than what the backend asked for.
+    /// The next delay; never shorter than what the backend asked for, up to [`ASKED_MAX`].
     pub fn next(&mut self, settings: &RetrySettings, asked: Option<Duration>) -> Duration {
         let spread = settings.randomization_factor * (2.0 * self.jitter.unit() - 1.0);
         let delay = self.next.mul_f64((1.0 + spread).max(0.0));
         self.next = self.next.mul_f64(settings.multiplier.max(1.0)).min(settings.max_interval);
-        delay.max(asked.unwrap_or_default())
+        delay.max(asked.unwrap_or_default().min(ASKED_MAX))
     }
 }
 
@@ -98,5 +101,7 @@ mod tests {
     fn the_backend_may_ask_for_more() {
         let settings = RetrySettings::default();
         assert!(delays(&settings, Some(Duration::from_secs(60))).iter().all(|&d| d >= 60.0));
+        let most = ASKED_MAX.as_secs_f64();
+        assert_eq!(delays(&settings, Some(Duration::MAX)), [most; 8], "no clock overflows");
     }
 }

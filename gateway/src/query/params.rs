@@ -199,3 +199,27 @@ fn decode(text: &str) -> Option<String> {
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn hostile_queries_never_panic(
+            any in ".{0,100}",
+            name in "query[.](startTimeMin|start_time_max|durationMin|searchDepth|attributes)",
+            value in ".{0,40}|[0-9smh.%+{}\":-]{0,40}",
+        ) {
+            let times = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2030-01-01T00:00:00Z";
+            for query in [any.clone(), format!("{name}={value}"), format!("{name}={value}&{times}")] {
+                if let Ok(params) = Params::parse(&query) {
+                    let _ = (params.trace_query(), params.span_kind());
+                }
+            }
+            let _ = (trace_id(&any), trace_id(&value));
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The receiver `otlp`: OTLP over gRPC and over HTTP (protobuf; identity and gzip).
 //!
-//! Both protocols read with the same admission ([`admit`]) and wait for the same verdict; they
-//! differ in framing and in how a verdict is spelt ([`reply`]). A request is answered when its
+//! Both protocols read with the same admission (`admit`) and wait for the same verdict; they
+//! differ in framing and in how a verdict is spelt (`reply`). A request is answered when its
 //! records were delivered or durably queued. JSON and zstd answer 415 until they are built in.
 
 mod admit;

@@ -141,7 +141,9 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = select_spans(&bytes, |span| span.status_code().is_ok(), &mut Vec::new());
-        let _ = SpanView::view(&bytes);
+        if let Ok(span) = SpanView::view(&bytes) {
+            span.attributes().chain(span.event_attributes()).for_each(drop);
+        }
         let resource = ResourceView::view(&bytes).expect("nothing is read yet");
         let _ = resource.service_name();
         resource.scopes().flatten().flat_map(|scope| scope.spans()).for_each(drop);

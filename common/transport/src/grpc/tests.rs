@@ -91,5 +91,11 @@ proptest! {
         let _ = decode_message(&bytes);
         let _ = unframe(Bytes::from(bytes.clone()));
         let _ = Code::parse(&bytes);
+        if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+            let timeout = http::HeaderName::from_static("grpc-timeout");
+            let _ = parse_timeout(&HeaderMap::from_iter([(timeout, value.clone())]));
+            let kind = HeaderMap::from_iter([(http::header::CONTENT_TYPE, value)]);
+            let _ = (is_grpc(&kind), is_protobuf(&kind));
+        }
     }
 }

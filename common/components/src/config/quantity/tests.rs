@@ -94,3 +94,15 @@ proptest! {
         prop_assert_eq!(duration(&format!("{ms}ms")), Ok(Duration::from_millis(ms)));
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn hostile_texts_never_panic(number in "[0-9.]{0,25}[a-zA-Z/]{0,4}", text in ".{0,40}") {
+        for text in [&number, &text] {
+            let _ = (duration(text), bytes(text), rate(text));
+            if let Ok(address) = address(text) {
+                proptest::prop_assert_eq!(super::address(&address.to_string()), Ok(address));
+            }
+        }
+    }
+}

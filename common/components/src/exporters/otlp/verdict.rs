@@ -89,6 +89,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use bytes::Bytes;
     use otlp::reply::{Status, write_response, write_status};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -177,6 +178,38 @@ mod tests {
             (99, "rejected"),
         ] {
             assert_eq!(kind(&grpc(code, &plain)), expect, "{code}");
+        }
+    }
+
+    fn value(bytes: &[u8]) -> Option<transport::HeaderValue> {
+        transport::HeaderValue::from_bytes(bytes).ok()
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_replies_never_panic(
+            status in 100u16..1000,
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+            retry in "[0-9]{0,25}|.{0,40}",
+            message in proptest::collection::vec(any::<u8>(), 0..80),
+            details in "[A-Za-z0-9+/=]{0,80}",
+        ) {
+            let named = [
+                ("retry-after", value(retry.as_bytes())),
+                ("grpc-status", value(&message[..message.len().min(2)])),
+                ("grpc-message", value(&message)),
+                ("grpc-status-details-bin", value(details.as_bytes())),
+            ];
+            let headers = named.into_iter().filter_map(|(name, value)| {
+                Some((transport::HeaderName::from_static(name), value?))
+            });
+            let reply = Reply {
+                status: StatusCode::from_u16(status).expect("a status"),
+                headers: headers.collect(),
+                body: Bytes::from(body),
+                trailers: None,
+            };
+            let _ = (of_http(&reply), of_grpc(&reply));
         }
     }
 }
