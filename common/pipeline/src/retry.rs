@@ -48,7 +48,7 @@ impl Backoff {
         Self { next: settings.initial_interval, jitter: Jitter(seed | 1) }
     }
 
-    /// The next delay; never shorter than what the backend asked for, up to [`ASKED_MAX`].
+    /// The next delay; never shorter than what the backend asked for, up to `ASKED_MAX`.
     pub fn next(&mut self, settings: &RetrySettings, asked: Option<Duration>) -> Duration {
         let spread = settings.randomization_factor * (2.0 * self.jitter.unit() - 1.0);
         let delay = self.next.mul_f64((1.0 + spread).max(0.0));

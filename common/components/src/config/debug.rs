@@ -20,9 +20,9 @@ pub struct Debug {
 pub enum Verbosity {
     /// A line of counts per batch.
     Basic,
-    /// About a line per record.
+    /// That, and each request as a line of OTLP/JSON.
     Normal,
-    /// Every field.
+    /// The same, indented.
     Detailed,
 }
 
