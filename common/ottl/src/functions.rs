@@ -1,0 +1,41 @@
+//! The functions of the language, a family a file. Each family is a table of [`Definition`]s.
+
+use crate::function::Definition;
+
+mod collections;
+mod editors;
+mod encoding;
+mod hashing;
+mod logs;
+mod metrics;
+mod parsing;
+mod patterns;
+mod spans;
+mod text;
+mod time;
+mod types;
+mod xml;
+
+/// The functions of every context: all that need no special form in the language.
+pub fn common() -> impl Iterator<Item = &'static Definition> {
+    const FAMILIES: &[&[Definition]] = &[
+        collections::ALL,
+        editors::ALL,
+        encoding::ALL,
+        hashing::ALL,
+        parsing::ALL,
+        patterns::ALL,
+        text::ALL,
+        time::ALL,
+        types::ALL,
+        xml::ALL,
+    ];
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// The functions that only one signal has.
+pub mod special {
+    pub use super::logs::ALL as LOGS;
+    pub use super::metrics::{DATAPOINT, FILTER as METRIC_FILTER, METRIC};
+    pub use super::spans::ALL as SPANS;
+}

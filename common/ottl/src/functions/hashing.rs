@@ -1,0 +1,6 @@
+//! Digests and hashes.
+
+use crate::function::Definition;
+
+/// The family.
+pub const ALL: &[Definition] = &[];

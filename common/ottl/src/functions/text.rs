@@ -1,0 +1,6 @@
+//! Texts: case, slices, trimming, Concat, Split, Format.
+
+use crate::function::Definition;
+
+/// The family.
+pub const ALL: &[Definition] = &[];

@@ -1,0 +1,6 @@
+//! Times and durations.
+
+use crate::function::Definition;
+
+/// The family.
+pub const ALL: &[Definition] = &[];

@@ -1,0 +1,6 @@
+//! XML documents and XPath.
+
+use crate::function::Definition;
+
+/// The family.
+pub const ALL: &[Definition] = &[];

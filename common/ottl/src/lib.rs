@@ -1,0 +1,14 @@
+//! OTTL: the OpenTelemetry Transformation Language, parsed, type-checked and run over OTLP bytes.
+//!
+//! Semantics are those of the reference implementation at 0.161/0.162; where ours differ on purpose, the
+//! table in the crate's documentation of each module says so.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod function;
+pub mod functions;
+pub mod pattern;
+pub mod value;
+
+pub use error::{Class, LoadError, RunError};
+pub use value::{Any, Map, Time, Value};
