@@ -4,9 +4,12 @@
 //! table in the crate's documentation of each module says so.
 #![forbid(unsafe_code)]
 
+pub mod ast;
 pub mod error;
 pub mod function;
 pub mod functions;
+mod lex;
+mod parse;
 pub mod pattern;
 pub mod value;
 

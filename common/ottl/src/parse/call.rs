@@ -1,0 +1,137 @@
+//! Calls and their arguments.
+
+use super::{Failed, Parsed, Parser};
+use crate::ast::{Argument, Body, Call, Expr, Given, Lambda};
+use crate::lex::Token;
+
+impl Parser<'_> {
+    /// `name(...)` at the start of a statement.
+    pub(super) fn editor(&mut self) -> Parsed<Call> {
+        let offset = self.offset();
+        let Some(Token::Name(name)) = self.peek() else { return self.fail("an editor") };
+        if !matches!(self.ahead(1), Some(Token::Sign("("))) {
+            let hint = "an editor: a statement is `editor(...) where condition`";
+            return self.fail(hint);
+        }
+        if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+            let hint = "an editor, whose name starts in lower case; a converter alone does nothing";
+            return self.fail(hint);
+        }
+        self.next += 1;
+        let arguments = self.arguments()?;
+        if matches!(self.peek(), Some(Token::Sign("["))) {
+            return self.fail("no key: an editor returns nothing");
+        }
+        Ok(Call { name: name.clone(), arguments, keys: Vec::new(), offset })
+    }
+
+    /// `Name(...)[key]`, the name being next.
+    pub(super) fn converter(&mut self, name: &str) -> Parsed<Expr> {
+        let offset = self.offset();
+        if !name.starts_with(|first: char| first.is_ascii_uppercase()) {
+            return self
+                .fail("a converter, whose name starts in upper case; an editor has no value");
+        }
+        self.next += 1;
+        let arguments = self.arguments()?;
+        let keys = self.keys()?;
+        Ok(Expr::Call(Call { name: name.to_owned(), arguments, keys, offset }))
+    }
+
+    fn arguments(&mut self) -> Parsed<Vec<Argument>> {
+        self.sign("(")?;
+        let mut arguments = Vec::new();
+        if self.takes(")") {
+            return Ok(arguments);
+        }
+        loop {
+            let argument = self.argument()?;
+            let before: Option<&Argument> = arguments.last();
+            if argument.name.is_none() && before.is_some_and(|before| before.name.is_some()) {
+                return self.fail("a name: positional arguments stand before named ones");
+            }
+            arguments.push(argument);
+            if self.takes(")") {
+                return Ok(arguments);
+            }
+            self.sign(",")?;
+        }
+    }
+
+    fn argument(&mut self) -> Parsed<Argument> {
+        let offset = self.offset();
+        let name = match (self.peek(), self.ahead(1)) {
+            (Some(Token::Name(name)), Some(Token::Sign("="))) => Some(name.clone()),
+            _ => None,
+        };
+        self.next += if name.is_some() { 2 } else { 0 };
+        Ok(Argument { name, given: self.given()?, offset })
+    }
+
+    fn given(&mut self) -> Parsed<Given> {
+        if let Some(formals) = self.formals() {
+            return self.lambda(formals).map(Given::Lambda);
+        }
+        if let Some(name) = self.function_name() {
+            return self.take(Given::Function(name));
+        }
+        self.value().map(Given::Value)
+    }
+
+    /// A converter's bare name: with a lower case letter, or else an enum symbol looks the same.
+    fn function_name(&self) -> Option<String> {
+        let Some(Token::Name(name)) = self.peek() else { return None };
+        let ends = matches!(self.ahead(1), Some(Token::Sign("," | ")")));
+        let upper = name.starts_with(|first: char| first.is_ascii_uppercase());
+        let mixed = name.contains(|any: char| any.is_ascii_lowercase());
+        (ends && upper && mixed).then(|| name.clone())
+    }
+
+    /// The formals of a lambda, if one starts here: only then is anything read.
+    fn formals(&mut self) -> Option<Vec<String>> {
+        let start = self.next;
+        let formals = self.try_formals();
+        if formals.is_none() {
+            self.next = start;
+        }
+        formals
+    }
+
+    fn try_formals(&mut self) -> Option<Vec<String>> {
+        if !self.takes("(") {
+            return None;
+        }
+        let mut formals = Vec::new();
+        while !self.takes(")") {
+            if !formals.is_empty() && !self.takes(",") {
+                return None;
+            }
+            formals.push(self.formal()?);
+        }
+        self.takes("=>").then_some(formals)
+    }
+
+    fn formal(&mut self) -> Option<String> {
+        let name = match self.peek()? {
+            Token::Sign("_") => "_",
+            Token::Name(name) if super::is_path_name(name) => name,
+            _ => return None,
+        };
+        self.next += 1;
+        Some(name.to_owned())
+    }
+
+    fn lambda(&mut self, formals: Vec<String>) -> Parsed<Lambda> {
+        let start = self.next;
+        let condition = self.condition();
+        let ends = matches!(self.peek(), Some(Token::Sign("," | ")")));
+        if let (Ok(condition), true) = (condition, ends)
+            && !matches!(condition, crate::ast::Condition::Path(_) | crate::ast::Condition::Call(_))
+        {
+            return Ok(Lambda { formals, body: Body::Condition(Box::new(condition)) });
+        }
+        self.next = start;
+        let value = self.value().map_err(|Failed| Failed)?;
+        Ok(Lambda { formals, body: Body::Value(Box::new(value)) })
+    }
+}
