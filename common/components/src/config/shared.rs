@@ -24,7 +24,7 @@ pub const SHARED: &[Kind] = &[
     Kind::planned(Class::Processor, "probabilistic_sampler")
         .carrying(&[Signal::Traces, Signal::Logs]),
     Kind::planned(Class::Connector, "routing"),
-    Kind::planned(Class::Connector, "forward"),
+    Kind::stable(Class::Connector, "forward", no_keys),
     Kind::planned(Class::Connector, "spanmetrics")
         .carrying(&[Signal::Traces])
         .giving(&[Signal::Metrics])
@@ -53,6 +53,9 @@ pub const SHARED: &[Kind] = &[
 fn otlp_receiver(section: &Section<'_>) {
     OtlpReceiver::read(section);
 }
+
+// The section may be empty; every key is unknown.
+fn no_keys(_section: &Section<'_>) {}
 
 fn batch(section: &Section<'_>) {
     Batch::read(section);
