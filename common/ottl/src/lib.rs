@@ -5,13 +5,15 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+pub mod context;
 pub mod error;
 pub mod function;
 pub mod functions;
 mod lex;
-mod parse;
+pub mod parse;
 pub mod pattern;
 pub mod value;
 
+pub use context::{Context, Key};
 pub use error::{Class, LoadError, RunError};
 pub use value::{Any, Map, Time, Value};
