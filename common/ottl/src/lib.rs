@@ -5,11 +5,17 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+pub mod coerce;
+pub mod compare;
 pub mod context;
 pub mod error;
 pub mod function;
 pub mod functions;
+pub mod index;
+pub mod json;
 mod lex;
+pub mod math;
+pub mod number;
 pub mod parse;
 pub mod pattern;
 pub mod value;
