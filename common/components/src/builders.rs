@@ -35,6 +35,7 @@ impl Builders {
         Self::default()
             .receiver("otlp", receivers::otlp::build)
             .processor("batch", processors::batch::build)
+            .processor("memory_limiter", processors::memory_limiter::build)
             .connector("forward", connectors::forward::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)

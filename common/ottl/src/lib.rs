@@ -5,13 +5,21 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+pub mod coerce;
+pub mod compare;
+pub mod context;
 pub mod error;
 pub mod function;
 pub mod functions;
+pub mod index;
+pub mod json;
 mod lex;
-mod parse;
+pub mod math;
+pub mod number;
+pub mod parse;
 pub mod pattern;
 pub mod value;
 
+pub use context::{Context, Key};
 pub use error::{Class, LoadError, RunError};
 pub use value::{Any, Map, Time, Value};

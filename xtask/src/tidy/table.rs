@@ -43,6 +43,14 @@ pub(crate) const TABLE: &[Row] = &[
         may_be_unsafe: false,
     },
     Row {
+        name: "medulla-ottl",
+        folder: "common/ottl",
+        may_use: &["medulla-otlp"],
+        must_not_know: &["aya", "bytes", "http", "hyper", "nix", "tokio", "tonic"],
+        license: APACHE,
+        may_be_unsafe: false,
+    },
+    Row {
         name: "medulla-pipeline",
         folder: "common/pipeline",
         may_use: &["medulla-otlp"],
