@@ -8,6 +8,7 @@ pub mod ast;
 pub mod coerce;
 pub mod compare;
 pub mod context;
+pub mod contexts;
 pub mod error;
 pub mod function;
 pub mod functions;

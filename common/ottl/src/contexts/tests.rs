@@ -1,0 +1,1 @@
+//! Paths read and set on records written by hand; the vectors of the reference run in `tests/`.
