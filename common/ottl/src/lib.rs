@@ -10,7 +10,6 @@ pub mod coerce;
 pub mod compare;
 pub mod compile;
 pub mod context;
-pub mod contexts;
 pub mod error;
 mod eval;
 mod explain;
