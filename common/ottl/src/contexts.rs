@@ -162,12 +162,16 @@ impl Context for Otlp {
         }
     }
 
-    fn get<'a>(record: &Record<'a>, path: &Path, keys: &[Key<'_>]) -> Result<Value<'a>, RunError> {
+    fn get<'a>(
+        record: &Self::Record<'a>,
+        path: &Path,
+        keys: &[Key<'_>],
+    ) -> Result<Value<'a>, RunError> {
         read::get(record, path, keys)
     }
 
     fn set<'a>(
-        record: &mut Record<'a>,
+        record: &mut Self::Record<'a>,
         arena: &'a Bump,
         path: &Path,
         keys: &[Key<'_>],
@@ -177,7 +181,7 @@ impl Context for Otlp {
     }
 
     fn retain<'a>(
-        record: &mut Record<'a>,
+        record: &mut Self::Record<'a>,
         arena: &'a Bump,
         path: &Path,
         keys: &[Key<'_>],
@@ -186,12 +190,12 @@ impl Context for Otlp {
         write::retain(record, arena, path, keys, keep)
     }
 
-    fn whole<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
+    fn whole<'a>(record: &Self::Record<'a>) -> Option<&'a [u8]> {
         (record.level() >= Level::Record).then(|| record.whole(Level::Record))
     }
 
     fn change<'a>(
-        record: &mut Record<'a>,
+        record: &mut Self::Record<'a>,
         arena: &'a Bump,
         changed: Changed,
     ) -> Result<(), RunError> {

@@ -128,24 +128,19 @@ fn of_metric<'a>(record: &Record<'a>, field: &Field) -> Result<Option<Value<'a>>
     let Some((kind, data)) = found.filter(|(kind, _)| has(*kind, number)) else {
         return Ok(Some(Value::Nil));
     };
-    let value = |data| {
-        Ok(match number {
-            POINTS => messages(data, POINTS, points_of(kind))?,
-            IS_MONOTONIC => Value::Bool(varint(fields::last(data, number)?)? != 0),
-            _ => scalar(Kind::Int32, fields::last(data, number)?)?,
-        })
-    };
     match data {
-        Cow::Borrowed(data) => value(data).map(Some),
-        Cow::Owned(data) => in_owned(&data, value).map(Some),
+        Cow::Borrowed(data) => in_data(kind, data, number).map(Some),
+        Cow::Owned(data) => Ok(Some(in_data(kind, &data, number)?.into_owned())),
     }
 }
 
-fn in_owned(
-    data: &[u8],
-    value: impl Fn(&[u8]) -> Result<Value<'_>, RunError>,
-) -> Result<Value<'static>, RunError> {
-    Ok(value(data)?.into_owned())
+/// A field of the data of a metric.
+fn in_data(kind: Data, data: &[u8], number: u32) -> Result<Value<'_>, RunError> {
+    match number {
+        POINTS => messages(data, POINTS, points_of(kind)),
+        IS_MONOTONIC => Ok(Value::Bool(varint(fields::last(data, number)?)? != 0)),
+        _ => scalar(Kind::Int32, fields::last(data, number)?),
+    }
 }
 
 /// Whether the data of a metric has a field.

@@ -3,8 +3,6 @@
 //! Scalars take exactly their type, and nil is an error; whole maps and lists are emptied by nil, a
 //! value of OTLP becomes the empty one. Whole numbers are cut to the bits of their field.
 
-use std::borrow::Cow;
-
 use bumpalo::Bump;
 use otlp::Malformed;
 use otlp::edit::{Data, Level, fields};
@@ -410,7 +408,7 @@ fn put_data<'a>(
     arena: &'a Bump,
     level: Level,
     kind: Data,
-    data: &Cow<'a, [u8]>,
+    data: &[u8],
     number: u32,
     new: &[u8],
 ) -> Result<(), RunError> {
