@@ -15,6 +15,7 @@ mod eval;
 mod explain;
 pub mod function;
 pub mod functions;
+pub mod glob;
 pub mod index;
 pub mod json;
 mod lex;
