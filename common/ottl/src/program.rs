@@ -168,7 +168,8 @@ impl Program {
     /// This program and then another one of the same signal, in as few walks as may be.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
-        let steps = self.walks.iter().chain(&next.walks).flat_map(|walk| walk.steps.iter().cloned());
+        let steps =
+            self.walks.iter().chain(&next.walks).flat_map(|walk| walk.steps.iter().cloned());
         Self { signal: self.signal, walks: fuse::walks(self.signal, steps) }
     }
 

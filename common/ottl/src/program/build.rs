@@ -9,7 +9,7 @@ use super::{ErrorMode, Program, fuse};
 use crate::ast::{Condition, Statement};
 use crate::bind::Functions;
 use crate::compile::Compiler;
-use crate::context::{Context as _, Purpose};
+use crate::context::{Context, Purpose};
 use crate::contexts::Otlp;
 use crate::infer::{Candidate, Needs};
 use crate::{Class, LoadError, parse};
@@ -66,11 +66,7 @@ impl std::fmt::Display for Mistake {
 impl std::error::Error for Mistake {}
 
 /// Compiles groups of statements. All mistakes are reported.
-pub fn transform(
-    signal: Signal,
-    groups: &[Group],
-    lambdas: bool,
-) -> Result<Program, Vec<Mistake>> {
+pub fn transform(signal: Signal, groups: &[Group], lambdas: bool) -> Result<Program, Vec<Mistake>> {
     let builder = Builder::new(signal, Purpose::Transform, lambdas);
     let mut mistakes = Vec::new();
     let mut steps = Vec::new();
@@ -132,10 +128,14 @@ type Parsed<'t, T> = Vec<(&'t str, T)>;
 impl Builder {
     fn new(signal: Signal, purpose: Purpose, lambdas: bool) -> Self {
         let contexts = Otlp::ALL.into_iter().filter(|context| {
-            context.is_in(signal) && (purpose != Purpose::Filter || *context != Otlp::Exemplar)
+            // No walk goes to links, and filters do not go to exemplars.
+            let is_walked = *context != Otlp::SpanLink
+                && (purpose != Purpose::Filter || *context != Otlp::Exemplar);
+            context.is_in(signal) && is_walked
         });
-        let candidate = |context: Otlp| {
-            Candidate { context, functions: Functions::new(&context, purpose, lambdas) }
+        let candidate = |context: Otlp| Candidate {
+            context,
+            functions: Functions::new(&context, purpose, lambdas),
         };
         Self { signal, candidates: contexts.map(candidate).collect() }
     }
@@ -187,11 +187,7 @@ impl Builder {
     }
 
     /// The context that is named, or that the texts are for.
-    fn candidate(
-        &self,
-        name: Option<&str>,
-        needs: &Needs,
-    ) -> Result<&Candidate<Otlp>, Vec<Found>> {
+    fn candidate(&self, name: Option<&str>, needs: &Needs) -> Result<&Candidate<Otlp>, Vec<Found>> {
         let Some(name) = name else {
             let index = needs.infer(&self.candidates);
             return match index {
@@ -229,7 +225,7 @@ fn bound_conditions(
     compiler: &Compiler<'_, Otlp>,
     trees: Parsed<'_, Condition>,
 ) -> Result<Vec<Line<crate::Condition<Otlp>>>, Vec<Found>> {
-    let level = compiler.context.level() as u8;
+    let level = Context::level(compiler.context);
     all(trees.iter().map(|(text, tree)| match compiler.condition_of(tree, text) {
         Ok(plan) => Ok(Line::condition(plan, level)),
         Err(error) => Err(Found::in_text(text, error)),
@@ -240,7 +236,7 @@ fn bound_statements(
     compiler: &Compiler<'_, Otlp>,
     trees: Parsed<'_, Statement>,
 ) -> Result<Vec<Line<crate::Statement<Otlp>>>, Vec<Found>> {
-    let level = compiler.context.level() as u8;
+    let level = Context::level(compiler.context);
     all(trees.iter().map(|(text, tree)| match compiler.statement_of(tree, text) {
         Ok(plan) => Ok(Line::statement(plan, level)),
         Err(error) => Err(Found::in_text(text, error)),

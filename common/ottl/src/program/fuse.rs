@@ -15,10 +15,7 @@ pub(crate) struct Walk {
 }
 
 /// The walks that run `steps` as if one after the other.
-pub(crate) fn walks(
-    signal: Signal,
-    steps: impl IntoIterator<Item = Arc<Step>>,
-) -> Vec<Arc<Walk>> {
+pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) -> Vec<Arc<Walk>> {
     let mut groups: Vec<Vec<Arc<Step>>> = Vec::new();
     for step in steps {
         match groups.last_mut() {

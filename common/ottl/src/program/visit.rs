@@ -6,11 +6,11 @@ use otlp::edit::{At, Changes, Editor, Verdict, Visitor};
 use super::fuse::Walk;
 use super::step::{Line, Step, Work};
 use super::{ErrorMode, Failure, Outcome, Refused, Tally};
+use crate::RunError;
 use crate::compile::{Condition, Statement};
 use crate::contexts::{Otlp, Record, Request, Scratch};
 use crate::eval::Frame;
 use crate::value::{Map, Time};
-use crate::RunError;
 
 /// What a run needs and the next one can use again. One for each worker.
 #[derive(Default)]
