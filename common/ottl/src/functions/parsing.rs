@@ -1,8 +1,6 @@
 //! Texts into values: JSON, CSV, pairs, URLs, user agents, severities, whole numbers, patterns.
 
-use crate::function::Kind::{
-    Any, Int, List, LiteralBool, LiteralStr, LiteralStrs, Map, Str,
-};
+use crate::function::Kind::{Any, Int, List, LiteralBool, LiteralStr, LiteralStrs, Map, Str};
 use crate::function::{Body, Definition, Param, optional, required};
 
 pub(super) mod entries;

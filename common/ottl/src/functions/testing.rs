@@ -53,9 +53,9 @@ fn any(json: &serde_json::Value) -> crate::Any {
     match json {
         serde_json::Value::Null => Any::Empty,
         serde_json::Value::Bool(value) => Any::Bool(*value),
-        serde_json::Value::Number(number) => {
-            number.as_i64().map_or_else(|| Any::Double(number.as_f64().expect("a number")), Any::Int)
-        }
+        serde_json::Value::Number(number) => number
+            .as_i64()
+            .map_or_else(|| Any::Double(number.as_f64().expect("a number")), Any::Int),
         serde_json::Value::String(text) => Any::Str(text.clone()),
         serde_json::Value::Array(items) => Any::Slice(items.iter().map(any).collect()),
         serde_json::Value::Object(entries) => {

@@ -5,8 +5,7 @@ use crate::function::{Args, Call};
 use crate::pattern;
 use crate::value::{Map, Value};
 
-const COMMON: &str =
-    r#"^(\S+) (\S+) (\S+) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)"#;
+const COMMON: &str = r#"^(\S+) (\S+) (\S+) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)"#;
 const COMBINED: &str = r#" "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)""#;
 
 /// `ParseCLF(text, format)`.

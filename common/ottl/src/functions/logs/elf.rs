@@ -78,7 +78,8 @@ fn values(line: &str) -> Result<Vec<String>, RunError> {
         let (value, after) = match rest.strip_prefix('"') {
             Some(inner) => quoted(inner)?,
             None => {
-                let (value, after) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+                let (value, after) =
+                    rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
                 (value.to_owned(), after)
             }
         };
@@ -91,8 +92,9 @@ fn values(line: &str) -> Result<Vec<String>, RunError> {
 fn quoted(mut rest: &str) -> Result<(String, &str), RunError> {
     let mut value = String::new();
     loop {
-        let (part, after) =
-            rest.split_once('"').ok_or_else(|| RunError::new("a quoted value of ELF has no end"))?;
+        let (part, after) = rest
+            .split_once('"')
+            .ok_or_else(|| RunError::new("a quoted value of ELF has no end"))?;
         value.push_str(part);
         match after.strip_prefix('"') {
             Some(after) => {

@@ -19,7 +19,9 @@ pub(super) fn call<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     let has_delimiter = match version {
         "1.0" => false,
         "2.0" => true,
-        other => return Err(RunError::new(format!("unknown version {other:?} of LEEF: 1.0 or 2.0"))),
+        other => {
+            return Err(RunError::new(format!("unknown version {other:?} of LEEF: 1.0 or 2.0")));
+        }
     };
     let fields: Vec<&str> = rest.splitn(if has_delimiter { 6 } else { 5 }, '|').collect();
     if fields.len() < HEADER.len() {
@@ -52,7 +54,8 @@ fn delimiter_of(text: &str) -> Result<char, RunError> {
     }
     let code = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let code = code.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    code.and_then(char::from_u32).ok_or_else(|| RunError::new(format!("{text:?} is no delimiter of LEEF")))
+    code.and_then(char::from_u32)
+        .ok_or_else(|| RunError::new(format!("{text:?} is no delimiter of LEEF")))
 }
 
 fn attributes_of(text: &str, delimiter: char) -> Map {

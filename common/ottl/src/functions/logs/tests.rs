@@ -1,3 +1,5 @@
+//! The logs functions, called as the evaluator calls them.
+
 use super::*;
 use crate::functions::testing::check;
 
@@ -7,7 +9,10 @@ fn cef() {
     for (text, extensions) in [
         (r"CEF:0|V|P\|x|1|2|n|3|k=v k=w", r#"{"k":"w"}"#),
         (r"Jan 1 host CEF:0|V|P\|x|1|2|n|3|", "{}"),
-        (r"CEF:0|V|P\|x|1|2|n|3|msg=two words cs1=a\=b\\ act=", r#"{"msg":"two words","cs1":"a=b\\","act":""}"#),
+        (
+            r"CEF:0|V|P\|x|1|2|n|3|msg=two words cs1=a\=b\\ act=",
+            r#"{"msg":"two words","cs1":"a=b\\","act":""}"#,
+        ),
         (r"CEF:0|V|P\|x|1|2|n|3", "{}"),
         ("CEF:0|V|P\\|x|1|2|n|3|k=a\\\u{e9}", "{\"k\":\"a\\\\\u{e9}\"}"),
     ] {
@@ -25,7 +30,8 @@ fn clf() {
     let fields = r#""clf.remote_host":"::1","clf.rfc931":"-","clf.auth_user":"frank","clf.timestamp":"10/Oct/2000:13:55:36 -0700","clf.request":"POST /a HTTP/2","clf.method":"POST","clf.request_uri":"/a","clf.protocol":"HTTP/2","clf.status":404"#;
     check(ALL, "ParseCLF", &[line], Some(&format!("{{{fields}}}")));
     let combined = format!(r#"{line} "http://ref/" "Mozilla/4.08""#);
-    let expect = format!(r#"{{{fields},"clf.referer":"http://ref/","clf.user_agent":"Mozilla/4.08"}}"#);
+    let expect =
+        format!(r#"{{{fields},"clf.referer":"http://ref/","clf.user_agent":"Mozilla/4.08"}}"#);
     check(ALL, "ParseCLF", &[&combined, "combined"], Some(&expect));
     check(ALL, "ParseCLF", &[&combined], None);
     check(ALL, "ParseCLF", &[line, "combined"], None);
@@ -38,7 +44,13 @@ fn elf() {
     let expect = r#"{"elf.version":"1.0","elf.fields":["a","b"],"elf.entries":[{"a":"1","b":"x y\""}],"elf.software":"s"}"#;
     let text = "#Version: 1.0\n#Software: s\n#Fields: a b\r\n1 \"x y\"\"\"\n";
     check(ALL, "ParseELF", &[text], Some(expect));
-    for text in ["", "1 2", "#Fields: a b\n1 2", "#Version: 1.0\n#Fields: a b\n1", "#Version: 1.0\n#Fields: a\n\"x"] {
+    for text in [
+        "",
+        "1 2",
+        "#Fields: a b\n1 2",
+        "#Version: 1.0\n#Fields: a b\n1",
+        "#Version: 1.0\n#Fields: a\n\"x",
+    ] {
         check(ALL, "ParseELF", &[text], None);
     }
 }
@@ -46,7 +58,9 @@ fn elf() {
 #[test]
 fn leef() {
     let head = |version: &str| {
-        format!(r#""leef.version":"{version}","leef.vendor":"V","leef.product.name":"P","leef.product.version":"1","leef.event.id":"id""#)
+        format!(
+            r#""leef.version":"{version}","leef.vendor":"V","leef.product.name":"P","leef.product.version":"1","leef.event.id":"id""#
+        )
     };
     for (text, version, attributes) in [
         ("LEEF:1.0|V|P|1|id|a=1\tb=2=3", "1.0", r#"{"a":"1","b":"2=3"}"#),

@@ -95,7 +95,9 @@ enum End {
 impl Reader<'_> {
     /// The fields of the next line that is not empty.
     fn line(&mut self) -> Result<Option<Vec<String>>, RunError> {
-        while let Some(rest) = self.rest.strip_prefix('\n').or_else(|| self.rest.strip_prefix("\r\n")) {
+        while let Some(rest) =
+            self.rest.strip_prefix('\n').or_else(|| self.rest.strip_prefix("\r\n"))
+        {
             self.rest = rest;
         }
         if self.rest.is_empty() {

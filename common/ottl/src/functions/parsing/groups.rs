@@ -70,7 +70,9 @@ fn number(source: &str) -> (String, Vec<String>) {
         }
         let mut len = char.len_utf8();
         match char {
-            '\\' if rest.starts_with("\\Q") => len = rest.find("\\E").map_or(rest.len(), |end| end + 2),
+            '\\' if rest.starts_with("\\Q") => {
+                len = rest.find("\\E").map_or(rest.len(), |end| end + 2)
+            }
             '\\' => len += rest[1..].chars().next().map_or(0, char::len_utf8),
             '[' => in_class = true,
             ']' => in_class = false,
@@ -85,6 +87,7 @@ fn number(source: &str) -> (String, Vec<String>) {
 fn group_start(rest: &str) -> Option<(&str, &str)> {
     let after = rest.strip_prefix("(?P<").or_else(|| rest.strip_prefix("(?<"))?;
     let (name, after) = after.split_once('>')?;
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_name.then_some((name, after))
 }

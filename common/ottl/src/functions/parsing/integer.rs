@@ -11,7 +11,9 @@ pub(super) fn call<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
         return Err(RunError::new(format!("no base: {base} is neither 0 nor from 2 to 36")));
     }
     let number = parse(text, base as u32);
-    number.map(Value::Int).ok_or_else(|| RunError::new(format!("{text:?} is no number of base {base}")))
+    number
+        .map(Value::Int)
+        .ok_or_else(|| RunError::new(format!("{text:?} is no number of base {base}")))
 }
 
 fn parse(text: &str, base: u32) -> Option<i64> {

@@ -197,6 +197,7 @@ fn is_json_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, rest) = digits.split_at(digits.bytes().take_while(u8::is_ascii_digit).count());
     let fraction = rest.strip_prefix('.');
-    let fraction_is_whole = fraction.is_none_or(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let fraction_is_whole =
+        fraction.is_none_or(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     !whole.is_empty() && (whole == "0" || !whole.starts_with('0')) && fraction_is_whole
 }

@@ -96,7 +96,8 @@ fn write(map: &Map, delimiters: &Delimiters, sorted: bool) -> String {
     let pairs: Vec<String> = entries
         .into_iter()
         .map(|(key, value)| {
-            let (key, value) = (quoted(key, delimiters), quoted(&json::as_string(value), delimiters));
+            let (key, value) =
+                (quoted(key, delimiters), quoted(&json::as_string(value), delimiters));
             format!("{key}{}{value}", delimiters.inner)
         })
         .collect();

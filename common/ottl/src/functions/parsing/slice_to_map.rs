@@ -13,7 +13,8 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
     Ok(Box::new(move |args| {
         let mut entries = Entries::default();
         for (index, item) in args.items(0)?.into_iter().enumerate() {
-            let item = item.into_any().map_err(|kind| RunError::of_type("a value of OTLP", kind))?;
+            let item =
+                item.into_any().map_err(|kind| RunError::of_type("a value of OTLP", kind))?;
             let key = match &key_path {
                 Some(path) => key(&item, path, index)?,
                 None => index.to_string(),

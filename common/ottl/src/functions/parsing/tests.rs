@@ -1,3 +1,5 @@
+//! The parsing functions, called as the evaluator calls them.
+
 use super::*;
 use crate::functions::testing::{call, check, int, json, text};
 
@@ -8,7 +10,10 @@ fn json_is_objects_and_lists() {
         ("  {\"a\":1}  ", Some(r#"{"a":1.0}"#)),
         (r#"{"a":1,"a":2}"#, Some(r#"{"a":2.0}"#)),
         ("{\"a\":\"\u{1}\"}", Some(r#"{"a":"\u0001"}"#)),
-        (r#"["\ud83d\ude00","\ud83dx","\ud83d\u0041"]"#, Some("[\"\u{1f600}\",\"\u{fffd}x\",\"\u{fffd}A\"]")),
+        (
+            r#"["\ud83d\ude00","\ud83dx","\ud83d\u0041"]"#,
+            Some("[\"\u{1f600}\",\"\u{fffd}x\",\"\u{fffd}A\"]"),
+        ),
         ("[]", Some("[]")),
         ("1", None),
         ("[1,2,]", None),
@@ -31,7 +36,8 @@ fn json_is_objects_and_lists() {
 #[test]
 fn many_keys_do_not_cost_their_square() {
     let keys: Vec<String> = (0..50_000).map(|key| format!("\"k{key}\":1")).collect();
-    let value = call(ALL, "ParseJSON", vec![text(&format!("{{{0},{0}}}", keys.join(",")))]).unwrap();
+    let value =
+        call(ALL, "ParseJSON", vec![text(&format!("{{{0},{0}}}", keys.join(",")))]).unwrap();
     assert!(matches!(value, crate::Value::Map(map) if map.len() == 50_000));
 }
 
@@ -120,7 +126,11 @@ fn numbers_have_bases() {
         ("12", i64::MAX, None),
     ] {
         let found = call(ALL, "ParseInt", vec![text(number), int(base)]).ok();
-        assert_eq!(found.and_then(|value| value.into_any().ok()), expect.map(crate::Any::Int), "{number}");
+        assert_eq!(
+            found.and_then(|value| value.into_any().ok()),
+            expect.map(crate::Any::Int),
+            "{number}"
+        );
     }
 }
 
@@ -161,9 +171,24 @@ fn groups_are_maps() {
 #[test]
 fn urls_have_parts() {
     for (url, expect) in [
-        ("http://[::1]:80/", Some(r#"{"url.original":"http://[::1]:80/","url.domain":"::1","url.scheme":"http","url.path":"/","url.port":80}"#)),
-        ("http://host/a?x=1#", Some(r#"{"url.original":"http://host/a?x=1","url.domain":"host","url.scheme":"http","url.path":"/a","url.query":"x=1"}"#)),
-        ("https://u:p@h/a.png#f", Some(r#"{"url.original":"https://u:p@h/a.png#f","url.domain":"h","url.scheme":"https","url.extension":"png","url.path":"/a.png","url.fragment":"f","url.user_info":"u:p","url.username":"u","url.password":"p"}"#)),
+        (
+            "http://[::1]:80/",
+            Some(
+                r#"{"url.original":"http://[::1]:80/","url.domain":"::1","url.scheme":"http","url.path":"/","url.port":80}"#,
+            ),
+        ),
+        (
+            "http://host/a?x=1#",
+            Some(
+                r#"{"url.original":"http://host/a?x=1","url.domain":"host","url.scheme":"http","url.path":"/a","url.query":"x=1"}"#,
+            ),
+        ),
+        (
+            "https://u:p@h/a.png#f",
+            Some(
+                r#"{"url.original":"https://u:p@h/a.png#f","url.domain":"h","url.scheme":"https","url.extension":"png","url.path":"/a.png","url.fragment":"f","url.user_info":"u:p","url.username":"u","url.password":"p"}"#,
+            ),
+        ),
         ("a", Some(r#"{"url.original":"a","url.domain":"","url.scheme":"","url.path":"a"}"#)),
         ("", None),
         (" http://a", None),
@@ -186,7 +211,9 @@ fn lists_are_maps() {
         (Some("n"), None, None),
         (Some("zz"), None, None),
     ] {
-        let path = |name: Option<&str>| name.map_or(crate::Value::Nil, |name| json(&format!("[{name:?}]")));
+        let path = |name: Option<&str>| {
+            name.map_or(crate::Value::Nil, |name| json(&format!("[{name:?}]")))
+        };
         let found = call(ALL, "SliceToMap", vec![json(maps), path(keys), path(values)]).ok();
         let expect = expect.map(|expect| json(expect).into_any().unwrap());
         assert_eq!(found.map(|value| value.into_any().unwrap()), expect);

@@ -13,7 +13,8 @@ pub(super) fn call<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     if text.is_empty() {
         return Err(RunError::new("the URL is empty"));
     }
-    let url = Url::parse(text).map_err(|reason| RunError::new(format!("URL {text:?}: {reason}")))?;
+    let url =
+        Url::parse(text).map_err(|reason| RunError::new(format!("URL {text:?}: {reason}")))?;
     Ok(Value::map(url.into_map()))
 }
 
@@ -46,7 +47,10 @@ impl Url {
         if url.scheme.is_empty() && !rest.starts_with('/') && first.contains(':') {
             return Err("the first part of a path holds a colon");
         }
-        let path = match rest.strip_prefix("//").filter(|_| !rest.starts_with("///") || !url.scheme.is_empty()) {
+        let path = match rest
+            .strip_prefix("//")
+            .filter(|_| !rest.starts_with("///") || !url.scheme.is_empty())
+        {
             Some(rest) => url.take_authority(rest)?,
             None => rest,
         };
@@ -77,7 +81,11 @@ impl Url {
 
     /// The URL as it was, with escapes where they are missing.
     fn written(&self, text: &str, path: &str) -> String {
-        let fragment = if self.fragment.is_empty() { String::new() } else { format!("#{}", encode(&self.fragment)) };
+        let fragment = if self.fragment.is_empty() {
+            String::new()
+        } else {
+            format!("#{}", encode(&self.fragment))
+        };
         let head = &text[..text.find(['?', '#']).unwrap_or(text.len())];
         let before_path = &head[..head.len() - path.len()];
         let query = self.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
@@ -104,7 +112,9 @@ impl Url {
             put("url.query", query.into());
         }
         if let Some((name, password)) = self.user {
-            let info = password.as_ref().map_or_else(|| name.clone(), |password| format!("{name}:{password}"));
+            let info = password
+                .as_ref()
+                .map_or_else(|| name.clone(), |password| format!("{name}:{password}"));
             put("url.user_info", info.into());
             put("url.username", name.into());
             if let Some(password) = password {
@@ -156,7 +166,8 @@ fn decode(text: &str, is_host: bool) -> Result<String, &'static str> {
     while let [first, after @ ..] = rest {
         if *first == b'%' {
             let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-            let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let digits =
+                digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
             let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
             bytes.push(byte.ok_or("an escape that is none")?);
             rest = &after[2..];

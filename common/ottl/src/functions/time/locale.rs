@@ -17,14 +17,54 @@ pub(super) struct Names {
 
 /// Languages whose main region is not their own name in upper case.
 const REGIONS: &[(&str, &str)] = &[
-    ("af", "ZA"), ("am", "ET"), ("ar", "EG"), ("be", "BY"), ("bn", "BD"), ("bs", "BA"),
-    ("ca", "ES"), ("cs", "CZ"), ("cy", "GB"), ("da", "DK"), ("el", "GR"), ("en", "US"),
-    ("et", "EE"), ("eu", "ES"), ("fa", "IR"), ("ga", "IE"), ("gl", "ES"), ("gu", "IN"),
-    ("he", "IL"), ("hi", "IN"), ("hy", "AM"), ("ja", "JP"), ("ka", "GE"), ("kk", "KZ"),
-    ("km", "KH"), ("kn", "IN"), ("ko", "KR"), ("ky", "KG"), ("lo", "LA"), ("ml", "IN"),
-    ("mr", "IN"), ("ms", "MY"), ("my", "MM"), ("nb", "NO"), ("ne", "NP"), ("nn", "NO"),
-    ("pa", "IN"), ("sl", "SI"), ("sq", "AL"), ("sr", "RS"), ("sv", "SE"), ("sw", "KE"),
-    ("ta", "IN"), ("te", "IN"), ("uk", "UA"), ("ur", "PK"), ("vi", "VN"), ("zh", "CN"),
+    ("af", "ZA"),
+    ("am", "ET"),
+    ("ar", "EG"),
+    ("be", "BY"),
+    ("bn", "BD"),
+    ("bs", "BA"),
+    ("ca", "ES"),
+    ("cs", "CZ"),
+    ("cy", "GB"),
+    ("da", "DK"),
+    ("el", "GR"),
+    ("en", "US"),
+    ("et", "EE"),
+    ("eu", "ES"),
+    ("fa", "IR"),
+    ("ga", "IE"),
+    ("gl", "ES"),
+    ("gu", "IN"),
+    ("he", "IL"),
+    ("hi", "IN"),
+    ("hy", "AM"),
+    ("ja", "JP"),
+    ("ka", "GE"),
+    ("kk", "KZ"),
+    ("km", "KH"),
+    ("kn", "IN"),
+    ("ko", "KR"),
+    ("ky", "KG"),
+    ("lo", "LA"),
+    ("ml", "IN"),
+    ("mr", "IN"),
+    ("ms", "MY"),
+    ("my", "MM"),
+    ("nb", "NO"),
+    ("ne", "NP"),
+    ("nn", "NO"),
+    ("pa", "IN"),
+    ("sl", "SI"),
+    ("sq", "AL"),
+    ("sr", "RS"),
+    ("sv", "SE"),
+    ("sw", "KE"),
+    ("ta", "IN"),
+    ("te", "IN"),
+    ("uk", "UA"),
+    ("ur", "PK"),
+    ("vi", "VN"),
+    ("zh", "CN"),
     ("zu", "ZA"),
 ];
 
@@ -41,7 +81,11 @@ impl Names {
     }
 
     /// The month whose name `text` begins with, from 0, and what follows; in English without a locale.
-    pub(super) fn month<'t>(names: Option<&Self>, text: &'t str, long: bool) -> Option<(usize, &'t str)> {
+    pub(super) fn month<'t>(
+        names: Option<&Self>,
+        text: &'t str,
+        long: bool,
+    ) -> Option<(usize, &'t str)> {
         match names {
             Some(names) => begin(if long { names.long_months } else { names.short_months }, text),
             None => parse::english(text, false, long),
@@ -49,7 +93,11 @@ impl Names {
     }
 
     /// The day of the week, from Sunday.
-    pub(super) fn day<'t>(names: Option<&Self>, text: &'t str, long: bool) -> Option<(usize, &'t str)> {
+    pub(super) fn day<'t>(
+        names: Option<&Self>,
+        text: &'t str,
+        long: bool,
+    ) -> Option<(usize, &'t str)> {
         match names {
             Some(names) => begin(if long { names.long_days } else { names.short_days }, text),
             None => parse::english(text, true, long),

@@ -39,7 +39,11 @@ struct Fields {
 
 impl Reader {
     /// The default zone is UTC where the format ends in `Z`, else the host's.
-    pub(super) fn new(format: &str, location: Option<&str>, locale: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(
+        format: &str,
+        location: Option<&str>,
+        locale: Option<&str>,
+    ) -> Result<Self, String> {
         let layout = layout::chunks(&strptime::layout(format)?);
         let zone = match location {
             Some(name) => zone::named(name)?,
@@ -65,7 +69,8 @@ impl Reader {
         let mut fields = Fields::default();
         for (index, chunk) in self.layout.iter().enumerate() {
             text = fields.take(text, chunk, self.names.as_ref())?;
-            let fraction_follows = matches!(self.layout.get(index + 1), Some(Chunk::Fraction { .. }));
+            let fraction_follows =
+                matches!(self.layout.get(index + 1), Some(Chunk::Fraction { .. }));
             if matches!(chunk, Chunk::Second { .. }) && !fraction_follows {
                 text = fields.take_fraction(text);
             }
@@ -197,7 +202,7 @@ impl Fields {
             return Some(rest);
         }
         self.zone_name = Some(name.to_owned());
-        (letters >= 3 && letters <= 5).then_some(rest)
+        (3..=5).contains(&letters).then_some(rest)
     }
 
     fn take_offset<'t>(&mut self, text: &'t str, style: Offset) -> Option<&'t str> {
@@ -261,12 +266,12 @@ fn fixed(text: &str, digits: usize) -> Option<(i32, &str)> {
 }
 
 /// One or two digits, two when they must be.
-fn number<'t>(
-    text: &'t str,
+fn number(
+    text: &str,
     two: bool,
     range: std::ops::RangeInclusive<i32>,
     put: impl FnOnce(i8),
-) -> Option<&'t str> {
+) -> Option<&str> {
     let (number, rest) = match fixed(text, 2) {
         Some(found) => found,
         None if two => return None,
@@ -277,8 +282,7 @@ fn number<'t>(
 }
 
 /// What stands in the layout must stand in the text; a run of spaces matches any run of spaces.
-fn skip<'t>(mut text: &'t str, expected: &str) -> Option<&'t str> {
-    let mut expected = expected;
+fn skip<'t>(mut text: &'t str, mut expected: &str) -> Option<&'t str> {
     while let Some(first) = expected.chars().next() {
         if first == ' ' {
             if !text.is_empty() && !text.starts_with(' ') {
@@ -295,7 +299,7 @@ fn skip<'t>(mut text: &'t str, expected: &str) -> Option<&'t str> {
 }
 
 /// The name of English that `text` begins with, in any case.
-pub(super) fn english<'t>(text: &'t str, days: bool, long: bool) -> Option<(usize, &'t str)> {
+pub(super) fn english(text: &str, days: bool, long: bool) -> Option<(usize, &str)> {
     let names: &[&str] = if days { &write::DAYS } else { &write::MONTHS };
     let found = names.iter().position(|name| {
         let name = if long { name } else { &name[..3] };

@@ -1,3 +1,5 @@
+//! The time functions, called as the evaluator calls them.
+
 use super::*;
 use crate::functions::testing::{call, int, text};
 
@@ -8,7 +10,9 @@ fn at(seconds: i64, nanoseconds: i64) -> Value<'static> {
 
 fn rfc3339(value: &Value<'_>) -> String {
     match value {
-        Value::Time(time) => write::write(time, &layout::chunks("2006-01-02T15:04:05.999999999Z07:00")),
+        Value::Time(time) => {
+            write::write(time, &layout::chunks("2006-01-02T15:04:05.999999999Z07:00"))
+        }
         other => panic!("not a time: {other:?}"),
     }
 }
@@ -17,8 +21,18 @@ fn rfc3339(value: &Value<'_>) -> String {
 fn texts_are_times() {
     for (time, format, location, expect) in [
         ("2024-01-02 03:04:05", "%Y-%m-%d %H:%M:%S", "Europe/Berlin", "2024-01-02T03:04:05+01:00"),
-        ("2024-03-10 02:30:00", "%Y-%m-%d %H:%M:%S", "America/New_York", "2024-03-10T01:30:00-05:00"),
-        ("2024-11-03 01:30:00", "%Y-%m-%d %H:%M:%S", "America/New_York", "2024-11-03T01:30:00-04:00"),
+        (
+            "2024-03-10 02:30:00",
+            "%Y-%m-%d %H:%M:%S",
+            "America/New_York",
+            "2024-03-10T01:30:00-05:00",
+        ),
+        (
+            "2024-11-03 01:30:00",
+            "%Y-%m-%d %H:%M:%S",
+            "America/New_York",
+            "2024-11-03T01:30:00-04:00",
+        ),
         ("2024-01-02 03:04:05 EST", "%Y-%m-%d %H:%M:%S %Z", "UTC", "2024-01-02T03:04:05-05:00"),
         ("10/Oct/2000:13:55:36 -0700", "%d/%b/%Y:%H:%M:%S %z", "UTC", "2000-10-10T13:55:36-07:00"),
         ("Tue Jan  2 03:04:05 2024", "%c", "UTC", "2024-01-02T03:04:05Z"),
@@ -119,9 +133,14 @@ fn times_are_cut_from_year_one() {
 #[test]
 fn parts_and_units() {
     let ns = |value: i64| vec![Value::Duration(value)];
-    assert!(matches!(call(ALL, "Hours", ns(5_400_000_000_000)), Ok(Value::Double(hours)) if hours == 1.5));
+    assert!(
+        matches!(call(ALL, "Hours", ns(5_400_000_000_000)), Ok(Value::Double(hours)) if hours == 1.5)
+    );
     assert!(matches!(call(ALL, "Milliseconds", ns(1_500_000)), Ok(Value::Int(1))));
     assert!(matches!(call(ALL, "Weekday", vec![at(-1, 0)]), Ok(Value::Int(3))));
-    assert!(matches!(call(ALL, "UnixSeconds", vec![at(-62_135_596_801, 0)]), Ok(Value::Int(-62_135_596_801))));
+    assert!(matches!(
+        call(ALL, "UnixSeconds", vec![at(-62_135_596_801, 0)]),
+        Ok(Value::Int(-62_135_596_801))
+    ));
     assert!(call(ALL, "Unix", vec![int(i64::MAX)]).is_err());
 }

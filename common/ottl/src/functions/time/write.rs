@@ -10,8 +10,18 @@ use crate::value::Time;
 
 /// English names of months, from January.
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 /// English names of days, from Sunday.
 pub(super) const DAYS: [&str; 7] =
@@ -78,7 +88,13 @@ fn padded(out: &mut String, number: impl Into<i16>, width: usize, pad: Pad) -> s
     }
 }
 
-fn fraction(out: &mut String, at: &Zoned, mark: char, digits: usize, exact: bool) -> std::fmt::Result {
+fn fraction(
+    out: &mut String,
+    at: &Zoned,
+    mark: char,
+    digits: usize,
+    exact: bool,
+) -> std::fmt::Result {
     let all = format!("{:09}", at.subsec_nanosecond());
     let mut shown = &all[..digits.min(all.len())];
     if !exact {
