@@ -14,22 +14,10 @@ const TARGET: &[Param] = &[required("target", Kind::Str)];
 /// The family.
 pub const ALL: &[Definition] = &[
     Definition { name: "FNV", params: TARGET, body: Body::Plain(fnv) },
-    Definition { name: "MD5", params: TARGET, body: Body::Plain(|args| digest::<md5::Md5>(args)) },
-    Definition {
-        name: "SHA1",
-        params: TARGET,
-        body: Body::Plain(|args| digest::<sha1::Sha1>(args)),
-    },
-    Definition {
-        name: "SHA256",
-        params: TARGET,
-        body: Body::Plain(|args| digest::<sha2::Sha256>(args)),
-    },
-    Definition {
-        name: "SHA512",
-        params: TARGET,
-        body: Body::Plain(|args| digest::<sha2::Sha512>(args)),
-    },
+    Definition { name: "MD5", params: TARGET, body: Body::Plain(digest::<md5::Md5>) },
+    Definition { name: "SHA1", params: TARGET, body: Body::Plain(digest::<sha1::Sha1>) },
+    Definition { name: "SHA256", params: TARGET, body: Body::Plain(digest::<sha2::Sha256>) },
+    Definition { name: "SHA512", params: TARGET, body: Body::Plain(digest::<sha2::Sha512>) },
     Definition { name: "Murmur3Hash", params: TARGET, body: Body::Plain(murmur3_hash) },
     Definition { name: "Murmur3Hash128", params: TARGET, body: Body::Plain(murmur3_hash_128) },
     Definition { name: "XXH3", params: TARGET, body: Body::Plain(xxh3) },
