@@ -6,7 +6,7 @@
 //! gap, and takes it away. The qdisc goes with our filters if it was us who made it and nobody else
 //! uses it.
 
-use super::netlink::{attribute, dump, request, word};
+use super::netlink::{dump, request};
 use super::session::{Hook, in_program};
 use super::{Error, interfaces};
 use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle};
@@ -20,11 +20,9 @@ const PRIORITY: u16 = 1;
 const HANDLE: TcHandle = TcHandle::new(0, 0x6d64);
 
 const DELETE_QDISC: u16 = 37;
-const GET_QDISC: u16 = 38;
 const GET_FILTER: u16 = 46;
 /// `struct tcmsg`.
 const HEADER: usize = 20;
-const KIND: u16 = 1;
 /// `TC_H_CLSACT`, the parent of the qdisc.
 const ROOT: u32 = 0xffff_fff1;
 const HANDLE_OF_QDISC: u32 = 0xffff_0000;
@@ -96,18 +94,6 @@ pub(super) fn clean(index: u32) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// Whether an interface has the qdisc.
-pub(super) fn is_there(index: u32) -> bool {
-    let mut found = false;
-    // Without an answer there is none.
-    let _ = dump(GET_QDISC, &header(index, 0), |body| {
-        let attributes = body.get(HEADER..).unwrap_or_default();
-        let kind = attribute(attributes, KIND);
-        found |= word(body, 4) == Some(index) && kind == Some(b"clsact\0");
-    });
-    found
 }
 
 /// Whether any filter is left; an error counts as one.
