@@ -119,3 +119,23 @@ service:
     assert!(reader.export(Signal::Traces, nested(5)).await.is_success());
     assert!(gateway.process().is_running());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_memory_limiter_bounds_the_whole_process() {
+    let sink = Sink::start().await;
+    let config = format!(
+        "
+receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
+processors: {{ memory_limiter: {{ check_interval: 1s, limit_mib: 250, spike_limit_mib: 50 }} }}
+exporters: {{ otlp_http: {{ endpoint: 'http://{}' }} }}
+service:
+  pipelines: {{ traces: {{ receivers: [otlp], processors: [memory_limiter], exporters: [otlp_http] }} }}
+{TELEMETRY}",
+        sink.address()
+    );
+    let mut gateway = Medulla::gateway(&config);
+    let mut http = gateway.http().await;
+    assert!(http.export(Signal::Traces, records::traces(0, 10)).await.is_success());
+    let bound = gateway.settle_books().await.sum("medulla_memory_bound_bytes", &[]);
+    assert_eq!(bound, f64::from(200 << 20), "the soft limit");
+}

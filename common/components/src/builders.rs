@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use pipeline::{Processor, Signal};
 
-use crate::component::{BuildError, Context, Extension, Queued, Receiver};
+use crate::component::{BuildError, Connector, Context, Extension, Queued, Receiver};
 use crate::config::{Class, ComponentConfig};
-use crate::{exporters, extensions, processors, receivers};
+use crate::{connectors, exporters, extensions, processors, receivers};
 
 /// Builds a part of kind `T` from its section.
 pub type Build<T> = Box<dyn Fn(&ComponentConfig, &Context) -> Result<T, BuildError> + Send + Sync>;
@@ -24,6 +24,7 @@ pub type BuildProcessor = Box<
 pub struct Builders {
     receivers: Vec<(&'static str, Build<Arc<dyn Receiver>>)>,
     processors: Vec<(&'static str, BuildProcessor)>,
+    connectors: Vec<(&'static str, Build<Arc<dyn Connector>>)>,
     exporters: Vec<(&'static str, Build<Queued>)>,
     extensions: Vec<(&'static str, Build<Arc<dyn Extension>>)>,
 }
@@ -34,6 +35,8 @@ impl Builders {
         Self::default()
             .receiver("otlp", receivers::otlp::build)
             .processor("batch", processors::batch::build)
+            .processor("memory_limiter", processors::memory_limiter::build)
+            .connector("forward", connectors::forward::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)
             .exporter("debug", exporters::debug::build)
@@ -64,6 +67,19 @@ impl Builders {
         + 'static,
     ) -> Self {
         self.processors.push((name, Box::new(build)));
+        self
+    }
+
+    /// Adds a connector.
+    pub fn connector(
+        mut self,
+        name: &'static str,
+        build: impl Fn(&ComponentConfig, &Context) -> Result<Arc<dyn Connector>, BuildError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.connectors.push((name, Box::new(build)));
         self
     }
 
@@ -105,6 +121,14 @@ impl Builders {
         context: &Context,
     ) -> Result<Arc<dyn Processor>, BuildError> {
         find(&self.processors, config, Class::Processor)(config, signal, context)
+    }
+
+    pub(crate) fn build_connector(
+        &self,
+        config: &ComponentConfig,
+        context: &Context,
+    ) -> Result<Arc<dyn Connector>, BuildError> {
+        find(&self.connectors, config, Class::Connector)(config, context)
     }
 
     pub(crate) fn build_exporter(

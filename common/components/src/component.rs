@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use pipeline::{Budget, Exporter, Inlet, QueueSettings, Signal, Stats};
+use pipeline::{Budget, Exporter, Inlet, Pipeline, QueueSettings, Signal, Sink, Stats};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -37,6 +37,17 @@ pub trait Receiver: Send + Sync {
     fn start(&self) -> Result<(), BuildError>;
 
     /// Takes no more; returns when requests in progress are answered, or at `deadline`.
+    fn stop(&self, deadline: Instant) -> BoxFuture<'_, ()>;
+}
+
+/// Ends pipelines, as a sink, and begins others. One part serves all pipelines that name it, and goes
+/// on through a reload that leaves its section as it was.
+pub trait Connector: Sink {
+    /// Puts the pipelines that it leads to behind it, in the order of the configuration; those it had
+    /// before get nothing more.
+    fn connect(&self, pipelines: &[Arc<Pipeline>]);
+
+    /// Gives out what it still holds; its pipelines end after it. Returns at `deadline` at the latest.
     fn stop(&self, deadline: Instant) -> BoxFuture<'_, ()>;
 }
 

@@ -21,6 +21,7 @@ pub mod file;
 pub mod health_check;
 pub mod load;
 pub mod memory;
+pub mod memory_limiter;
 mod merge;
 pub mod model;
 pub mod otlp_exporter;

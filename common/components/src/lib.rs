@@ -2,7 +2,7 @@
 //! and the service that runs them.
 //!
 //! A configuration is read by [`config`], turned into running parts by [`service`], and the parts
-//! themselves live in [`receivers`], [`processors`], [`exporters`] and [`extensions`]. A binary is a
+//! themselves live in [`receivers`], [`processors`], [`connectors`], [`exporters`] and [`extensions`]. A binary is a
 //! [`process::Program`]: a catalog, a default configuration and the builders of its own parts.
 
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@
 pub mod builders;
 pub mod component;
 pub mod config;
+pub mod connectors;
 pub mod exporters;
 pub mod extensions;
 pub mod logging;

@@ -16,6 +16,7 @@ use crate::builders::Builders;
 use crate::component::Context;
 use crate::config::{Catalog, Config, Error, Loaded, System, load, to_json, to_yaml};
 use crate::logging;
+use crate::processors::memory_limiter;
 use crate::service::Service;
 
 /// Memory of a process at rest: code, runtime, allocator slack.
@@ -103,8 +104,7 @@ impl Program {
     /// What components are built from, with the process's own gauges.
     pub fn context(&self, config: &Config) -> Context {
         let stats = Arc::<Stats>::default();
-        let memory = &config.memory;
-        let budget = Budget::new(bytes(memory.budget_bytes), memory.per_peer);
+        let budget = Budget::new(bytes(self.budget_bytes(config)), config.memory.per_peer);
         let connections = Arc::new(Semaphore::new(connections(config)));
         let bound = self.memory_bound_bytes(config);
         tracing::info!(
@@ -117,10 +117,19 @@ impl Program {
         Context { stats, budget, ports: Arc::default(), connections }
     }
 
-    /// Budget twice (a body and its compressed or merged form), connections, stores, base.
+    /// Budget twice (a body and its compressed or merged form), and what does not depend on it.
     fn memory_bound_bytes(&self, config: &Config) -> u64 {
+        2 * self.budget_bytes(config) + self.fixed_bytes(config)
+    }
+
+    /// Connections, stores, base.
+    fn fixed_bytes(&self, config: &Config) -> u64 {
         let connections = u64::from(config.memory.max_connections) * CONNECTION_BYTES;
-        2 * config.memory.budget_bytes + connections + self.extra_bytes + BASE_BYTES
+        connections + self.extra_bytes + BASE_BYTES
+    }
+
+    fn budget_bytes(&self, config: &Config) -> u64 {
+        memory_limiter::budget_bytes(config, self.fixed_bytes(config), host_memory_bytes())
     }
 
     /// Runs the configuration until SIGTERM or SIGINT; SIGHUP reloads `files`. `stopping` ends
@@ -163,8 +172,8 @@ impl Program {
             tracing::error!("{error}");
             return kept(&[]);
         }
-        let memory = &loaded.config.memory;
-        service.context().budget.resize(bytes(memory.budget_bytes), memory.per_peer);
+        let budget = bytes(self.budget_bytes(&loaded.config));
+        service.context().budget.resize(budget, loaded.config.memory.per_peer);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         tracing::info!("configuration reloaded");
     }
@@ -302,6 +311,20 @@ fn identity(
         labels.push(("resource", others.join(",")));
     }
     labels
+}
+
+/// What the process may use at most: its cgroup's limit, else the host's memory. Without proc(5) there is
+/// no bound to take a part of.
+fn host_memory_bytes() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = limits.into_iter().filter_map(|path| read(path)?.trim().parse::<u64>().ok());
+    let total = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib << 10)
+    });
+    limits.chain(total).min().unwrap_or(u64::MAX >> 1)
 }
 
 /// proc(5): the second number of statm is resident pages.

@@ -7,6 +7,7 @@
 //! fixed by the format, and each byte is looked at no more than once per level.
 
 use crate::Signal;
+use crate::edit::Level;
 use crate::json::unpack;
 use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value};
@@ -36,6 +37,20 @@ pub fn check_deep(signal: Signal, request: &[u8]) -> Result<Tally, Malformed> {
         walk(message, request, MAX_DEPTH)?;
     }
     check(signal, request)
+}
+
+/// Records in a message of a request that stands at `level`.
+pub(crate) fn records(signal: Signal, level: Level, message: &[u8]) -> Result<u64, Malformed> {
+    match (signal, level) {
+        (Signal::Metrics, Level::Resource) => sum(message, 2, |scope| sum(scope, 2, points)),
+        (Signal::Metrics, Level::Scope) => sum(message, 2, points),
+        (Signal::Metrics, Level::Record) => points(message),
+        (Signal::Metrics, Level::Child) => Ok(1),
+        (_, Level::Resource) => sum(message, 2, count),
+        (_, Level::Scope) => count(message),
+        (_, Level::Record) => Ok(1),
+        (_, Level::Child | Level::Leaf) => Ok(0),
+    }
 }
 
 fn walk(message: &Message, bytes: &[u8], depth: usize) -> Result<(), Malformed> {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod edit;
 pub mod json;
 pub mod reply;
 mod schema;

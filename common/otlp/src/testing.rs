@@ -20,6 +20,8 @@ use opentelemetry_proto::tonic::trace::v1::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+pub(crate) mod scramble;
+
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[a-z.]{1,8}", ".{0,6}"]
 }

@@ -10,7 +10,7 @@ use crate::value::{Map, Value};
 
 mod args;
 
-pub use args::{Args, Argument};
+pub use args::{Args, Argument, LambdaFn, LazyFn, MAX_PARAMS};
 
 /// A function that statements can call.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,12 @@ pub enum Kind {
     LiteralMap,
     /// A list literal, each item converted as the inner kind says.
     Items(&'static Kind),
+    /// A list literal whose items are evaluated one by one, as the function asks for them ([`Args::lazy`]).
+    LazyItems,
+    /// Any expression, evaluated only if the function asks for it ([`Args::lazy`]).
+    Lazy,
+    /// `(k, v) => ...` with that many formals, called by [`Args::call`].
+    Lambda(usize),
     /// An enum symbol.
     Enum,
     /// The bare name of a converter of one argument, such as `SHA256`.

@@ -2,19 +2,19 @@
 
 use crate::function::Definition;
 
-mod collections;
-mod editors;
-mod encoding;
-mod hashing;
-mod logs;
-mod metrics;
-mod parsing;
-mod patterns;
-mod spans;
-mod text;
-mod time;
-mod types;
-mod xml;
+pub mod collections;
+pub mod editors;
+pub mod encoding;
+pub mod hashing;
+pub mod logs;
+pub mod metrics;
+pub mod parsing;
+pub mod patterns;
+pub mod spans;
+pub mod text;
+pub mod time;
+pub mod types;
+pub mod xml;
 
 /// The functions of every context: all that need no special form in the language.
 pub fn common() -> impl Iterator<Item = &'static Definition> {

@@ -11,7 +11,7 @@ mod string;
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Token {
+pub(crate) enum Token {
     /// `0x0aff`
     Bytes(Vec<u8>),
     /// `1.5`, `.5`, `1.e3`
@@ -41,15 +41,15 @@ impl std::fmt::Display for Token {
 
 /// A token and where it starts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Spanned {
+pub(crate) struct Spanned {
     /// What it is.
-    pub token: Token,
+    pub(crate) token: Token,
     /// Its first byte in the text.
-    pub offset: usize,
+    pub(crate) offset: usize,
 }
 
 /// Longest text of a statement or condition.
-pub const MAX_TEXT_BYTES: usize = 1 << 20;
+pub(crate) const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// Longer signs first.
 const SIGNS: &[&str] = &[
@@ -58,7 +58,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// The tokens of a text.
-pub fn lex(text: &str) -> Result<Vec<Spanned>, LoadError> {
+pub(crate) fn lex(text: &str) -> Result<Vec<Spanned>, LoadError> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("a text of {} bytes, at most {MAX_TEXT_BYTES} are read", text.len());
         return Err(LoadError::new(Class::Parse, 0, message));

@@ -5,13 +5,31 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod bind;
+pub mod coerce;
+pub mod compare;
+pub mod compile;
+pub mod context;
+pub mod contexts;
 pub mod error;
+mod eval;
+mod explain;
 pub mod function;
 pub mod functions;
+pub mod index;
+pub mod json;
 mod lex;
-mod parse;
+pub mod math;
+pub mod number;
+pub mod parse;
 pub mod pattern;
+mod plan;
 pub mod value;
 
+pub use bind::{Functions, Uses};
+pub use compile::{Compiler, Condition, Expression, Statement};
+pub use context::{Context, Key, Purpose};
 pub use error::{Class, LoadError, RunError};
+pub use eval::Frame;
+pub use plan::LevelSet;
 pub use value::{Any, Map, Time, Value};

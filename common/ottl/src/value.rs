@@ -214,6 +214,30 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same value, borrowed from this one.
+    pub fn by_ref(&self) -> Value<'_> {
+        match self {
+            Self::Str(text) => Value::Str(Cow::Borrowed(text)),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Self::Map(map) => Value::Map(Cow::Borrowed(map)),
+            Self::Slice(items) => Value::Slice(Cow::Borrowed(items)),
+            Self::List(items) => Value::List(items.iter().map(Value::by_ref).collect()),
+            other => other.clone(),
+        }
+    }
+
+    /// The same value with its texts and bytes in `arena`.
+    pub fn stored_in(self, arena: &bumpalo::Bump) -> Value<'_> {
+        match self {
+            Self::Str(text) => Value::Str(Cow::Borrowed(arena.alloc_str(&text))),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Borrowed(arena.alloc_slice_copy(&bytes))),
+            Self::List(items) => {
+                Value::List(items.into_iter().map(|item| item.stored_in(arena)).collect())
+            }
+            other => other.into_owned(),
+        }
+    }
+
     /// The same value, borrowing nothing.
     pub fn into_owned(self) -> Value<'static> {
         match self {

@@ -9,6 +9,9 @@
 //! deadline an open branch has set, and wakes the queues so that the parts leave them. A branch
 //! that still delivers afterwards is counted in `medulla_delivered_after_refusal_items`.
 //!
+//! Records that a processor takes out on purpose ([`Ack::lose`]) belong to the promise too: they count
+//! as accepted and dropped when the sender hears success, and not at all when it hears a refusal.
+//!
 //! Cost: one allocation and one short lock per request and branch, nothing per record.
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::{Cause, DropReason, ExporterLedger, Message, Outcome, ReceiverLedger, Refusal};
+use crate::{
+    Cause, DropReason, ExporterLedger, Message, Outcome, ProcessorLedger, ReceiverLedger, Refusal,
+};
 
 /// What a sender hears, and how many of its records count as accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Ack {
     shared: Option<Arc<Shared>>,
+    /// Records that this branch still carries.
+    records: u64,
 }
 
 /// The sender's end. Dropping it (the sender went away) answers a retryable refusal.
@@ -52,6 +59,7 @@ struct Shared {
 struct State {
     open: usize,
     settled: Vec<Branch>,
+    losses: Vec<Loss>,
     deadline: Option<Instant>,
     wakes: Vec<watch::Sender<()>>,
     answer: Option<Answer>,
@@ -61,6 +69,16 @@ struct State {
 struct Branch {
     outcome: Outcome,
     ledger: Option<Arc<ExporterLedger>>,
+    /// Records it carried to its end.
+    records: u64,
+}
+
+/// Records that a processor took out.
+#[derive(Debug)]
+struct Loss {
+    ledger: Arc<ProcessorLedger>,
+    reason: DropReason,
+    records: u64,
 }
 
 impl Ack {
@@ -74,25 +92,42 @@ impl Ack {
         let state = Mutex::new(State { open: 1, ..State::default() });
         let shared =
             Arc::new(Shared { records, ledger, own_deadline, state, changed: Notify::new() });
-        (Self { shared: Some(shared.clone()) }, Waiter { shared })
+        (Self { shared: Some(shared.clone()), records }, Waiter { shared })
     }
 
     /// An ack for records nobody waits for: settling it does nothing.
     pub const fn settled() -> Self {
-        Self { shared: None }
+        Self { shared: None, records: 0 }
     }
 
-    /// One ack per branch; the sender hears once all are settled.
-    pub fn fan_out(mut self, branches: usize) -> Vec<Self> {
-        let Some(shared) = self.shared.take() else {
-            return (0..branches).map(|_| Self::settled()).collect();
-        };
-        if branches == 0 {
-            drop(Self { shared: Some(shared) });
+    /// One ack per branch, each for all records; the sender hears once all are settled.
+    pub fn fan_out(self, branches: usize) -> Vec<Self> {
+        let records = self.records;
+        self.split(&vec![records; branches])
+    }
+
+    /// One ack per branch, each for as many records as named; the sender hears once all are settled.
+    /// Splitting into nothing is dropping.
+    pub fn split(mut self, records: &[u64]) -> Vec<Self> {
+        if records.is_empty() {
             return Vec::new();
         }
-        shared.lock().open += branches - 1;
-        (0..branches).map(|_| Self { shared: Some(shared.clone()) }).collect()
+        let shared = self.shared.take();
+        if let Some(shared) = &shared {
+            shared.lock().open += records.len() - 1;
+        }
+        records.iter().map(|&records| Self { shared: shared.clone(), records }).collect()
+    }
+
+    /// A processor takes records out on purpose. They count as dropped if the sender hears success,
+    /// and at once if nobody waits.
+    pub fn lose(&mut self, ledger: &Arc<ProcessorLedger>, reason: DropReason, records: u64) {
+        self.records = self.records.saturating_sub(records);
+        let loss = Loss { ledger: ledger.clone(), reason, records };
+        match &self.shared {
+            Some(shared) => shared.lose(loss),
+            None => loss.count(),
+        }
     }
 
     /// The sender waits for this branch until its own deadline, or until `deadline` if it announced
@@ -115,7 +150,8 @@ impl Ack {
     /// Ends this branch. `ledger` is the exporter that ended it, if one did.
     pub fn settle(mut self, outcome: Outcome, ledger: Option<&Arc<ExporterLedger>>) {
         if let Some(shared) = self.shared.take() {
-            shared.settle(Branch { outcome, ledger: ledger.cloned() });
+            let (ledger, records) = (ledger.cloned(), self.records);
+            shared.settle(Branch { outcome, ledger, records });
         }
     }
 }
@@ -123,7 +159,8 @@ impl Ack {
 impl Drop for Ack {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            shared.settle(Branch { outcome: Outcome::retry(Cause::Lost), ledger: None });
+            let (outcome, records) = (Outcome::retry(Cause::Lost), self.records);
+            shared.settle(Branch { outcome, ledger: None, records });
         }
     }
 }
@@ -167,7 +204,7 @@ impl Shared {
         let mut state = self.lock();
         state.open -= 1;
         if state.answer.is_some() {
-            count_late(&branch, self.records);
+            count_late(&branch);
             return;
         }
         state.settled.push(branch);
@@ -184,7 +221,7 @@ impl Shared {
             return;
         }
         for branch in &state.settled {
-            count_late(branch, self.records);
+            count_late(branch);
         }
         let answer = Answer { outcome: Outcome::retry(cause), accepted: 0 };
         self.answer(&mut state, answer);
@@ -193,19 +230,37 @@ impl Shared {
         }
     }
 
+    /// What is lost after the answer was a success is counted at once; after a refusal, never.
+    fn lose(&self, loss: Loss) {
+        let mut state = self.lock();
+        match &state.answer {
+            None => state.losses.push(loss),
+            Some(answer) if answer.accepted > 0 => loss.count(),
+            Some(_) => {}
+        }
+    }
+
     fn answer(&self, state: &mut State, answer: Answer) {
         self.ledger.count(answer.accepted, self.records - answer.accepted);
+        let losses = std::mem::take(&mut state.losses);
+        if answer.accepted > 0 {
+            losses.iter().for_each(Loss::count);
+        }
         state.answer = Some(answer);
         self.changed.notify_one();
+    }
+}
+
+impl Loss {
+    fn count(&self) {
+        self.ledger.drop_accepted(self.reason, self.records);
     }
 }
 
 /// The verdict of all branches together.
 fn resolve(branches: &[Branch], records: u64) -> Answer {
     if let Some(retry) = find(branches, |outcome| matches!(outcome, Outcome::Retry { .. })) {
-        for branch in branches {
-            count_late(branch, records);
-        }
+        branches.iter().for_each(count_late);
         return Answer { outcome: retry.clone(), accepted: 0 };
     }
     if let [only] = branches {
@@ -215,20 +270,21 @@ fn resolve(branches: &[Branch], records: u64) -> Answer {
     if branches.iter().all(|branch| matches!(branch.outcome, Outcome::Refused(_))) {
         return Answer { outcome: branches[0].outcome.clone(), accepted: 0 };
     }
-    let warnings: Vec<Message> =
-        branches.iter().filter_map(|branch| concede(branch, records)).collect();
+    let warnings: Vec<Message> = branches.iter().filter_map(concede).collect();
     let warning = warnings.into_iter().next_back();
     Answer { outcome: Outcome::Accepted { warning }, accepted: records }
 }
 
 /// Counts what one branch lost while another succeeded; returns what to tell the sender.
-fn concede(branch: &Branch, records: u64) -> Option<Message> {
+fn concede(branch: &Branch) -> Option<Message> {
     let (lost, reason, message) = match &branch.outcome {
         Outcome::Accepted { warning } => return warning.clone(),
         Outcome::Partial { rejected, message } => {
             (*rejected, DropReason::RejectedByBackend, message)
         }
-        Outcome::Refused(Refusal { message, .. }) => (records, DropReason::BranchRefused, message),
+        Outcome::Refused(Refusal { message, .. }) => {
+            (branch.records, DropReason::BranchRefused, message)
+        }
         Outcome::Retry { .. } => return None,
     };
     if let Some(ledger) = &branch.ledger {
@@ -238,8 +294,8 @@ fn concede(branch: &Branch, records: u64) -> Option<Message> {
 }
 
 /// Counts what a branch delivered although its sender hears, or has heard, a refusal.
-fn count_late(branch: &Branch, records: u64) {
-    let delivered = branch.outcome.delivered(records);
+fn count_late(branch: &Branch) {
+    let delivered = branch.outcome.delivered(branch.records);
     if let Some(ledger) = &branch.ledger
         && delivered > 0
     {

@@ -5,9 +5,12 @@
 //! behind the inlets with one pointer store each, between batches; requests on their way finish in
 //! the pipelines they entered.
 //!
-//! Each pipeline knows how many requests of its receivers are on their way to it ([`Arrival`]). When
-//! the last of them has joined, processors that hold batches only to merge them let go: senders
-//! wait for their answer, so nothing more can come.
+//! Each pipeline knows how many requests of its receivers are on their way to it ([`Arrival`]), also
+//! through the pipelines before it. When the last of them has joined, processors that hold batches
+//! only to merge them let go: senders wait for their answer, so nothing more can come.
+//!
+//! A connector ends one pipeline, as a sink, and begins others, through inlets of its own. What is
+//! announced to a pipeline is announced to all that its connectors lead to ([`Pipeline::start`]'s `next`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -25,6 +28,8 @@ pub struct Pipeline {
     signal: Signal,
     processors: Vec<Arc<dyn Processor>>,
     sinks: Vec<Arc<dyn Sink>>,
+    /// The pipelines behind the connectors among the sinks; never a loop.
+    next: Vec<Arc<Pipeline>>,
     arriving: AtomicUsize,
     quiet: Notify,
     armed: Arc<Notify>,
@@ -37,19 +42,21 @@ impl std::fmt::Debug for Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline of the configuration; `sinks` is not empty. Starts its timer on the current
-    /// tokio runtime; the timer ends with the pipeline.
+    /// A pipeline of the configuration; `sinks` is not empty, and `next` are the pipelines that
+    /// connectors among them lead to. Starts its timer on the current tokio runtime; the timer ends
+    /// with the pipeline.
     pub fn start(
         id: String,
         signal: Signal,
         processors: Vec<Arc<dyn Processor>>,
         sinks: Vec<Arc<dyn Sink>>,
+        next: Vec<Arc<Self>>,
     ) -> Arc<Self> {
-        let arriving = AtomicUsize::new(0);
         let armed = Arc::new(Notify::new());
         let wake = armed.clone();
+        let (arriving, quiet) = (AtomicUsize::new(0), Notify::new());
         let pipeline =
-            Arc::new(Self { id, signal, processors, sinks, arriving, quiet: Notify::new(), armed });
+            Arc::new(Self { id, signal, processors, sinks, next, arriving, quiet, armed });
         if !pipeline.processors.is_empty() {
             tokio::spawn(keep_time(Arc::downgrade(&pipeline), wake));
         }
@@ -89,6 +96,22 @@ impl Pipeline {
             }
             quiet.await;
         }
+    }
+
+    /// A request is on its way here, and perhaps on to whatever comes next.
+    fn announce(&self) {
+        self.arriving.fetch_add(1, Ordering::AcqRel);
+        self.next.iter().for_each(|pipeline| pipeline.announce());
+    }
+
+    /// An announced request has been handed over, or will not come. What is let go here has reached
+    /// the next pipelines before they hear of it.
+    fn depart(&self) {
+        if self.arriving.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.idle(Instant::now());
+            self.quiet.notify_waiters();
+        }
+        self.next.iter().for_each(|pipeline| pipeline.depart());
     }
 
     fn idle(&self, now: Instant) {
@@ -191,10 +214,28 @@ impl Inlet {
     /// Announces a request: from its head until it is handed over, or is refused.
     pub fn arrive(&self) -> Arrival {
         let pipelines = self.pipelines.load_full();
-        for pipeline in pipelines.iter() {
-            pipeline.arriving.fetch_add(1, Ordering::AcqRel);
-        }
+        pipelines.iter().for_each(|pipeline| pipeline.announce());
         Arrival { pipelines }
+    }
+}
+
+/// A door per signal.
+#[derive(Debug, Default)]
+pub struct Inlets([Inlet; Signal::ALL.len()]);
+
+impl Inlets {
+    /// The door for a signal.
+    pub fn of(&self, signal: Signal) -> &Inlet {
+        let index = Signal::ALL.iter().position(|known| *known == signal);
+        &self.0[index.expect("every signal is in ALL")]
+    }
+
+    /// Puts each pipeline behind the door of its signal.
+    pub fn connect(&self, pipelines: &[Arc<Pipeline>]) {
+        for (signal, inlet) in Signal::ALL.into_iter().zip(&self.0) {
+            let of_signal = pipelines.iter().filter(|pipeline| pipeline.signal() == signal);
+            inlet.connect(of_signal.cloned().collect());
+        }
     }
 }
 
@@ -218,12 +259,7 @@ impl Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        for pipeline in self.pipelines.iter() {
-            if pipeline.arriving.fetch_sub(1, Ordering::AcqRel) == 1 {
-                pipeline.idle(Instant::now());
-                pipeline.quiet.notify_waiters();
-            }
-        }
+        self.pipelines.iter().for_each(|pipeline| pipeline.depart());
     }
 }
 

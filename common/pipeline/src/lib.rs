@@ -26,7 +26,7 @@ mod testing;
 pub use ack::{Ack, Answer, Waiter};
 pub use batch::{Batch, Metadata, Packed, PackedCoding, Part};
 pub use budget::{Budget, Exhausted, Peer, Permit};
-pub use graph::{Arrival, Inlet, Pipeline};
+pub use graph::{Arrival, Inlet, Inlets, Pipeline};
 pub use node::{Exporter, Processor, SendFuture, Sink};
 pub use otlp::Signal;
 pub use outcome::{Cause, Message, Outcome, Refusal, RefusalKind};

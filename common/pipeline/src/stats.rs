@@ -7,7 +7,8 @@
 //! while records pass. A ledger stays registered while a component holds it or its counts are not
 //! zero, so that a reload loses no number. Label sets are bounded by the configuration.
 
-use std::fmt::Write as _;
+mod text;
+
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +18,16 @@ use tokio::time::Instant;
 /// Why an accepted record did not arrive (`medulla_dropped_items`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
+    /// A processor could not read it.
+    Malformed,
+    /// It could not be made small enough.
+    TooLarge,
+    /// A condition of the configuration said so.
+    Filtered,
+    /// A sampler left it out.
+    Sampled,
+    /// A routing table had no place for it.
+    NoRoute,
     /// A queue nobody waits for tried for `max_elapsed_time`.
     RetryExhausted,
     /// The backend refused it for good.
@@ -46,13 +57,21 @@ pub enum RefuseReason {
     Shutdown,
 }
 
-const DROPS: [(DropReason, &str); 5] = [
+const DROPS: [(DropReason, &str); 10] = [
+    (DropReason::Malformed, "malformed"),
+    (DropReason::TooLarge, "too_large"),
+    (DropReason::Filtered, "filtered"),
+    (DropReason::Sampled, "sampled"),
+    (DropReason::NoRoute, "no_route"),
     (DropReason::RetryExhausted, "retry_exhausted"),
     (DropReason::RejectedByBackend, "rejected_by_backend"),
     (DropReason::BranchRefused, "branch_refused"),
     (DropReason::Shutdown, "shutdown"),
     (DropReason::Error, "error"),
 ];
+
+/// One counter per reason, in the order of [`DROPS`].
+type Drops = [AtomicU64; DROPS.len()];
 
 const REFUSALS: [(RefuseReason, &str); 6] = [
     (RefuseReason::Budget, "budget"),
@@ -149,6 +168,7 @@ pub struct ProcessorLedger {
     signal: Signal,
     incoming: AtomicU64,
     outgoing: AtomicU64,
+    dropped: Drops,
 }
 
 impl ProcessorLedger {
@@ -160,6 +180,16 @@ impl ProcessorLedger {
     /// Counts records that went on.
     pub fn pass(&self, records: u64) {
         self.outgoing.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Accepted records that end here; see [`Ack::lose`](crate::Ack::lose).
+    pub fn drop_accepted(&self, reason: DropReason, records: u64) {
+        self.dropped[reason as usize].fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Accepted records that ended here for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize].load(Ordering::Relaxed)
     }
 
     fn collect(&self, out: &mut Vec<Sample>) {
@@ -175,6 +205,7 @@ impl ProcessorLedger {
         out.push(counter(name, "Records that entered the processor.", labels(), incoming));
         let name = "otelcol_processor_outgoing_items";
         out.push(counter(name, "Records that left the processor.", labels(), outgoing));
+        collect_drops(&self.dropped, self.signal, &self.processor, out);
     }
 }
 
@@ -187,7 +218,7 @@ pub struct ExporterLedger {
     send_failed: AtomicU64,
     enqueue_failed: AtomicU64,
     delivered_after_refusal: AtomicU64,
-    dropped: [AtomicU64; DROPS.len()],
+    dropped: Drops,
     queued: AtomicI64,
     in_flight: AtomicI64,
     queued_batches: AtomicI64,
@@ -303,15 +334,7 @@ impl ExporterLedger {
         out.push(gauge(name, "Requests the queue may hold.", both(), load(&self.capacity) as f64));
         let name = "otelcol_exporter_in_flight_requests";
         out.push(gauge(name, "Requests being sent.", both(), level(&self.in_flight)));
-        for ((_, reason), value) in DROPS.iter().zip(&self.dropped) {
-            let labels = vec![
-                ("signal", self.signal.name().into()),
-                ("component", self.exporter.clone()),
-                ("reason", (*reason).into()),
-            ];
-            let help = "Accepted records that did not arrive.";
-            out.push(counter("medulla_dropped_items", help, labels, load(value)));
-        }
+        collect_drops(&self.dropped, self.signal, &self.exporter, out);
     }
 }
 
@@ -370,6 +393,7 @@ impl Stats {
             signal,
             incoming: AtomicU64::new(0),
             outgoing: AtomicU64::new(0),
+            dropped: Default::default(),
         })
     }
 
@@ -420,16 +444,7 @@ impl Stats {
 
     /// Every value now, in Prometheus' text format 0.0.4; counters end in `_total`.
     pub fn prometheus(&self) -> String {
-        let mut text = String::new();
-        let mut previous = String::new();
-        for sample in self.collect() {
-            if sample.name != previous {
-                write_header(&mut text, &sample);
-                previous.clone_from(&sample.name);
-            }
-            write_sample(&mut text, &sample);
-        }
-        text
+        text::write(&self.collect())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Books> {
@@ -450,6 +465,19 @@ fn find_or_add<T>(
     ledger
 }
 
+/// What a component dropped, by reason.
+fn collect_drops(drops: &Drops, signal: Signal, component: &str, out: &mut Vec<Sample>) {
+    for ((_, reason), value) in DROPS.iter().zip(drops) {
+        let labels = vec![
+            ("signal", signal.name().into()),
+            ("component", component.to_owned()),
+            ("reason", (*reason).into()),
+        ];
+        let help = "Accepted records that did not arrive.";
+        out.push(counter("medulla_dropped_items", help, labels, value.load(Ordering::Relaxed)));
+    }
+}
+
 fn counter(
     name: impl Into<String>,
     help: &'static str,
@@ -466,31 +494,6 @@ fn gauge(
     value: f64,
 ) -> Sample {
     Sample { name: name.into(), help, kind: Kind::Gauge, labels, value }
-}
-
-fn suffix(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Counter => ("counter", "_total"),
-        Kind::Gauge => ("gauge", ""),
-    }
-}
-
-fn write_header(text: &mut String, sample: &Sample) {
-    let (kind, suffix) = suffix(sample.kind);
-    let (name, help) = (&sample.name, sample.help);
-    let _ = writeln!(text, "# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}");
-}
-
-fn write_sample(text: &mut String, sample: &Sample) {
-    let (_, suffix) = suffix(sample.kind);
-    let _ = write!(text, "{}{suffix}", sample.name);
-    for (index, (name, value)) in sample.labels.iter().enumerate() {
-        let open = if index == 0 { '{' } else { ',' };
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let _ = write!(text, "{open}{name}=\"{value}\"");
-    }
-    let close = if sample.labels.is_empty() { "" } else { "}" };
-    let _ = writeln!(text, "{close} {}", sample.value);
 }
 
 #[cfg(test)]

@@ -154,6 +154,12 @@ impl Config {
         self.components(class).iter().find(|component| component.id == *id)
     }
 
+    /// The pipelines in an order in which each comes before those that its connectors lead to, with
+    /// the places of those in [`pipelines`](Self::pipelines).
+    pub fn downstream(&self) -> Vec<(usize, Vec<usize>)> {
+        pipelines::downstream(self)
+    }
+
     /// Whether an own section is written, be it empty.
     pub fn has_section(&self, name: &str) -> bool {
         self.sections.iter().any(|(section, _)| *section == name)

@@ -7,6 +7,7 @@ use super::catalog::{Class, Kind};
 use super::debug::Debug;
 use super::file::File;
 use super::health_check::HealthCheck;
+use super::memory_limiter::MemoryLimiter;
 use super::otlp_exporter::OtlpExporter;
 use super::otlp_receiver::OtlpReceiver;
 use super::section::Section;
@@ -16,7 +17,7 @@ pub const SHARED: &[Kind] = &[
     Kind::stable(Class::Receiver, "otlp", otlp_receiver),
     Kind::planned(Class::Receiver, "hostmetrics").carrying(&[Signal::Metrics, Signal::Logs]),
     Kind::stable(Class::Processor, "batch", batch),
-    Kind::planned(Class::Processor, "memory_limiter"),
+    Kind::stable(Class::Processor, "memory_limiter", memory_limiter),
     Kind::planned(Class::Processor, "transform"),
     Kind::planned(Class::Processor, "filter"),
     Kind::planned(Class::Processor, "attributes"),
@@ -24,7 +25,7 @@ pub const SHARED: &[Kind] = &[
     Kind::planned(Class::Processor, "probabilistic_sampler")
         .carrying(&[Signal::Traces, Signal::Logs]),
     Kind::planned(Class::Connector, "routing"),
-    Kind::planned(Class::Connector, "forward"),
+    Kind::stable(Class::Connector, "forward", no_keys),
     Kind::planned(Class::Connector, "spanmetrics")
         .carrying(&[Signal::Traces])
         .giving(&[Signal::Metrics])
@@ -54,8 +55,15 @@ fn otlp_receiver(section: &Section<'_>) {
     OtlpReceiver::read(section);
 }
 
+// The section may be empty; every key is unknown.
+fn no_keys(_section: &Section<'_>) {}
+
 fn batch(section: &Section<'_>) {
     Batch::read(section);
+}
+
+fn memory_limiter(section: &Section<'_>) {
+    MemoryLimiter::read(section);
 }
 
 fn otlp_grpc(section: &Section<'_>) {

@@ -12,7 +12,7 @@ mod reply;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use pipeline::{Inlet, ReceiverLedger, Signal};
+use pipeline::{Inlet, Inlets, ReceiverLedger, Signal};
 use tokio::time::Instant;
 use transport::listener::Server;
 
@@ -20,16 +20,6 @@ use crate::component::{BoxFuture, BuildError, Context, Receiver};
 use crate::config::ComponentConfig;
 use crate::config::otlp_receiver::OtlpReceiver;
 use crate::config::quantity::Address;
-
-/// One inlet per signal, shared by both protocols.
-#[derive(Debug, Default)]
-pub(crate) struct Inlets([Inlet; Signal::ALL.len()]);
-
-impl Inlets {
-    fn of(&self, signal: Signal) -> &Inlet {
-        &self.0[index(signal)]
-    }
-}
 
 /// One ledger per signal.
 #[derive(Debug)]
@@ -50,6 +40,7 @@ fn index(signal: Signal) -> usize {
 }
 
 struct OtlpServers {
+    /// Shared by both protocols.
     inlets: Arc<Inlets>,
     grpc: Option<Listening<grpc::Service>>,
     http: Option<Listening<http::Service>>,

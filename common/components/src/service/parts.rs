@@ -6,7 +6,7 @@ use pipeline::{Pipeline, Processor, Queue, Signal, Sink};
 use tokio::time::Instant;
 
 use crate::builders::Builders;
-use crate::component::{BuildError, Context, Extension, Receiver};
+use crate::component::{BuildError, Connector, Context, Extension, Receiver};
 use crate::config::quantity::Address;
 use crate::config::{Class, ComponentConfig, ComponentId, Config, PipelineConfig};
 use crate::extensions::self_metrics::Metrics;
@@ -36,12 +36,19 @@ struct MetricsPort {
     serving: Arc<Serving>,
 }
 
+/// A pipeline and what it was built from.
+struct Running {
+    config: PipelineConfig,
+    pipeline: Arc<Pipeline>,
+}
+
 /// Everything that runs.
 #[derive(Default)]
 pub(super) struct Parts {
     receivers: Vec<Built<dyn Receiver>>,
-    /// Which pipelines stand behind which receiver.
-    routes: Vec<(ComponentId, Arc<Pipeline>)>,
+    /// Each before those that its connectors lead to.
+    pipelines: Vec<Running>,
+    connectors: Vec<Built<dyn Connector>>,
     outlets: Vec<Arc<Outlet>>,
     extensions: Vec<Built<dyn Extension>>,
     metrics: Vec<MetricsPort>,
@@ -57,7 +64,8 @@ impl Parts {
     ) -> Result<Self, BuildError> {
         context.ports.begin(|owner| old.keeps(owner, config));
         let outlets = outlets(config, old, builders, context)?;
-        let routes = routes(config, &outlets, builders, context)?;
+        let connectors = connectors(config, old, builders, context)?;
+        let pipelines = pipelines(config, &outlets, &connectors, builders, context)?;
         let receivers = used(config, Class::Receiver).map(|section| match old.receiver(section) {
             Some(kept) => Ok(kept.clone()),
             None => {
@@ -68,20 +76,27 @@ impl Parts {
         let receivers = receivers.collect::<Result<_, _>>()?;
         let extensions = extensions(config, old, builders, context)?;
         let metrics = metrics(config, old, context);
-        Ok(Self { receivers, routes, outlets, extensions, metrics })
+        Ok(Self { receivers, pipelines, connectors, outlets, extensions, metrics })
     }
 
-    /// Puts the pipelines behind the receivers' inlets.
+    /// Puts the pipelines behind the inlets of connectors and receivers.
     pub(super) fn connect(&self) {
+        for connector in &self.connectors {
+            connector.part.connect(&self.behind(&connector.config.id));
+        }
         for receiver in &self.receivers {
+            let behind = self.behind(&receiver.config.id);
             for signal in Signal::ALL {
-                let behind = self.routes.iter().filter(|(id, pipeline)| {
-                    *id == receiver.config.id && pipeline.signal() == signal
-                });
-                let behind = behind.map(|(_, pipeline)| pipeline.clone()).collect();
-                receiver.part.inlet(signal).connect(behind);
+                let of_signal = behind.iter().filter(|pipeline| pipeline.signal() == signal);
+                receiver.part.inlet(signal).connect(of_signal.cloned().collect());
             }
         }
+    }
+
+    /// The pipelines that name a receiver or connector as where their data comes from.
+    fn behind(&self, id: &ComponentId) -> Vec<Arc<Pipeline>> {
+        let named = self.pipelines.iter().filter(|running| running.config.receivers.contains(id));
+        named.map(|running| running.pipeline.clone()).collect()
     }
 
     /// Starts the receivers that `old` did not have.
@@ -93,6 +108,7 @@ impl Parts {
     /// What of this is not part of `next`.
     pub(super) fn without(mut self, next: &Self) -> Self {
         self.receivers.retain(|built| next.receiver(&built.config).is_none());
+        self.connectors.retain(|built| next.connector(&built.config).is_none());
         self.outlets.retain(|outlet| !next.outlets.iter().any(|other| Arc::ptr_eq(outlet, other)));
         self.extensions.retain(|built| next.extension(&built.config).is_none());
         self.metrics.retain(|port| next.metrics(&port.address).is_none());
@@ -102,15 +118,24 @@ impl Parts {
     /// Ends all of it by `deadline`, in the order of the data.
     pub(super) async fn retire(self, deadline: Instant) {
         all(self.receivers.iter().map(|built| built.part.stop(deadline))).await;
-        for (_, pipeline) in &self.routes {
+        for (index, running) in self.pipelines.iter().enumerate() {
             // Requests still on their way at the deadline hear a retryable refusal.
-            let _ = tokio::time::timeout_at(deadline, pipeline.quiesce()).await;
-            pipeline.drain(Instant::now());
+            let _ = tokio::time::timeout_at(deadline, running.pipeline.quiesce()).await;
+            running.pipeline.drain(Instant::now());
+            let fed_last =
+                self.connectors.iter().filter(|built| self.ends(index, &built.config.id));
+            all(fed_last.map(|built| built.part.stop(deadline))).await;
         }
         let queues = self.outlets.iter().flat_map(|outlet| &outlet.queues);
         all(queues.map(|(_, queue)| queue.drain(deadline))).await;
         all(self.extensions.iter().map(|built| built.part.stop(deadline))).await;
         all(self.metrics.iter().map(|port| port.serving.stop(deadline))).await;
+    }
+
+    /// Whether the pipeline at `index` is the last one that feeds a connector.
+    fn ends(&self, index: usize, connector: &ComponentId) -> bool {
+        let feeds = |running: &Running| running.config.exporters.contains(connector);
+        self.pipelines.iter().rposition(feeds) == Some(index)
     }
 
     /// Whether the component that owns a port (`otlp/grpc`) goes on unchanged.
@@ -136,6 +161,10 @@ impl Parts {
         self.receivers.iter().find(|built| built.config == *section)
     }
 
+    fn connector(&self, section: &ComponentConfig) -> Option<&Built<dyn Connector>> {
+        self.connectors.iter().find(|built| built.config == *section)
+    }
+
     fn extension(&self, section: &ComponentConfig) -> Option<&Built<dyn Extension>> {
         self.extensions.iter().find(|built| built.config == *section)
     }
@@ -152,7 +181,7 @@ const METRICS: &str = "metrics";
 fn used(config: &Config, class: Class) -> impl Iterator<Item = &ComponentConfig> {
     let names = move |pipeline: &PipelineConfig, id: &ComponentId| match class {
         Class::Receiver => pipeline.receivers.contains(id),
-        Class::Exporter => pipeline.exporters.contains(id),
+        Class::Exporter | Class::Connector => pipeline.exporters.contains(id),
         _ => pipeline.processors.contains(id),
     };
     let components = config.components(class).iter();
@@ -194,20 +223,45 @@ fn outlets(
     used(config, Class::Exporter).map(build).collect()
 }
 
-fn routes(
+fn connectors(
     config: &Config,
-    outlets: &[Arc<Outlet>],
+    old: &Parts,
     builders: &Builders,
     context: &Context,
-) -> Result<Vec<(ComponentId, Arc<Pipeline>)>, BuildError> {
-    let mut routes = Vec::new();
-    for pipeline in &config.pipelines {
-        let processors = processors(pipeline, config, builders, context)?;
-        let sinks = sinks(pipeline, outlets);
-        let running = Pipeline::start(pipeline.name.clone(), pipeline.signal, processors, sinks);
-        routes.extend(pipeline.receivers.iter().map(|id| (id.clone(), running.clone())));
+) -> Result<Vec<Built<dyn Connector>>, BuildError> {
+    let build = |section: &ComponentConfig| match old.connector(section) {
+        Some(kept) => Ok(kept.clone()),
+        None => {
+            let part = builders.build_connector(section, context)?;
+            Ok(Built { config: section.clone(), part })
+        }
+    };
+    used(config, Class::Connector).map(build).collect()
+}
+
+/// Builds the pipelines from their ends, since each knows those that it leads to.
+fn pipelines(
+    config: &Config,
+    outlets: &[Arc<Outlet>],
+    connectors: &[Built<dyn Connector>],
+    builders: &Builders,
+    context: &Context,
+) -> Result<Vec<Running>, BuildError> {
+    let mut built: Vec<Running> = Vec::new();
+    for (place, leads_to) in config.downstream().into_iter().rev() {
+        let section = &config.pipelines[place];
+        let processors = processors(section, config, builders, context)?;
+        let sinks = sinks(section, outlets, connectors);
+        let leads = |running: &&Running| {
+            leads_to.iter().any(|&place| config.pipelines[place].name == running.config.name)
+        };
+        let next = built.iter().filter(leads).map(|running| running.pipeline.clone()).collect();
+        let name = section.name.clone();
+        let pipeline = Pipeline::start(name, section.signal, processors, sinks, next);
+        built.push(Running { config: section.clone(), pipeline });
     }
-    Ok(routes)
+    built.reverse();
+    Ok(built)
 }
 
 fn processors(
@@ -220,13 +274,20 @@ fn processors(
     sections.map(|section| builders.build_processor(section, pipeline.signal, context)).collect()
 }
 
-fn sinks(pipeline: &PipelineConfig, outlets: &[Arc<Outlet>]) -> Vec<Arc<dyn Sink>> {
-    let queues = pipeline.exporters.iter().filter_map(|id| {
+fn sinks(
+    pipeline: &PipelineConfig,
+    outlets: &[Arc<Outlet>],
+    connectors: &[Built<dyn Connector>],
+) -> Vec<Arc<dyn Sink>> {
+    let sink = |id: &ComponentId| {
+        if let Some(connector) = connectors.iter().find(|built| built.config.id == *id) {
+            return Some(connector.part.clone() as Arc<dyn Sink>);
+        }
         let outlet = outlets.iter().find(|outlet| outlet.config.id == *id)?;
         let (_, queue) = outlet.queues.iter().find(|(signal, _)| *signal == pipeline.signal)?;
         Some(queue.clone() as Arc<dyn Sink>)
-    });
-    queues.collect()
+    };
+    pipeline.exporters.iter().filter_map(sink).collect()
 }
 
 fn extensions(

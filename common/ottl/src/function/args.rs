@@ -8,25 +8,42 @@ use std::borrow::Cow;
 use crate::RunError;
 use crate::value::{Map, Time, Value};
 
+/// Most parameters a function has; so a call keeps its arguments on the stack.
+pub const MAX_PARAMS: usize = 8;
+
 /// One argument.
+#[derive(Default)]
 pub enum Argument<'a> {
     /// Left out, or not constant while the function is prepared.
+    #[default]
     Absent,
     /// Converted to the parameter's kind.
     Value(Value<'a>),
     /// A converter of one argument.
     Function(&'a (dyn Fn(Value<'a>) -> Result<Value<'a>, RunError> + 'a)),
+    /// A lambda, called with as many values as it has formals.
+    Lambda(&'a LambdaFn<'a>),
+    /// One expression or a list of them, each evaluated when the function asks for it.
+    Lazy(&'a LazyFn<'a>),
 }
+
+/// Calls a lambda.
+pub type LambdaFn<'a> = dyn for<'v> Fn(&[Value<'v>]) -> Result<Value<'a>, RunError> + 'a;
+
+/// Evaluates the expression of that index; nothing after the last one.
+pub type LazyFn<'a> = dyn Fn(usize) -> Option<Result<Value<'a>, RunError>> + 'a;
 
 /// The arguments of one call.
 pub struct Args<'a> {
-    arguments: Vec<Argument<'a>>,
+    arguments: [Argument<'a>; MAX_PARAMS],
     now: Option<Time>,
 }
 
 impl<'a> Args<'a> {
-    /// Arguments in the order of the parameters; `now` is the clock, if the caller has one.
-    pub fn new(arguments: Vec<Argument<'a>>, now: Option<Time>) -> Self {
+    /// Arguments in the order of the parameters, at most [`MAX_PARAMS`]; `now` is the clock, if the caller has one.
+    pub fn new(arguments: impl IntoIterator<Item = Argument<'a>>, now: Option<Time>) -> Self {
+        let mut given = arguments.into_iter();
+        let arguments = std::array::from_fn(|_| given.next().unwrap_or_default());
         Self { arguments, now }
     }
 
@@ -161,6 +178,31 @@ impl<'a> Args<'a> {
     pub fn apply(&self, index: usize, value: Value<'a>) -> Option<Result<Value<'a>, RunError>> {
         match self.arguments.get(index) {
             Some(Argument::Function(function)) => Some(function(value)),
+            _ => None,
+        }
+    }
+
+    /// A lambda, called with as many values as the parameter's [`Kind::Lambda`](super::Kind::Lambda) says.
+    pub fn call(&self, index: usize, values: &[Value<'_>]) -> Result<Value<'a>, RunError> {
+        match self.arguments.get(index) {
+            Some(Argument::Lambda(lambda)) => lambda(values),
+            _ => Err(RunError::new("a lambda is missing")),
+        }
+    }
+
+    /// A lambda whose value must be a bool.
+    pub fn test(&self, index: usize, values: &[Value<'_>]) -> Result<bool, RunError> {
+        match self.call(index, values)? {
+            Value::Bool(value) => Ok(value),
+            other => Err(RunError::of_type("bool", other.kind())),
+        }
+    }
+
+    /// Evaluates a [`Kind::Lazy`](super::Kind::Lazy) argument (`nth` is 0), or the item `nth` of a
+    /// [`Kind::LazyItems`](super::Kind::LazyItems) argument; `None` after the last one.
+    pub fn lazy(&self, index: usize, nth: usize) -> Option<Result<Value<'a>, RunError>> {
+        match self.arguments.get(index) {
+            Some(Argument::Lazy(evaluate)) => evaluate(nth),
             _ => None,
         }
     }

@@ -96,7 +96,7 @@ mod tests {
             read(r#""a\t\"\\\x41\101\u00e9\U0001F600" tail"#),
             Ok("a\t\"\\AA\u{e9}\u{1F600}".to_owned())
         );
-        assert_eq!(read(r#""é\né""#), Ok("é\né".to_owned()));
+        assert_eq!(read("\"\u{e9}\\n\u{e9}\""), Ok("\u{e9}\n\u{e9}".to_owned()));
         for (bad, at) in [
             (r#""\d""#, 1),
             (r#""a\'""#, 2),

@@ -30,4 +30,11 @@ impl Time {
     pub fn unix_nano(&self) -> i64 {
         self.at.as_nanosecond() as i64
     }
+
+    /// RFC 3339 with as many digits of the second as it needs.
+    pub fn rfc3339(&self) -> String {
+        let told = self.at.to_zoned(self.zone.clone());
+        let offset = if told.offset() == jiff::tz::Offset::UTC { "Z" } else { "%:z" };
+        told.strftime(&format!("%Y-%m-%dT%H:%M:%S%.f{offset}")).to_string()
+    }
 }

@@ -134,4 +134,34 @@ proptest! {
             );
         }
     }
+
+    /// The same over branches that share the records out, after a processor took some away.
+    #[test]
+    fn shares_balance_with_what_was_taken_out(
+        shares in proptest::collection::vec((1u64..9, 0usize..4), 1..5),
+        lost in 0u64..5,
+    ) {
+        let stats = Stats::default();
+        let receiver = stats.receiver("otlp", "grpc", Signal::Traces);
+        let filter = stats.processor("filter", Signal::Traces);
+        let exporter = stats.exporter("otlp_http", Signal::Traces);
+        let records: u64 = lost + shares.iter().map(|(records, _)| records).sum::<u64>();
+        let (mut ack, waiter) = Ack::channel(records, receiver.clone(), None);
+        ack.lose(&filter, DropReason::Filtered, lost);
+        let counts: Vec<u64> = shares.iter().map(|(records, _)| *records).collect();
+        let mut rejected = 0;
+        for (ack, (records, kind)) in ack.split(&counts).into_iter().zip(&shares) {
+            let partial = Outcome::Partial { rejected: 1, message: "one".into() };
+            let outcome = [accepted(), partial, retry(), refused()][*kind].clone();
+            rejected += u64::from(*kind == 1);
+            exporter.send(outcome.delivered(*records));
+            ack.settle(outcome, Some(&exporter));
+        }
+        drop(waiter);
+        let dropped = filter.dropped(DropReason::Filtered)
+            + exporter.dropped(DropReason::BranchRefused)
+            + exporter.dropped(DropReason::RejectedByBackend);
+        let (read, sent) = (receiver.accepted() + exporter.delivered_after_refusal(), exporter.sent());
+        prop_assert_eq!(read, sent + dropped, "of {} records, {} rejected", records, rejected);
+    }
 }

@@ -47,7 +47,7 @@ impl Processor for Hold {
 
 fn pipeline(sinks: &[Arc<Shelf>]) -> Arc<Pipeline> {
     let sinks = sinks.iter().map(|shelf| shelf.clone() as Arc<dyn Sink>).collect();
-    Pipeline::start("traces".into(), Signal::Traces, vec![Arc::new(Hold::default())], sinks)
+    Pipeline::start("traces".into(), Signal::Traces, vec![Arc::new(Hold::default())], sinks, vec![])
 }
 
 fn parts(shelf: &Shelf) -> Vec<usize> {
@@ -100,4 +100,32 @@ async fn every_sink_gets_the_batch_and_a_drained_pipeline_is_empty() {
         }
     }
     assert_eq!(waiter.wait().await.accepted, 1);
+}
+
+/// Hands everything on to the pipelines behind its inlet.
+struct Bridge(Arc<Inlet>);
+
+impl Sink for Bridge {
+    fn push(&self, batch: Batch, now: Instant) {
+        self.0.arrive().push(batch, now);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_connector_requests_wait_for_each_other_too() {
+    let (stats, shelf) = (Stats::default(), Arc::new(Shelf::default()));
+    let second = pipeline(std::slice::from_ref(&shelf));
+    let between = Arc::new(Inlet::default());
+    between.connect(vec![second.clone()]);
+    let bridge = vec![Arc::new(Bridge(between)) as Arc<dyn Sink>];
+    let first = Pipeline::start("traces".into(), Signal::Traces, vec![], bridge, vec![second]);
+    let inlet = Inlet::default();
+    inlet.connect(vec![first]);
+    let (one, two) = (inlet.arrive(), inlet.arrive());
+    let (batch_one, _waiter_one) = batch(&stats, 1);
+    let (batch_two, _waiter_two) = batch(&stats, 2);
+    one.push(batch_one, Instant::now());
+    assert!(parts(&shelf).is_empty(), "the other one may still join");
+    two.push(batch_two, Instant::now());
+    assert_eq!(parts(&shelf), [2]);
 }

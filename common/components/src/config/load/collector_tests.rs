@@ -198,7 +198,6 @@ service:
             "receivers.otlp.protocols.grpc.keepalive: not_built_in: not built in yet",
             "receivers.otlp.protocols.grpc.tls: not_built_in: not built in yet",
             "receivers.otlp.protocols.http.cors: not_built_in: not built in yet",
-            "processors.memory_limiter: not_built_in: processor memory_limiter: not built in yet",
             "exporters.otlp.tls.ca_file: not_built_in: not built in yet",
             "exporters.otlp.tls: not_built_in: TLS is not built in yet, expected tls.insecure: \
              true or an http:// endpoint",

@@ -203,6 +203,28 @@ fn check_cycles(config: &Config, service: &Section<'_>) {
     }
 }
 
+/// The places of the pipelines in an order in which each comes before those that it leads to, with
+/// the places of those.
+pub(super) fn downstream(config: &Config) -> Vec<(usize, Vec<usize>)> {
+    let edges = edges(config);
+    let mut left: Vec<usize> = (0..config.pipelines.len()).collect();
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let fed = |p: &usize| left.iter().any(|from| edges.contains(&(*from, *p)));
+        let (later, first): (Vec<usize>, Vec<usize>) = left.iter().copied().partition(fed);
+        if first.is_empty() {
+            // A loop, which was reported.
+            break;
+        }
+        let leads = |from: usize| {
+            (0..config.pipelines.len()).filter(|to| edges.contains(&(from, *to))).collect()
+        };
+        ordered.extend(first.into_iter().map(|from| (from, leads(from))));
+        left = later;
+    }
+    ordered
+}
+
 // Which pipeline leads to which, by their places.
 fn edges(config: &Config) -> HashSet<(usize, usize)> {
     let mut edges = HashSet::new();

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use pipeline::{
-    Ack, Answer, Arrival, Batch, Budget, Metadata, Outcome, Packed, PackedCoding, Part, Peer,
-    Permit, RefuseReason, Signal,
+    Ack, Answer, Arrival, Batch, Budget, Inlets, Metadata, Outcome, Packed, PackedCoding, Part,
+    Peer, Permit, RefuseReason, Signal,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use transport::coding::{Coding, InflateError, inflate};
 use transport::read::{Grow, ReadError, ReadLimits, Refused, read_body};
 use transport::{HeaderMap, Incoming};
 
-use super::{Inlets, Ledgers};
+use super::Ledgers;
 
 /// What one protocol's handler admits requests with.
 pub(super) struct Admission {

@@ -1,0 +1,3 @@
+//! What ends one pipeline and begins others.
+
+pub(crate) mod forward;

@@ -1,0 +1,256 @@
+//! Reading and splicing single fields of one message, without decoding the rest.
+//!
+//! Readers follow proto3: the last scalar wins, the occurrences of a singular message are one
+//! message. Writers append the edited message to `out`; after an error its end is undefined. They
+//! put what is new where the old one stood, else at the end, and leave every other byte as it was.
+//! Of attributes with the same key the first one is meant, as everywhere in OTTL.
+
+use std::borrow::Cow;
+
+use crate::wire::{Fields, Malformed, Value, put_bytes, put_varint};
+
+/// The last value of field `number`.
+pub fn last<'a>(message: &'a [u8], number: u32) -> Result<Option<Value<'a>>, Malformed> {
+    let mut found = None;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if field.number == number {
+            found = Some(field.value);
+        }
+    }
+    Ok(found)
+}
+
+/// The last of several fields, such as the members of a oneof.
+pub fn last_of<'a>(
+    message: &'a [u8],
+    numbers: &[u32],
+) -> Result<Option<(u32, Value<'a>)>, Malformed> {
+    let mut found = None;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if numbers.contains(&field.number) {
+            found = Some((field.number, field.value));
+        }
+    }
+    Ok(found)
+}
+
+/// The bytes of a value that must be of wire type 2.
+pub fn bytes(value: Value<'_>) -> Result<&[u8], Malformed> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes),
+        _ => Err(Malformed),
+    }
+}
+
+/// The singular message in field `number`: a slice, unless it was written in pieces.
+pub fn nested(message: &[u8], number: u32) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
+    let mut found: Option<Cow<'_, [u8]>> = None;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if field.number == number {
+            let inner = bytes(field.value)?;
+            match &mut found {
+                None => found = Some(Cow::Borrowed(inner)),
+                Some(pieces) => pieces.to_mut().extend_from_slice(inner),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The messages in the repeated field `number`.
+pub fn repeated(
+    message: &[u8],
+    number: u32,
+) -> impl Iterator<Item = Result<&[u8], Malformed>> + Clone {
+    let mut fields = Fields::new(message);
+    std::iter::from_fn(move || {
+        loop {
+            match fields.try_next() {
+                Ok(None) => return None,
+                Ok(Some(field)) if field.number != number => {}
+                Ok(Some(field)) => return Some(bytes(field.value)),
+                Err(malformed) => {
+                    fields = Fields::new(&[]);
+                    return Some(Err(malformed));
+                }
+            }
+        }
+    })
+}
+
+/// The key of a `KeyValue`.
+pub fn key(entry: &[u8]) -> Result<&[u8], Malformed> {
+    last(entry, KEY)?.map_or(Ok(&[]), bytes)
+}
+
+/// The value of a `KeyValue`: the bytes of its `AnyValue`, empty if there is none.
+pub fn value(entry: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
+    Ok(nested(entry, VALUE)?.unwrap_or_default())
+}
+
+/// The value of the first attribute with this key, the attributes being field `number`. The scan
+/// ends there.
+pub fn attribute<'a>(
+    message: &'a [u8],
+    number: u32,
+    wanted: &[u8],
+) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if field.number == number {
+            let entry = bytes(field.value)?;
+            if key(entry)? == wanted {
+                return value(entry).map(Some);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Fields of `KeyValue`.
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
+
+/// Replaces all fields in `numbers` by `new`, which holds whole fields, or nothing.
+pub fn replace(
+    message: &[u8],
+    numbers: &[u32],
+    new: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    out.reserve(message.len() + new.len());
+    let mut is_written = false;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if !numbers.contains(&field.number) {
+            out.extend_from_slice(field.raw);
+        } else if !is_written {
+            out.extend_from_slice(new);
+            is_written = true;
+        }
+    }
+    if !is_written {
+        out.extend_from_slice(new);
+    }
+    Ok(())
+}
+
+/// Sets the value of the first attribute with this key, or adds one. `any` is an `AnyValue`.
+pub fn put_attribute(
+    message: &[u8],
+    number: u32,
+    wanted: &[u8],
+    any: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    out.reserve(message.len() + wanted.len() + any.len() + ENTRY_HEAD_BYTES);
+    let Some((before, old, after)) = find(message, number, wanted)? else {
+        out.extend_from_slice(message);
+        put_entry(out, number, wanted, any);
+        return Ok(());
+    };
+    out.extend_from_slice(before);
+    if is_plain(old)? {
+        put_entry(out, number, wanted, any);
+        out.extend_from_slice(after);
+        return Ok(());
+    }
+    let mut entry = Vec::with_capacity(old.len() + any.len());
+    let mut new = Vec::with_capacity(any.len() + ENTRY_HEAD_BYTES);
+    put_bytes(&mut new, VALUE, any);
+    replace(old, &[VALUE], &new, &mut entry)?;
+    put_bytes(out, number, &entry);
+    out.extend_from_slice(after);
+    Ok(())
+}
+
+/// Whether there is nothing in a `KeyValue` besides key and value.
+fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
+    let mut fields = Fields::new(entry);
+    while let Some(field) = fields.try_next()? {
+        if !matches!(field.number, KEY | VALUE) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// At most this many bytes are around the key and the value of an attribute: three tags, lengths.
+const ENTRY_HEAD_BYTES: usize = 24;
+
+/// Takes the first attribute with this key out. Says whether there was one; if not, `out` is as it
+/// was.
+pub fn remove_attribute(
+    message: &[u8],
+    number: u32,
+    wanted: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<bool, Malformed> {
+    let Some((before, _, after)) = find(message, number, wanted)? else { return Ok(false) };
+    out.extend_from_slice(before);
+    out.extend_from_slice(after);
+    Ok(true)
+}
+
+/// What is before and behind the first attribute with this key, and the attribute itself.
+type Found<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+fn find<'a>(message: &'a [u8], number: u32, wanted: &[u8]) -> Result<Option<Found<'a>>, Malformed> {
+    let mut read = 0;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        let start = read;
+        read += field.raw.len();
+        if field.number == number {
+            let entry = bytes(field.value)?;
+            if key(entry)? == wanted {
+                return Ok(Some((&message[..start], entry, &message[read..])));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps the attributes whose key passes. Says whether any went; if not, `out` is as it was.
+pub fn retain_attributes(
+    message: &[u8],
+    number: u32,
+    mut keep: impl FnMut(&[u8]) -> Result<bool, Malformed>,
+    out: &mut Vec<u8>,
+) -> Result<bool, Malformed> {
+    let (mut read, mut copied) = (0, 0);
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        let start = read;
+        read += field.raw.len();
+        if field.number == number && !keep(key(bytes(field.value)?)?)? {
+            out.extend_from_slice(&message[copied..start]);
+            copied = read;
+        }
+    }
+    if copied > 0 {
+        out.extend_from_slice(&message[copied..]);
+    }
+    Ok(copied > 0)
+}
+
+/// Appends a field that holds a `KeyValue`.
+pub fn put_entry(out: &mut Vec<u8>, number: u32, key: &[u8], any: &[u8]) {
+    let length = field_bytes(key.len()) + field_bytes(any.len());
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, length as u64);
+    put_bytes(out, KEY, key);
+    put_bytes(out, VALUE, any);
+}
+
+/// Bytes of a field with a number under 16 and a content of this length.
+fn field_bytes(content: usize) -> usize {
+    let bits = usize::BITS - (content | 1).leading_zeros();
+    1 + bits.div_ceil(7) as usize + content
+}
+
+#[cfg(test)]
+mod tests;

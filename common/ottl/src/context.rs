@@ -1,0 +1,175 @@
+//! What statements run over: a trait, so that others can add contexts of their own.
+//!
+//! The language knows expressions, functions, lambdas and the cache; a [`Context`] knows paths. A path
+//! is resolved once, when its statement is loaded, into whatever form reads fastest
+//! ([`Context::Path`]); at run time only its keys are evaluated. Records borrow: a record of OTLP is
+//! slices of the request, and setting a field puts a new version of the message into the arena and
+//! points the record there. So values read before stay valid, and nothing is copied that nobody sets.
+//!
+//! The path `cache` belongs to the language (see [`Context::HAS_CACHE`]); contexts never see it.
+
+use bumpalo::Bump;
+
+use crate::function::{Changed, Definition};
+use crate::{Map, RunError, Value};
+
+/// A kind of record and its paths.
+pub trait Context: Send + Sync + 'static {
+    /// A path, resolved.
+    type Path: std::fmt::Debug + Send + Sync + 'static;
+
+    /// A record with what it stands in (its scope, its resource).
+    type Record<'a>;
+
+    /// Whether records have a `cache`, a map of their own while statements run.
+    const HAS_CACHE: bool = true;
+
+    /// Its name, which paths may start with: `log`.
+    fn name(&self) -> &'static str;
+
+    /// Whether `name` may stand before the dot of a path: its own name, those of the contexts around it,
+    /// and aliases of both.
+    fn has_prefix(&self, name: &str) -> bool {
+        name == self.name()
+    }
+
+    /// Whether a prefix means the context itself and not one around it.
+    fn is_own(&self, prefix: &str) -> bool {
+        prefix == self.name()
+    }
+
+    /// The level of nesting of the records themselves, 0 for the outermost; see [`Found::level`].
+    fn level(&self) -> u8 {
+        0
+    }
+
+    /// Resolves a path. `prefix` is what stands before the dot, or the own name if nothing does. The message of an
+    /// error says what is not known, and what is.
+    fn resolve(&self, prefix: &str, segments: &[Segment<'_>]) -> Result<Found<Self::Path>, String>;
+
+    /// The number of an enum symbol.
+    fn symbol(&self, _name: &str) -> Option<i64> {
+        None
+    }
+
+    /// Functions that this context has beyond the common ones.
+    fn special(&self, _purpose: Purpose) -> &'static [&'static [Definition]] {
+        &[]
+    }
+
+    /// Reads a path. `keys` are all keys of the path in order, evaluated; an absent value is nil.
+    fn get<'a>(
+        record: &Self::Record<'a>,
+        path: &Self::Path,
+        keys: &[Key<'_>],
+    ) -> Result<Value<'a>, RunError>;
+
+    /// Writes a path. A failure leaves the record as it was.
+    fn set<'a>(
+        record: &mut Self::Record<'a>,
+        arena: &'a Bump,
+        path: &Self::Path,
+        keys: &[Key<'_>],
+        value: Value<'a>,
+    ) -> Result<(), RunError>;
+
+    /// Keeps the entries of the map at a path whose key passes, in order. Anything but a map is a type error.
+    /// Contexts over bytes do it without decoding the map.
+    fn retain<'a>(
+        record: &mut Self::Record<'a>,
+        arena: &'a Bump,
+        path: &Self::Path,
+        keys: &[Key<'_>],
+        keep: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(), RunError> {
+        let mut map: Map = match Self::get(record, path, keys)? {
+            Value::Map(map) => map.into_owned(),
+            other => return Err(RunError::of_type("map", other.kind())),
+        };
+        let before = map.len();
+        map.entries.retain(|(key, _)| keep(key));
+        if map.len() == before {
+            return Ok(());
+        }
+        Self::set(record, arena, path, keys, Value::map(map))
+    }
+
+    /// The bytes of the span, log record or metric that the record is or stands in, for functions over it as a
+    /// whole.
+    fn whole<'a>(_record: &Self::Record<'a>) -> Option<&'a [u8]> {
+        None
+    }
+
+    /// Replaces that message and appends siblings to it.
+    fn change<'a>(
+        _record: &mut Self::Record<'a>,
+        _arena: &'a Bump,
+        _changed: Changed,
+    ) -> Result<(), RunError> {
+        Err(RunError::new("this record cannot be changed as a whole"))
+    }
+}
+
+/// What a text is for. It decides which functions it may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Statements and values: all functions.
+    Transform,
+    /// Conditions that drop records: converters only, and those of the filter processor.
+    Filter,
+    /// Statements that route: converters, `route`, `delete_key` and `delete_matching_keys`.
+    Route,
+}
+
+/// A name of a path with its keys, as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment<'t> {
+    /// The name.
+    pub name: &'t str,
+    /// What is known of the keys in brackets behind it.
+    pub keys: Vec<KeyText<'t>>,
+}
+
+/// A key of a path when its statement is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyText<'t> {
+    /// A literal text.
+    Str(&'t str),
+    /// A literal whole number.
+    Int(i64),
+    /// An expression, evaluated for each record.
+    Dynamic,
+}
+
+/// A key of a path, evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// Into a map.
+    Str(&'a str),
+    /// Into a list, from 0. Never in range when negative.
+    Int(i64),
+}
+
+/// What [`Context::resolve`] found.
+#[derive(Clone, Debug)]
+pub struct Found<P> {
+    /// The path in the context's form.
+    pub path: P,
+    /// The level of nesting that the path reads, 0 for the outermost (a resource) and growing inwards. A condition
+    /// runs once for each message of the innermost level it reads.
+    pub level: u8,
+    /// Whether it can be set at all; a statement that sets it otherwise is refused when it is loaded.
+    pub writable: bool,
+}
+
+impl<P> Found<P> {
+    /// A path that can be set.
+    pub fn new(path: P, level: u8) -> Self {
+        Self { path, level, writable: true }
+    }
+
+    /// A path that can only be read.
+    pub fn read_only(path: P, level: u8) -> Self {
+        Self { path, level, writable: false }
+    }
+}

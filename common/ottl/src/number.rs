@@ -1,0 +1,65 @@
+//! Numbers in texts, as Go's `strconv` reads them.
+
+/// A double: decimal or hexadecimal, `_` between digits only behind a base prefix, infinity and NaN as words.
+pub fn parse_double(text: &str) -> Option<f64> {
+    let (negative, body) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let size = match body.strip_prefix("0x").or_else(|| body.strip_prefix("0X")) {
+        Some(digits) => hexadecimal(digits)?,
+        None => decimal(body)?,
+    };
+    Some(if negative { -size } else { size })
+}
+
+fn decimal(body: &str) -> Option<f64> {
+    let is_word = ["inf", "infinity", "nan"].iter().any(|word| body.eq_ignore_ascii_case(word));
+    if !is_word && !body.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+        return None;
+    }
+    let value: f64 = body.parse().ok()?;
+    // Go refuses what is out of range; Rust makes it infinite.
+    (value.is_finite() || is_word).then_some(value)
+}
+
+/// `1.8p3`: hexadecimal digits and a binary exponent, which must be there.
+fn hexadecimal(digits: &str) -> Option<f64> {
+    let (mantissa, exponent) = digits.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0f64;
+    for digit in whole.chars().chain(fraction.chars()).filter(|digit| *digit != '_') {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let exponent: i32 = exponent.parse().ok()?;
+    let places = i32::try_from(fraction.len()).ok()?;
+    let value = value * 2f64.powi(exponent.checked_sub(places.checked_mul(4)?)?);
+    value.is_finite().then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_double;
+
+    #[test]
+    fn numbers_are_those_of_go() {
+        for (text, expect) in [
+            ("1.5", Some(1.5)),
+            ("-.5e1", Some(-5.0)),
+            ("+Inf", Some(f64::INFINITY)),
+            ("0x1.8p1", Some(3.0)),
+            ("1e999", None),
+            ("", None),
+            ("-", None),
+            (" 1", None),
+            ("1_0", None),
+            ("0x1", None),
+        ] {
+            assert_eq!(parse_double(text), expect, "{text}");
+        }
+    }
+}
