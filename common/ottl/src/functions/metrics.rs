@@ -93,7 +93,11 @@ pub const DATAPOINT: &[Definition] = &[
 
 /// Functions that only conditions over metrics have.
 pub const FILTER: &[Definition] = &[
-    define("HasAttrKeyOnDatapoint", &[required("key", LiteralStr)], Body::OfRecord(points::has_key)),
+    define(
+        "HasAttrKeyOnDatapoint",
+        &[required("key", LiteralStr)],
+        Body::OfRecord(points::has_key),
+    ),
     define(
         "HasAttrOnDatapoint",
         &[required("key", LiteralStr), required("expected_val", LiteralStr)],

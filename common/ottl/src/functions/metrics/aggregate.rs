@@ -47,7 +47,10 @@ pub(super) fn on_attribute_value(args: &Args<'_>) -> Result<Change, String> {
         let mut metric = decode(bytes)?;
         Ok(aggregate(&mut metric, aggregation, |attributes| {
             let found = attributes.iter_mut().find(|attribute| attribute.key == key);
-            let Some(KeyValue { value: Some(AnyValue { value: Some(Value::StringValue(text)) }), .. }) = found
+            let Some(KeyValue {
+                value: Some(AnyValue { value: Some(Value::StringValue(text)) }),
+                ..
+            }) = found
             else {
                 return;
             };

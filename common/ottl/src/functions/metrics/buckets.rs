@@ -23,7 +23,9 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
     let method = match args.opt_str(1).unwrap_or("remove_explicit_bound") {
         "remove_explicit_bound" => Method::RemoveBound,
         "limit_buckets" => Method::Limit,
-        other => return Err(format!("unknown method {other:?}: remove_explicit_bound or limit_buckets")),
+        other => {
+            return Err(format!("unknown method {other:?}: remove_explicit_bound or limit_buckets"));
+        }
     };
     if args.has(0) {
         target(args, method).map_err(|error| error.to_string())?;
@@ -60,7 +62,8 @@ fn merge(point: &mut HistogramDataPoint, target: f64, method: Method) -> bool {
     }
     match method {
         Method::RemoveBound => {
-            let found = point.explicit_bounds.iter().position(|b| (b - target).abs() < BOUND_EPSILON);
+            let found =
+                point.explicit_bounds.iter().position(|b| (b - target).abs() < BOUND_EPSILON);
             found.inspect(|index| remove(point, *index)).is_some()
         }
         Method::Limit => limit(point, target),

@@ -29,13 +29,17 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
         "uniform" => Distribution::Uniform,
         "random" | "" => Distribution::Random,
         other => {
-            return Err(format!("unknown distribution {other:?}: upper, midpoint, uniform or random"));
+            return Err(format!(
+                "unknown distribution {other:?}: upper, midpoint, uniform or random"
+            ));
         }
     };
     let bounds = bounds(args)?;
     Ok(Box::new(move |bytes, _| {
         let mut metric = decode(bytes)?;
-        let Some(Data::ExponentialHistogram(data)) = metric.data else { return Ok(Changed::default()) };
+        let Some(Data::ExponentialHistogram(data)) = metric.data else {
+            return Ok(Changed::default());
+        };
         let point = |point| explicit(point, &bounds, distribution);
         metric.data = Some(Data::Histogram(Histogram {
             data_points: data.data_points.into_iter().map(point).collect(),
@@ -75,7 +79,11 @@ fn explicit(
     }
 }
 
-fn counts(point: &ExponentialHistogramDataPoint, bounds: &[f64], distribution: Distribution) -> Vec<u64> {
+fn counts(
+    point: &ExponentialHistogramDataPoint,
+    bounds: &[f64],
+    distribution: Distribution,
+) -> Vec<u64> {
     let mut counts = vec![0u64; bounds.len()];
     if bounds[0] == 0.0 {
         counts[0] = point.zero_count;
@@ -83,7 +91,8 @@ fn counts(point: &ExponentialHistogramDataPoint, bounds: &[f64], distribution: D
     let Some(positive) = &point.positive else { return counts };
     let width = std::f64::consts::LN_2 * 2f64.powi(-point.scale);
     let mut random = Random(point.time_unix_nano | 1);
-    for (index, count) in positive.bucket_counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+    for (index, count) in positive.bucket_counts.iter().enumerate().filter(|(_, count)| **count > 0)
+    {
         let lower = f64::from(positive.offset) + index as f64;
         let (lower, upper) = ((lower * width).exp(), ((lower + 1.0) * width).exp());
         spread(&mut counts, *count, (lower, upper), bounds, distribution, &mut random);

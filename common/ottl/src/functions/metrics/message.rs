@@ -2,8 +2,8 @@
 
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 pub(super) use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, ExponentialHistogramDataPoint, Gauge, Histogram,
-    HistogramDataPoint, Metric, NumberDataPoint, Sum, SummaryDataPoint, number_data_point,
+    AggregationTemporality, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
+    Metric, NumberDataPoint, Sum, SummaryDataPoint, number_data_point,
 };
 use prost::Message;
 

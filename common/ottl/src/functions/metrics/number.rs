@@ -65,7 +65,11 @@ fn whole(points: &[NumberDataPoint], aggregation: Aggregation) -> i64 {
             let mut all: Vec<i64> = points.iter().map(cut).collect();
             all.sort_unstable();
             let middle = all.len() / 2;
-            if all.len() % 2 == 1 { all[middle] } else { all[middle - 1].wrapping_add(all[middle]) / 2 }
+            if all.len() % 2 == 1 {
+                all[middle]
+            } else {
+                all[middle - 1].wrapping_add(all[middle]) / 2
+            }
         }
     }
 }

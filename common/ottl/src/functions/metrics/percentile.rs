@@ -29,7 +29,8 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
                 data.data_points.iter().filter_map(point).collect()
             }
             Some(Data::ExponentialHistogram(data)) => {
-                let point = |point: &ExponentialHistogramDataPoint| exponential_point(point, percentile);
+                let point =
+                    |point: &ExponentialHistogramDataPoint| exponential_point(point, percentile);
                 data.data_points.iter().filter_map(point).collect()
             }
             _ => Vec::new(),
@@ -52,7 +53,10 @@ fn histogram_point(point: &HistogramDataPoint, percentile: f64) -> Option<Number
     })
 }
 
-fn exponential_point(point: &ExponentialHistogramDataPoint, percentile: f64) -> Option<NumberDataPoint> {
+fn exponential_point(
+    point: &ExponentialHistogramDataPoint,
+    percentile: f64,
+) -> Option<NumberDataPoint> {
     Some(NumberDataPoint {
         attributes: point.attributes.clone(),
         start_time_unix_nano: point.start_time_unix_nano,
@@ -83,7 +87,8 @@ fn of_histogram(point: &HistogramDataPoint, percentile: f64) -> Option<f64> {
     if total == 0 {
         return None;
     }
-    let (index, inside) = locate(point.bucket_counts.iter().copied(), rank(total, percentile)).ok()?;
+    let (index, inside) =
+        locate(point.bucket_counts.iter().copied(), rank(total, percentile)).ok()?;
     let bounds = &point.explicit_bounds;
     let upper = bounds.get(index).copied().or(point.max).or(bounds.last().copied())?;
     let lower = match index {

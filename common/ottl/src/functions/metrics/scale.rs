@@ -27,7 +27,9 @@ fn scale(metric: &mut Metric, factor: f64) -> Result<(), RunError> {
     match &mut metric.data {
         Some(Data::Gauge(data)) => data.data_points.iter_mut().for_each(|p| number(p, factor)),
         Some(Data::Sum(data)) => data.data_points.iter_mut().for_each(|p| number(p, factor)),
-        Some(Data::Histogram(data)) => data.data_points.iter_mut().for_each(|p| histogram(p, factor)),
+        Some(Data::Histogram(data)) => {
+            data.data_points.iter_mut().for_each(|p| histogram(p, factor))
+        }
         Some(Data::Summary(data)) => data.data_points.iter_mut().for_each(|p| summary(p, factor)),
         Some(Data::ExponentialHistogram(_)) | None => {
             return Err(RunError::new(format!("{} cannot be scaled", kind(metric))));

@@ -8,12 +8,18 @@ use crate::Value;
 use crate::functions::testing::{args, json, text};
 
 /// The metric after the function (`None`: unchanged) and the metrics beside it, as JSON.
-fn change(name: &str, metric: &str, values: &[Value<'static>]) -> Result<(Option<Metric>, Vec<Metric>), String> {
+fn change(
+    name: &str,
+    metric: &str,
+    values: &[Value<'static>],
+) -> Result<(Option<Metric>, Vec<Metric>), String> {
     let metric: Metric = serde_json::from_str(metric).expect("a metric");
-    let definition = METRIC.iter().chain(DATAPOINT).find(|one| one.name == name).expect("a function");
+    let definition =
+        METRIC.iter().chain(DATAPOINT).find(|one| one.name == name).expect("a function");
     let Body::Record(prepare) = definition.body else { panic!("{name} changes no record") };
     let args = args(values);
-    let changed = prepare(&args)?(&metric.encode_to_vec(), &args).map_err(|error| error.to_string())?;
+    let changed =
+        prepare(&args)?(&metric.encode_to_vec(), &args).map_err(|error| error.to_string())?;
     let metric = |bytes: Vec<u8>| decode(&bytes).expect("a metric");
     Ok((changed.record.map(metric), changed.appended.into_iter().map(metric).collect()))
 }
@@ -23,9 +29,13 @@ fn numbers(metric: &Metric) -> Vec<(String, String)> {
     let points = shown["sum"]["dataPoints"].as_array().or(shown["gauge"]["dataPoints"].as_array());
     let points = points.expect("points").iter().map(|point| {
         let attributes = point["attributes"].as_array().expect("attributes").iter();
-        let attributes = attributes.map(|one| format!("{}={}", one["key"], one["value"]["stringValue"]));
+        let attributes =
+            attributes.map(|one| format!("{}={}", one["key"], one["value"]["stringValue"]));
         let value = point.get("asInt").or(point.get("asDouble")).expect("a value");
-        (attributes.collect::<Vec<_>>().join(",").replace('"', ""), value.to_string().replace('"', ""))
+        (
+            attributes.collect::<Vec<_>>().join(",").replace('"', ""),
+            value.to_string().replace('"', ""),
+        )
     });
     points.collect()
 }
@@ -38,15 +48,20 @@ fn pods() -> String {
             10 * node + pod
         )
     };
-    let points: Vec<String> = (0..3).flat_map(|node| (0..4).map(move |pod| point(node, pod))).collect();
-    format!(r#"{{"name":"m","sum":{{"dataPoints":[{}],"aggregationTemporality":2,"isMonotonic":true}}}}"#, points.join(","))
+    let points: Vec<String> =
+        (0..3).flat_map(|node| (0..4).map(move |pod| point(node, pod))).collect();
+    format!(
+        r#"{{"name":"m","sum":{{"dataPoints":[{}],"aggregationTemporality":2,"isMonotonic":true}}}}"#,
+        points.join(",")
+    )
 }
 
 #[test]
 fn pods_become_nodes() {
     let kept = json(r#"["cluster","node"]"#);
     let (metric, _) = change("aggregate_on_attributes", &pods(), &[text("sum"), kept]).unwrap();
-    let expect = [("cluster=c,node=n0", "6"), ("cluster=c,node=n1", "46"), ("cluster=c,node=n2", "86")];
+    let expect =
+        [("cluster=c,node=n0", "6"), ("cluster=c,node=n1", "46"), ("cluster=c,node=n2", "86")];
     let expect = expect.map(|(attributes, sum)| (attributes.to_owned(), sum.to_owned()));
     assert_eq!(numbers(&metric.unwrap()), expect);
 }
@@ -57,7 +72,8 @@ fn numbers_are_put_together_by_name() {
         [("sum", "6"), ("mean", "1"), ("min", "0"), ("max", "3"), ("median", "1"), ("count", "4")]
     {
         let list = json(r#"["cluster","node"]"#);
-        let (metric, _) = change("aggregate_on_attributes", &pods(), &[text(function), list]).unwrap();
+        let (metric, _) =
+            change("aggregate_on_attributes", &pods(), &[text(function), list]).unwrap();
         assert_eq!(numbers(&metric.unwrap())[0].1, expect, "{function}");
     }
     assert!(change("aggregate_on_attributes", &pods(), &[text("p99")]).is_err());
@@ -105,7 +121,10 @@ fn buckets_are_merged() {
         let (record, _) = change("merge_histogram_buckets", HISTOGRAM, &args).unwrap();
         let counts = record.map(|metric| match metric.data {
             Some(opentelemetry_proto::tonic::metrics::v1::metric::Data::Histogram(data)) => {
-                assert_eq!(data.data_points[0].explicit_bounds.len() + 1, data.data_points[0].bucket_counts.len());
+                assert_eq!(
+                    data.data_points[0].explicit_bounds.len() + 1,
+                    data.data_points[0].bucket_counts.len()
+                );
                 data.data_points[0].bucket_counts.clone()
             }
             other => panic!("{other:?}"),

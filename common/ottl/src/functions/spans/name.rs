@@ -45,7 +45,8 @@ fn parse(version: &str) -> Option<(u32, u32)> {
 /// Written behind the span's bytes: of a field that repeats the last one counts, and what nobody knows stays.
 fn renamed(mut span: Span, bytes: &[u8], name: String, original: Option<&str>) -> Changed {
     let old = original.map(|key| (key, text(std::mem::take(&mut span.name))));
-    let known = old.as_ref().and_then(|(key, _)| span.attributes.iter().position(|one| one.key == *key));
+    let known =
+        old.as_ref().and_then(|(key, _)| span.attributes.iter().position(|one| one.key == *key));
     let record = match (old, known) {
         (Some((_, old)), Some(index)) => {
             span.name = name;
