@@ -13,6 +13,12 @@ mod compare;
 #[path = "vectors/run.rs"]
 mod run;
 
+/// Cases in which we differ on purpose: see the table in `contexts`.
+const DIFFERENT: &[(&str, &str)] = &[
+    ("buckets-b5e164dc", "a write that fails leaves no empty attribute"),
+    ("buckets-a1d4177c", "an empty list has no type"),
+];
+
 /// Cases that pass, cases that do not, and what is wrong with the first of these.
 #[derive(Default)]
 struct Report {
@@ -42,7 +48,8 @@ fn check(files: &[&str]) {
     let mut reports: BTreeMap<String, Report> = BTreeMap::new();
     for case in files.iter().flat_map(|file| cases(&folder.join(file))) {
         let group = case["group"].as_str().expect("a group").to_owned();
-        if !is_wanted(&group) {
+        let is_different = DIFFERENT.iter().any(|(id, _)| case["id"] == *id);
+        if is_different || !is_wanted(&group) {
             continue;
         }
         let report = reports.entry(group).or_default();

@@ -4,13 +4,35 @@ use serde_json::{Map, Value as Json};
 
 /// Fields whose default is not the same as their absence.
 const KEPT: &[&str] = &[
-    "stringValue", "intValue", "boolValue", "doubleValue", "arrayValue", "kvlistValue",
-    "bytesValue", "asInt", "asDouble", "sum", "min", "max", "gauge", "histogram",
-    "exponentialHistogram", "summary",
+    "stringValue",
+    "intValue",
+    "boolValue",
+    "doubleValue",
+    "arrayValue",
+    "kvlistValue",
+    "bytesValue",
+    "asInt",
+    "asDouble",
+    "sum",
+    "min",
+    "max",
+    "gauge",
+    "histogram",
+    "exponentialHistogram",
+    "summary",
 ];
 
-const DOUBLES: &[&str] = &["doubleValue", "asDouble", "sum", "min", "max", "quantile", "value",
-    "zeroThreshold", "explicitBounds"];
+const DOUBLES: &[&str] = &[
+    "doubleValue",
+    "asDouble",
+    "sum",
+    "min",
+    "max",
+    "quantile",
+    "value",
+    "zeroThreshold",
+    "explicitBounds",
+];
 
 const UNORDERED: &[&str] = &["attributes", "filteredAttributes", "metadata"];
 
