@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use crate::ast::{self, Comparison, Condition, Statement};
+use crate::ast::{self, Comparison, Condition};
 use crate::context::{Context, Purpose};
 use crate::eval::constant;
 use crate::function::{Body, Definition, Kind};
-use crate::plan::{Action, CompareExpr, Cond, Expr, LevelSet, MathExpr};
+use crate::plan::{CompareExpr, Cond, Expr, LevelSet, MathExpr};
 use crate::{Class, LoadError, compare, functions};
 
 mod argument;
@@ -105,15 +105,6 @@ pub(crate) struct Binder<'b, C: Context> {
 impl<'b, C: Context> Binder<'b, C> {
     pub(crate) fn new(context: &'b C, functions: &'b Functions, needs_prefix: bool) -> Self {
         Self { context, functions, needs_prefix, uses: Uses::default(), scopes: Vec::new() }
-    }
-
-    pub(crate) fn statement(
-        &mut self,
-        tree: &Statement,
-    ) -> Result<(Action<C>, Option<Cond<C>>), LoadError> {
-        let action = self.action(&tree.editor)?;
-        let condition = tree.condition.as_ref().map(|tree| self.condition(tree)).transpose()?;
-        Ok((action, condition))
     }
 
     pub(crate) fn condition(&mut self, tree: &Condition) -> Result<Cond<C>, LoadError> {

@@ -45,6 +45,13 @@ pub fn as_string(any: &Any) -> String {
     }
 }
 
+/// A text as JSON.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    write_text(&mut out, text, OTLP);
+    out
+}
+
 /// A double as text; NaN and infinity are words.
 pub fn double_text(value: f64) -> String {
     if value.is_nan() {

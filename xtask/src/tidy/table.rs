@@ -46,7 +46,7 @@ pub(crate) const TABLE: &[Row] = &[
         name: "medulla-ottl",
         folder: "common/ottl",
         may_use: &["medulla-otlp"],
-        must_not_know: &["aya", "bytes", "http", "hyper", "nix", "tokio", "tonic"],
+        must_not_know: &["aya", "http", "hyper", "nix", "tokio", "tonic"],
         license: APACHE,
         may_be_unsafe: false,
     },

@@ -9,7 +9,7 @@ use crate::{Class, LoadError};
 
 impl<C: Context> Binder<'_, C> {
     /// The editor of a statement.
-    pub(super) fn action(&mut self, call: &Call) -> Result<Action<C>, LoadError> {
+    pub(crate) fn action(&mut self, call: &Call) -> Result<Action<C>, LoadError> {
         let definition = self.function(call)?;
         let matched = matched(definition, call)?;
         let mut target = Place::Nothing;
