@@ -151,14 +151,6 @@ impl Context for Otlp {
         Self::level(*self) as u8
     }
 
-    fn is_own(&self, prefix: &str) -> bool {
-        Self::from_name(prefix) == Some(*self)
-    }
-
-    fn level(&self) -> u8 {
-        Self::level(*self) as u8
-    }
-
     fn resolve(&self, prefix: &str, segments: &[Segment<'_>]) -> Result<Found<Path>, String> {
         paths::resolve(*self, prefix, segments)
     }
