@@ -76,6 +76,7 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
             }
             if index < step.level() && uses.reads.has(index) {
                 route.reads = route.reads.with(level);
+                route.wholes = route.wholes.or(with_children(level));
             }
             if uses.writes.has(index) {
                 route.writes = route.writes.with(level);
@@ -83,10 +84,16 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
         }
         if appends(step) && step.level() > Level::Record as u8 {
             route.reads = route.reads.with(Level::Record);
+            route.wholes = route.wholes.with(Level::Record);
         }
         route.prunes = route.prunes.or(pruned(signal, step));
     }
     route
+}
+
+/// Messages around a record whose paths may ask for their children: spans and metrics, and points.
+fn with_children(level: Level) -> Levels {
+    if level >= Level::Record { Levels::of(&[level]) } else { Levels::NONE }
 }
 
 /// What goes when a filter left nothing in it.
