@@ -195,7 +195,7 @@ impl Builder {
                 Err(message) => Err(Found::of_group(Class::UnknownPath, message)),
             };
         };
-        let named = self.candidates.iter().find(|it| it.context.name() == name);
+        let named = self.candidates.iter().find(|it| it.context.name().eq_ignore_ascii_case(name));
         named.ok_or_else(|| {
             let message = format!("{} have no context {name}", self.signal.name());
             Found::of_group(Class::UnknownPath, message)

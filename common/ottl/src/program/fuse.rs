@@ -101,6 +101,9 @@ fn pruned(signal: Signal, step: &Step) -> Levels {
     if !matches!(step.work, Work::Drop) {
         return Levels::NONE;
     }
+    if step.level() == Level::Resource as u8 {
+        return Levels::of(&[Level::Resource]);
+    }
     let groups = Levels::of(&[Level::Resource, Level::Scope]);
     let has_points = signal == Signal::Metrics && step.level() > Level::Record as u8;
     if has_points { groups.with(Level::Record) } else { groups }
