@@ -91,7 +91,8 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
 
 /// What goes when a filter left nothing in it.
 fn pruned(signal: Signal, step: &Step) -> Levels {
-    if !matches!(step.work, Work::Drop) {
+    // Conditions over resources alone leave empty ones alone.
+    if !matches!(step.work, Work::Drop) || step.context.level() == Level::Resource {
         return Levels::NONE;
     }
     let groups = Levels::of(&[Level::Resource, Level::Scope]);
