@@ -31,7 +31,9 @@ impl Parser<'_> {
         if super::is_path_name(name) {
             return self.path().map(Expr::Path);
         }
-        self.fail("a path in lower case or a converter's call; enum symbols take no part in arithmetic")
+        self.fail(
+            "a path in lower case or a converter's call; enum symbols take no part in arithmetic",
+        )
     }
 
     fn path(&mut self) -> Parsed<Path> {
