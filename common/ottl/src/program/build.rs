@@ -88,7 +88,7 @@ pub fn filter(signal: Signal, entries: &[Entry], lambdas: bool) -> Result<Progra
     let mut steps = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         match builder.entry(entry) {
-            Ok(step) if step.lines() == 0 => {}
+            // Without any condition it still removes what is empty.
             Ok(step) => steps.push(Arc::new(step)),
             Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
         }
