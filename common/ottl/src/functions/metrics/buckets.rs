@@ -24,7 +24,9 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
         "remove_explicit_bound" => Method::RemoveBound,
         "limit_buckets" => Method::Limit,
         other => {
-            return Err(format!("unknown method {other:?}: remove_explicit_bound or limit_buckets"));
+            return Err(format!(
+                "unknown method {other:?}: remove_explicit_bound or limit_buckets"
+            ));
         }
     };
     if args.has(0) {
