@@ -139,8 +139,12 @@ impl Context for Otlp {
     }
 
     fn has_prefix(&self, name: &str) -> bool {
+        // As in the reference, a scope does not know the other name of its own.
+        let is_alias = *self == Self::Scope && name != self.title();
         name == request::PREFIX
-            || Self::from_name(name).is_some_and(|named| self.chain().any(|around| around == named))
+            || Self::from_name(name)
+                .filter(|named| !(is_alias && *named == *self))
+                .is_some_and(|named| self.chain().any(|around| around == named))
     }
 
     fn is_own(&self, prefix: &str) -> bool {

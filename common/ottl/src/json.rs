@@ -81,11 +81,17 @@ fn write_value(out: &mut String, value: &Value<'_>, style: Style) -> Result<(), 
             return write_list(out, items, |out, item| write_value(out, item, style));
         }
         Value::Time(time) => put(out, format_args!("\"{}\"", time.rfc3339())),
-        Value::TraceId(id) | Value::ProfileId(id) => put(out, format_args!("\"{}\"", hex(id))),
-        Value::SpanId(id) => put(out, format_args!("\"{}\"", hex(id))),
+        // The reference encodes an id as the array it is.
+        Value::TraceId(id) | Value::ProfileId(id) => put(out, format_args!("{}", numbers(id))),
+        Value::SpanId(id) => put(out, format_args!("{}", numbers(id))),
         Value::Opaque(_) => out.push_str("{}"),
     }
     Ok(())
+}
+
+fn numbers(id: &[u8]) -> String {
+    let numbers: Vec<String> = id.iter().map(u8::to_string).collect();
+    format!("[{}]", numbers.join(","))
 }
 
 fn write_any(out: &mut String, any: &Any, style: Style) -> Result<(), RunError> {

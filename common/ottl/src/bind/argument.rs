@@ -189,9 +189,7 @@ fn converted<C: Context>(
         });
     }
     match expr {
-        Expr::Const(Value::Nil) if !matches!(kind, Kind::Any) => {
-            Err(mismatch(kind.name(), "nil", offset))
-        }
+        Expr::Const(Value::Nil) if !takes_nil(kind) => Err(mismatch(kind.name(), "nil", offset)),
         Expr::Const(value) => convert(kind, value).map(Given::Const).map_err(refused),
         Expr::List(_) => {
             convert(kind, Value::List(Vec::new())).map_err(refused)?;
@@ -205,7 +203,15 @@ fn converted<C: Context>(
     }
 }
 
+/// The kinds for which nil is a literal like any other.
+fn takes_nil(kind: &Kind) -> bool {
+    matches!(kind, Kind::Any | Kind::StrLike | Kind::DoubleLike)
+}
+
 fn is_literal(tree: &ast::Expr) -> bool {
     use ast::Expr::{Call, Group, Math, Negate, Path};
-    !matches!(tree, Path(_) | Call(_) | Math(..) | Negate(_) | Group(_))
+    match tree {
+        Negate(inner) => matches!(**inner, ast::Expr::Int(_) | ast::Expr::Double(_)),
+        tree => !matches!(tree, Path(_) | Call(_) | Math(..) | Group(_)),
+    }
 }
