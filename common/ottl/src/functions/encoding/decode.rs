@@ -1,7 +1,7 @@
 //! `Decode`: base64 in four variants, and character sets by their IANA names.
 //!
-//! The sets are those of the encoding standard plus what Go's IANA index has besides: UTF-16 in big endian
-//! when nothing says otherwise, and ASCII. Bytes that a set does not have become replacement characters.
+//! The sets are those of the encoding standard plus what Go's IANA index has besides: UTF-16 in little
+//! endian when nothing says otherwise, and ASCII. Bytes that a set does not have become replacement characters.
 
 use base64::Engine;
 use base64::engine::GeneralPurpose;
@@ -28,8 +28,8 @@ impl Decoder {
         Ok(match name.to_ascii_lowercase().as_str() {
             "" | "utf-8" | "utf8" | "us-ascii" | "ascii" => Self::Utf8,
             "iso-8859-1" | "iso8859-1" | "latin1" => Self::Latin1,
-            "utf-16" | "utf-16be" => Self::Charset(encoding_rs::UTF_16BE),
-            "utf-16le" => Self::Charset(encoding_rs::UTF_16LE),
+            "utf-16be" => Self::Charset(encoding_rs::UTF_16BE),
+            "utf-16" | "utf-16le" => Self::Charset(encoding_rs::UTF_16LE),
             // In the index without a decoder.
             "gb2312" | "replacement" => return Err(unknown()),
             label => Self::Charset(Encoding::for_label(label.as_bytes()).ok_or_else(unknown)?),
