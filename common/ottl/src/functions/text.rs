@@ -87,7 +87,7 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         name: "Format",
-        params: &[required("format", Kind::LiteralStr), required("args", Kind::Items(&Kind::Any))],
+        params: &[required("format", Kind::LiteralStr), required("vals", Kind::Items(&Kind::Any))],
         body: Body::Plain(|args| Ok(Value::text(sprintf(args.str(0)?, &args.items(1)?)))),
     },
 ];
