@@ -88,7 +88,7 @@ pub fn filter(signal: Signal, entries: &[Entry], lambdas: bool) -> Result<Progra
     let mut steps = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         match builder.entry(entry) {
-            Ok(step) if step.lines() == 0 => {}
+            // Without any condition it still removes what is empty.
             Ok(step) => steps.push(Arc::new(step)),
             Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
         }
@@ -195,7 +195,7 @@ impl Builder {
                 Err(message) => Err(Found::of_group(Class::UnknownPath, message)),
             };
         };
-        let named = self.candidates.iter().find(|it| it.context.name() == name);
+        let named = self.candidates.iter().find(|it| it.context.name().eq_ignore_ascii_case(name));
         named.ok_or_else(|| {
             let message = format!("{} have no context {name}", self.signal.name());
             Found::of_group(Class::UnknownPath, message)

@@ -76,6 +76,7 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
             }
             if index < step.level() && uses.reads.has(index) {
                 route.reads = route.reads.with(level);
+                route.wholes = route.wholes.or(with_children(level));
             }
             if uses.writes.has(index) {
                 route.writes = route.writes.with(level);
@@ -83,16 +84,26 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
         }
         if appends(step) && step.level() > Level::Record as u8 {
             route.reads = route.reads.with(Level::Record);
+            route.wholes = route.wholes.with(Level::Record);
         }
         route.prunes = route.prunes.or(pruned(signal, step));
     }
     route
 }
 
+/// Messages around a record whose paths may ask for their children: spans and metrics, and points.
+fn with_children(level: Level) -> Levels {
+    if level >= Level::Record { Levels::of(&[level]) } else { Levels::NONE }
+}
+
 /// What goes when a filter left nothing in it.
 fn pruned(signal: Signal, step: &Step) -> Levels {
-    if !matches!(step.work, Work::Drop) {
+    // Conditions over resources alone leave empty ones alone.
+    if !matches!(step.work, Work::Drop) || step.context.level() == Level::Resource {
         return Levels::NONE;
+    }
+    if step.level() == Level::Resource as u8 {
+        return Levels::of(&[Level::Resource]);
     }
     let groups = Levels::of(&[Level::Resource, Level::Scope]);
     let has_points = signal == Signal::Metrics && step.level() > Level::Record as u8;

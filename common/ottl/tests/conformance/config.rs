@@ -101,11 +101,12 @@ fn legacy(section: &Json, signal: Signal, mode: ErrorMode) -> Checked<Vec<Entry>
     };
     let section = object(section)?;
     known(section, &levels.iter().map(|(key, _)| *key).collect::<Vec<_>>())?;
+    let levels = levels.iter().filter(|(key, _)| section.contains_key(*key));
     let entry = |(key, context): &(&str, &str)| {
         let conditions = strings(section.get(*key))?;
         Ok(Entry { context: Some((*context).to_owned()), conditions, error_mode: mode })
     };
-    levels.iter().map(entry).collect()
+    levels.map(entry).collect()
 }
 
 fn entries(list: &Json, mode: ErrorMode) -> Checked<Vec<Entry>> {
