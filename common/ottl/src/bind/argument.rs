@@ -203,15 +203,16 @@ fn converted<C: Context>(
     }
 }
 
-/// The kinds for which nil is a literal like any other.
+/// Whether a literal nil can be meant.
 fn takes_nil(kind: &Kind) -> bool {
-    matches!(kind, Kind::Any | Kind::StrLike | Kind::DoubleLike)
+    use Kind::{Any, BoolLike, BytesLike, DoubleLike, IntLike, StrLike};
+    matches!(kind, Any | StrLike | IntLike | DoubleLike | BoolLike | BytesLike)
 }
 
 fn is_literal(tree: &ast::Expr) -> bool {
     use ast::Expr::{Call, Group, Math, Negate, Path};
     match tree {
-        Negate(inner) => matches!(**inner, ast::Expr::Int(_) | ast::Expr::Double(_)),
-        tree => !matches!(tree, Path(_) | Call(_) | Math(..) | Group(_)),
+        Negate(inner) => is_literal(inner),
+        other => !matches!(other, Path(_) | Call(_) | Math(..) | Group(_)),
     }
 }
