@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Only cases of the data plane whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// An OpenTelemetry Collector (receiver otlp, processors filter and transform) to compare with
+    #[arg(long, value_name = "BINARY")]
+    collector: Option<PathBuf>,
 }
 
 /// A line of a measuring program.
@@ -89,6 +92,9 @@ fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
     };
     let mut bench = Command::new(folder().join("medulla-bench"));
     bench.args(["--seconds", &arguments.seconds.to_string(), "--only", &arguments.only]);
+    if let Some(collector) = &arguments.collector {
+        bench.arg("--collector").arg(collector);
+    }
     rows.extend(collect(bench.env("MEDULLA_BIN_DIR", folder()))?);
     Ok(rows)
 }

@@ -16,6 +16,7 @@ mod planes;
 mod report;
 mod sink;
 mod spans;
+mod versus;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,6 +36,9 @@ struct Arguments {
     /// Only cases whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// An OpenTelemetry Collector to compare with
+    #[arg(long)]
+    collector: Option<std::path::PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +48,10 @@ fn main() -> ExitCode {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime of one thread can be started");
     runtime.block_on(planes::measure(Duration::from_secs(arguments.seconds), &arguments.only));
+    if let Some(collector) = &arguments.collector {
+        let window = Duration::from_secs(arguments.seconds);
+        runtime.block_on(versus::measure(collector, window, &arguments.only));
+    }
     if "idle".contains(&arguments.only) {
         runtime.block_on(idle::measure());
     }
