@@ -33,6 +33,16 @@ pub trait Context: Send + Sync + 'static {
         name == self.name()
     }
 
+    /// Whether a prefix means the context itself and not one around it.
+    fn is_own(&self, prefix: &str) -> bool {
+        prefix == self.name()
+    }
+
+    /// The level of nesting of the records themselves, 0 for the outermost; see [`Found::level`].
+    fn level(&self) -> u8 {
+        0
+    }
+
     /// Resolves a path. `prefix` is what stands before the dot, or the own name if nothing does. The message of an
     /// error says what is not known, and what is.
     fn resolve(&self, prefix: &str, segments: &[Segment<'_>]) -> Result<Found<Self::Path>, String>;

@@ -5,10 +5,14 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod bind;
 pub mod coerce;
 pub mod compare;
+pub mod compile;
 pub mod context;
 pub mod error;
+mod eval;
+mod explain;
 pub mod function;
 pub mod functions;
 pub mod index;
@@ -18,8 +22,13 @@ pub mod math;
 pub mod number;
 pub mod parse;
 pub mod pattern;
+mod plan;
 pub mod value;
 
-pub use context::{Context, Key};
+pub use bind::{Functions, Uses};
+pub use compile::{Compiler, Condition, Expression, Statement};
+pub use context::{Context, Key, Purpose};
 pub use error::{Class, LoadError, RunError};
+pub use eval::Frame;
+pub use plan::LevelSet;
 pub use value::{Any, Map, Time, Value};

@@ -1,0 +1,211 @@
+//! One argument against its parameter.
+
+use super::Binder;
+use crate::ast::{self, Argument, Body, Call, Given as Written, Lambda};
+use crate::coerce::convert;
+use crate::context::Context;
+use crate::function::{Kind, Param};
+use crate::plan::{Expr, FunctionRef, Given, LambdaBody, LambdaExpr};
+use crate::{Class, LoadError, Value};
+
+impl<C: Context> Binder<'_, C> {
+    pub(super) fn argument(
+        &mut self,
+        param: &'static Param,
+        argument: Option<&Argument>,
+    ) -> Result<Given<C>, LoadError> {
+        let Some(argument) = argument else { return Ok(Given::Absent) };
+        let wrong = |found: &str| mismatch(param.kind.name(), found, argument.offset);
+        match (&param.kind, &argument.given) {
+            (Kind::Lambda(arity), Written::Lambda(lambda)) => {
+                self.lambda(lambda, *arity, argument.offset)
+            }
+            (Kind::Function, Written::Function(name)) => self.named(name, argument.offset),
+            // A name without a small letter looks like a symbol.
+            (Kind::Function, Written::Value(ast::Expr::Enum(name, offset))) => {
+                self.named(name, *offset)
+            }
+            (Kind::Lambda(_) | Kind::Function, Written::Value(_)) => Err(wrong("a value")),
+            (kind, Written::Value(tree)) => self.value(kind, tree, argument.offset),
+            (_, Written::Function(name)) => {
+                Err(wrong(&format!("the name {name}; a call has parentheses")))
+            }
+            (_, Written::Lambda(_)) => Err(wrong("a lambda")),
+        }
+    }
+
+    fn value(
+        &mut self,
+        kind: &'static Kind,
+        tree: &ast::Expr,
+        offset: usize,
+    ) -> Result<Given<C>, LoadError> {
+        check_literal(kind, tree).map_err(|found| mismatch(kind.name(), found, offset))?;
+        match (kind, tree) {
+            (Kind::Lazy, tree) => Ok(Given::Lazy(vec![self.expr(tree)?])),
+            (Kind::LazyItems, ast::Expr::List(items)) => {
+                let items = items.iter().map(|item| self.expr(item));
+                items.collect::<Result<_, _>>().map(Given::Lazy)
+            }
+            (Kind::Items(inner), ast::Expr::List(items)) => self.items(kind, inner, items, offset),
+            _ => {
+                let expr = self.expr(tree)?;
+                converted(kind, tree, expr, offset)
+            }
+        }
+    }
+
+    /// The items of a list literal, each against the inner kind.
+    fn items(
+        &mut self,
+        kind: &'static Kind,
+        inner: &'static Kind,
+        trees: &[ast::Expr],
+        offset: usize,
+    ) -> Result<Given<C>, LoadError> {
+        let mut items = Vec::new();
+        for tree in trees {
+            match self.value(inner, tree, offset)? {
+                Given::Const(value) => items.push(Expr::Const(value)),
+                Given::Value(expr, _) => items.push(expr),
+                _ => return Err(mismatch(inner.name(), "something else", offset)),
+            }
+        }
+        Ok(match super::folded(Expr::List(items)) {
+            Expr::Const(value) => Given::Const(value),
+            list => Given::Value(list, kind),
+        })
+    }
+
+    fn lambda(
+        &mut self,
+        lambda: &Lambda,
+        arity: usize,
+        offset: usize,
+    ) -> Result<Given<C>, LoadError> {
+        if !self.functions.lambdas {
+            let message = "lambdas are off; the gate ottl.functions.enableLambda turns them on";
+            return Err(LoadError::new(Class::Type, offset, message));
+        }
+        if lambda.formals.len() != arity {
+            let message = format!("expected {arity} formals, found {}", lambda.formals.len());
+            return Err(LoadError::new(Class::Arity, offset, message));
+        }
+        // Formals are the record's own business: what reads one depends on what it was called with.
+        self.uses.is_bound = true;
+        self.scopes.push(lambda.formals.clone());
+        let body = match &lambda.body {
+            Body::Value(value) => self.expr(value).map(LambdaBody::Value),
+            Body::Condition(condition) => self.condition(condition).map(LambdaBody::Test),
+        };
+        self.scopes.pop();
+        Ok(Given::Lambda(LambdaExpr { arity, body: body? }))
+    }
+
+    /// A converter of one argument, by its name.
+    fn named(&mut self, name: &str, offset: usize) -> Result<Given<C>, LoadError> {
+        let call = Call { name: name.to_owned(), arguments: Vec::new(), keys: Vec::new(), offset };
+        let Some(definition) = self.functions.get(name) else {
+            let message = format!("{name} is no function");
+            return Err(LoadError::new(Class::UnknownFunction, offset, message));
+        };
+        let [first, rest @ ..] = definition.params else {
+            let message = format!("{name} takes no argument");
+            return Err(LoadError::new(Class::Arity, offset, message));
+        };
+        if let Some(other) = rest.iter().find(|param| !param.optional) {
+            let message = format!("{name} needs the argument {}, too", other.name);
+            return Err(LoadError::new(Class::Arity, offset, message));
+        }
+        let body = self.callable(definition, &[], &call)?;
+        Ok(Given::Function(FunctionRef { name: definition.name, body, kind: &first.kind }))
+    }
+}
+
+fn mismatch(expected: &str, found: &str, offset: usize) -> LoadError {
+    let message = format!("expected {expected}, found {found}");
+    LoadError::new(Class::Type, offset, message)
+}
+
+/// What the parameter wants to see in the text itself.
+fn check_literal(kind: &Kind, tree: &ast::Expr) -> Result<(), &'static str> {
+    use ast::Expr::{Bool, Double, Enum, Int, List, Map, Str};
+    let fits = match kind {
+        Kind::LiteralStr => matches!(tree, Str(_)),
+        Kind::LiteralInt => matches!(tree, Int(_)),
+        Kind::LiteralDouble => matches!(tree, Double(_)),
+        Kind::LiteralBool => matches!(tree, Bool(_)),
+        Kind::LiteralStrs => {
+            matches!(tree, List(items) if items.iter().all(|item| matches!(item, Str(_))))
+        }
+        Kind::LiteralDoubles => {
+            matches!(tree, List(items) if items.iter().all(|item| matches!(item, Double(_))))
+        }
+        Kind::LiteralMap => matches!(tree, Map(_)),
+        Kind::Items(_) | Kind::LazyItems => matches!(tree, List(_)),
+        Kind::Enum => matches!(tree, Enum(..)),
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(written(tree)) }
+}
+
+/// What a text shows, for errors.
+fn written(tree: &ast::Expr) -> &'static str {
+    match tree {
+        ast::Expr::Nil => "nil",
+        ast::Expr::Bool(_) => "a bool",
+        ast::Expr::Int(_) => "an int",
+        ast::Expr::Double(_) => "a double",
+        ast::Expr::Str(_) => "a string",
+        ast::Expr::Bytes(_) => "bytes",
+        ast::Expr::Enum(..) => "an enum symbol",
+        ast::Expr::Path(_) => "a path",
+        ast::Expr::Call(_) => "a call",
+        ast::Expr::List(_) => "a list of other items",
+        ast::Expr::Map(_) => "a map",
+        ast::Expr::Math(..) | ast::Expr::Negate(_) | ast::Expr::Group(_) => "arithmetic",
+    }
+}
+
+/// A literal is converted once and for all; what is none, for each record.
+fn converted<C: Context>(
+    kind: &'static Kind,
+    tree: &ast::Expr,
+    expr: Expr<C>,
+    offset: usize,
+) -> Result<Given<C>, LoadError> {
+    let refused = |error: crate::RunError| {
+        let class = if error.is_type() { Class::Type } else { Class::Literal };
+        LoadError::new(class, offset, error.to_string())
+    };
+    if !is_literal(tree) {
+        return Ok(match expr {
+            // It may fail to convert, which is then the record's failure.
+            Expr::Const(value) => match convert(kind, value.clone()) {
+                Ok(value) => Given::Const(value),
+                Err(_) => Given::Value(Expr::Const(value), kind),
+            },
+            expr => Given::Value(expr, kind),
+        });
+    }
+    match expr {
+        Expr::Const(Value::Nil) if !matches!(kind, Kind::Any) => {
+            Err(mismatch(kind.name(), "nil", offset))
+        }
+        Expr::Const(value) => convert(kind, value).map(Given::Const).map_err(refused),
+        Expr::List(_) => {
+            convert(kind, Value::List(Vec::new())).map_err(refused)?;
+            Ok(Given::Value(expr, kind))
+        }
+        Expr::Map(_) => {
+            convert(kind, Value::map(crate::Map::new())).map_err(refused)?;
+            Ok(Given::Value(expr, kind))
+        }
+        expr => Ok(Given::Value(expr, kind)),
+    }
+}
+
+fn is_literal(tree: &ast::Expr) -> bool {
+    use ast::Expr::{Call, Group, Math, Negate, Path};
+    !matches!(tree, Path(_) | Call(_) | Math(..) | Negate(_) | Group(_))
+}

@@ -1,0 +1,187 @@
+//! Calls: which function, which arguments go to which parameter.
+
+use super::Binder;
+use crate::ast::{Argument, Call, Given as Written};
+use crate::context::Context;
+use crate::function::{Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param};
+use crate::plan::{Action, CallExpr, Callable, EditBody, Expr, Given, LevelSet, Place};
+use crate::{Class, LoadError};
+
+impl<C: Context> Binder<'_, C> {
+    /// The editor of a statement.
+    pub(super) fn action(&mut self, call: &Call) -> Result<Action<C>, LoadError> {
+        let definition = self.function(call)?;
+        let matched = matched(definition, call)?;
+        let mut target = Place::Nothing;
+        let mut given = Vec::new();
+        for (param, argument) in definition.params.iter().zip(matched) {
+            match (param.kind, argument) {
+                (Kind::Target | Kind::MapTarget, Some(argument)) => {
+                    target = self.target(argument)?
+                }
+                (_, argument) => given.push(self.argument(param, argument)?),
+            }
+        }
+        let constants = constants(&given);
+        let refused = |message| refused(call, message);
+        let name = definition.name;
+        Ok(match definition.body {
+            Body::Editor(body) => Action::Edit { name, target, given, body: EditBody::Plain(body) },
+            Body::PreparedEditor(prepare) => {
+                let body = EditBody::Prepared(prepare(&constants).map_err(refused)?);
+                drop(constants);
+                Action::Edit { name, target, given, body }
+            }
+            Body::Record(prepare) => {
+                let change = prepare(&constants).map_err(refused)?;
+                drop(constants);
+                let level = self.context.level();
+                self.uses.reads.add(level);
+                self.uses.writes.add(level);
+                self.uses.is_bound = true;
+                Action::Change { name, given, change }
+            }
+            Body::Plain(_) | Body::Prepared(_) | Body::OfRecord(_) => {
+                return Err(unknown(call, "is no editor"));
+            }
+        })
+    }
+
+    fn target(&mut self, argument: &Argument) -> Result<Place<C>, LoadError> {
+        match &argument.given {
+            Written::Value(crate::ast::Expr::Path(path)) => self.place(path),
+            _ => Err(LoadError::new(Class::Type, argument.offset, "expected a path to edit")),
+        }
+    }
+
+    /// A converter's call.
+    pub(super) fn converter(&mut self, call: &Call) -> Result<Expr<C>, LoadError> {
+        let definition = self.function(call)?;
+        let outside = std::mem::take(&mut self.uses);
+        let mut given = Vec::new();
+        for (param, argument) in definition.params.iter().zip(matched(definition, call)?) {
+            given.push(self.argument(param, argument)?);
+        }
+        let body = self.callable(definition, &given, call)?;
+        // Without a path among its arguments it may give another value each time.
+        self.uses.is_bound |= self.uses.reads == LevelSet::default() && !is_pure(definition);
+        self.uses.is_bound |= matches!(definition.body, Body::OfRecord(_));
+        self.uses.add(outside);
+        let keys = self.keys(&call.keys)?;
+        let calls_back = given.iter().any(|it| matches!(it, Given::Lambda(_) | Given::Lazy(_)));
+        Ok(Expr::Call(Box::new(CallExpr { definition, body, given, calls_back, keys })))
+    }
+
+    /// The body, prepared with what is constant.
+    pub(super) fn callable(
+        &self,
+        definition: &'static Definition,
+        given: &[Given<C>],
+        call: &Call,
+    ) -> Result<Callable, LoadError> {
+        match definition.body {
+            Body::Plain(body) => Ok(Callable::Plain(body)),
+            Body::OfRecord(body) => Ok(Callable::OfRecord(body)),
+            Body::Prepared(prepare) => {
+                let prepared = prepare(&constants(given));
+                prepared.map(Callable::Prepared).map_err(|message| refused(call, message))
+            }
+            _ => Err(unknown(call, "is an editor and has no value")),
+        }
+    }
+
+    fn function(&self, call: &Call) -> Result<&'static Definition, LoadError> {
+        self.functions.get(&call.name).ok_or_else(|| unknown(call, &self.hint(&call.name)))
+    }
+
+    /// What is wrong with a name.
+    fn hint(&self, name: &str) -> String {
+        if name == "drop" {
+            return "is no function; conditions of the filter processor drop records".to_owned();
+        }
+        let context = self.context.name();
+        let plain = |name: &str| name.replace('_', "").to_lowercase();
+        let near = self.functions.names().into_iter().find(|known| plain(known) == plain(name));
+        match near {
+            Some(near) => format!("is no function; did you mean {near}"),
+            None => format!("is no function of the context {context}"),
+        }
+    }
+}
+
+/// Functions whose value depends on their arguments alone even when these name no path.
+fn is_pure(definition: &Definition) -> bool {
+    !definition.params.is_empty()
+}
+
+fn unknown(call: &Call, problem: &str) -> LoadError {
+    LoadError::new(Class::UnknownFunction, call.offset, format!("{} {problem}", call.name))
+}
+
+fn refused(call: &Call, message: String) -> LoadError {
+    LoadError::new(Class::Literal, call.offset, format!("{}: {message}", call.name))
+}
+
+/// What is constant, and nothing in the place of the rest.
+fn constants<C: Context>(given: &[Given<C>]) -> Args<'_> {
+    let passed = given.iter().map(|given| match given {
+        Given::Const(value) => Passed::Value(value.by_ref()),
+        _ => Passed::Absent,
+    });
+    Args::new(passed, None)
+}
+
+/// The argument of each parameter.
+fn matched<'c>(
+    definition: &Definition,
+    call: &'c Call,
+) -> Result<[Option<&'c Argument>; MAX_PARAMS], LoadError> {
+    let params = definition.params;
+    let mut slots = [None; MAX_PARAMS];
+    // As in the reference, a function without parameters ignores what it is given.
+    if params.is_empty() {
+        return Ok(slots);
+    }
+    for (position, argument) in call.arguments.iter().enumerate() {
+        let index = match &argument.name {
+            Some(name) => params.iter().position(|param| is_called(param, name)),
+            None => Some(position).filter(|position| *position < params.len()),
+        };
+        let Some(index) = index else { return Err(superfluous(definition, argument)) };
+        if slots[index].replace(argument).is_some() {
+            let message = format!("{} is given twice", params[index].name);
+            return Err(LoadError::new(Class::Arity, argument.offset, message));
+        }
+    }
+    let missing = params.iter().zip(slots).find(|(param, slot)| !param.optional && slot.is_none());
+    match missing {
+        None => Ok(slots),
+        Some((param, _)) => {
+            let message = format!("{} needs the argument {}", definition.name, param.name);
+            Err(LoadError::new(Class::Arity, call.offset, message))
+        }
+    }
+}
+
+fn superfluous(definition: &Definition, argument: &Argument) -> LoadError {
+    let name = definition.name;
+    let message = match &argument.name {
+        Some(argument) => format!("{name} has no parameter {argument}"),
+        None => format!("{name} takes at most {} arguments", definition.params.len()),
+    };
+    LoadError::new(Class::Arity, argument.offset, message)
+}
+
+/// Names meet in camel case: `pair_delimiter` is also `pairDelimiter`.
+fn is_called(param: &Param, name: &str) -> bool {
+    camel(param.name) == camel(name)
+}
+
+fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    };
+    name.split('_').map(word).collect()
+}

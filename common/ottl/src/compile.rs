@@ -1,0 +1,133 @@
+//! Texts compiled for a context: what the users of the crate hold and run.
+
+use crate::bind::{Binder, Functions, Uses};
+use crate::context::Context;
+use crate::eval::{Env, Frame};
+use crate::plan::{Action, Cond, Expr};
+use crate::{LoadError, RunError, Value, parse};
+
+/// Compiles texts for one context and purpose.
+pub struct Compiler<'c, C: Context> {
+    /// The context.
+    pub context: &'c C,
+    /// What the texts may call.
+    pub functions: &'c Functions,
+    /// Whether each path must start with the name of its context.
+    pub needs_prefix: bool,
+}
+
+/// `editor(...) where condition`, compiled.
+pub struct Statement<C: Context> {
+    pub(crate) action: Action<C>,
+    pub(crate) condition: Option<Cond<C>>,
+    uses: Uses,
+    text: Box<str>,
+}
+
+/// A condition, compiled.
+pub struct Condition<C: Context> {
+    pub(crate) condition: Cond<C>,
+    uses: Uses,
+    text: Box<str>,
+}
+
+/// A value expression, compiled.
+pub struct Expression<C: Context> {
+    pub(crate) expr: Expr<C>,
+    uses: Uses,
+    text: Box<str>,
+}
+
+impl<C: Context> Compiler<'_, C> {
+    /// Compiles a statement.
+    pub fn statement(&self, text: &str) -> Result<Statement<C>, LoadError> {
+        let tree = parse::statement(text)?;
+        let mut binder = self.binder();
+        let (action, condition) = binder.statement(&tree)?;
+        Ok(Statement { action, condition, uses: binder.uses, text: text.into() })
+    }
+
+    /// Compiles a condition.
+    pub fn condition(&self, text: &str) -> Result<Condition<C>, LoadError> {
+        let tree = parse::condition(text)?;
+        let mut binder = self.binder();
+        let condition = binder.condition(&tree)?;
+        Ok(Condition { condition, uses: binder.uses, text: text.into() })
+    }
+
+    /// Compiles a value expression.
+    pub fn expression(&self, text: &str) -> Result<Expression<C>, LoadError> {
+        let tree = parse::value(text)?;
+        let mut binder = self.binder();
+        let expr = binder.expr(&tree)?;
+        Ok(Expression { expr, uses: binder.uses, text: text.into() })
+    }
+
+    fn binder(&self) -> Binder<'_, C> {
+        Binder::new(self.context, self.functions, self.needs_prefix)
+    }
+}
+
+impl<C: Context> Statement<C> {
+    /// Runs it on a record and says whether its condition held. A failure leaves the record as it was.
+    pub fn run<'a>(&'a self, frame: &mut Frame<'a, C>) -> Result<bool, RunError> {
+        if let Some(condition) = &self.condition
+            && !condition.eval(Env::new(frame))?
+        {
+            return Ok(false);
+        }
+        self.action.run(frame).map(|()| true)
+    }
+
+    /// The text it was made from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it reads and writes.
+    pub fn uses(&self) -> Uses {
+        self.uses
+    }
+}
+
+impl<C: Context> Condition<C> {
+    /// Whether it holds for a record.
+    pub fn holds<'a>(&'a self, frame: &Frame<'a, C>) -> Result<bool, RunError> {
+        self.condition.eval(Env::new(frame))
+    }
+
+    /// Whether it is `true` or `false` for every record.
+    pub fn constant(&self) -> Option<bool> {
+        match self.condition {
+            Cond::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The text it was made from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it reads.
+    pub fn uses(&self) -> Uses {
+        self.uses
+    }
+}
+
+impl<C: Context> Expression<C> {
+    /// The value for a record.
+    pub fn value<'a>(&'a self, frame: &Frame<'a, C>) -> Result<Value<'a>, RunError> {
+        self.expr.eval(Env::new(frame))
+    }
+
+    /// The text it was made from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it reads.
+    pub fn uses(&self) -> Uses {
+        self.uses
+    }
+}

@@ -1,0 +1,188 @@
+//! Evaluation of compiled texts.
+//!
+//! Everything borrows from the request, the arena or the plan, all of which outlive the record; so values
+//! pass by without being copied. Only a function that evaluates arguments itself (a lambda, `Coalesce`) has
+//! its result copied into the arena, because its arguments borrow the frame.
+
+use std::borrow::Cow;
+
+use bumpalo::Bump;
+
+use crate::context::{Context, Key};
+use crate::plan::{Cond, Expr, KeyExpr, LocalExpr, PathExpr};
+use crate::value::{Any, Map, Time};
+use crate::{RunError, Value, compare, index, math};
+
+mod call;
+mod edit;
+mod keys;
+
+pub(crate) use keys::Keys;
+
+/// A record while texts run over it.
+pub struct Frame<'a, C: Context> {
+    /// The record.
+    pub record: C::Record<'a>,
+    pub(crate) cache: Map,
+    pub(crate) arena: &'a Bump,
+    pub(crate) now: Option<&'a Time>,
+}
+
+impl<'a, C: Context> Frame<'a, C> {
+    /// A frame with an empty cache; `now` is the clock, if there is one.
+    pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
+        Self { record, cache: Map::new(), arena, now }
+    }
+}
+
+/// Where an expression is evaluated.
+pub(crate) struct Env<'f, 'a, C: Context> {
+    pub(crate) frame: &'f Frame<'a, C>,
+    pub(crate) scope: Option<&'f Scope<'f, 'a>>,
+}
+
+impl<C: Context> Clone for Env<'_, '_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: Context> Copy for Env<'_, '_, C> {}
+
+/// The formals of a lambda while its body is evaluated.
+pub(crate) struct Scope<'s, 'a> {
+    pub(crate) values: &'s [Value<'a>],
+    pub(crate) outer: Option<&'s Scope<'s, 'a>>,
+}
+
+impl<'f, 'a, C: Context> Env<'f, 'a, C> {
+    pub(crate) fn new(frame: &'f Frame<'a, C>) -> Self {
+        Self { frame, scope: None }
+    }
+}
+
+impl<C: Context> Expr<C> {
+    /// The value.
+    pub(crate) fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<Value<'a>, RunError> {
+        match self {
+            Self::Const(value) => Ok(value.by_ref()),
+            Self::Path(path) => path.eval(env),
+            Self::Local(local) => local.eval(env),
+            Self::Cache(keys) => {
+                let keys = Keys::eval(keys, env)?;
+                let cache = Value::Map(Cow::Borrowed(&env.frame.cache));
+                index::find(cache, keys.as_slice()).map(|value| value.stored_in(env.frame.arena))
+            }
+            Self::Call(call) => call.eval(env),
+            Self::List(items) => {
+                let items = items.iter().map(|item| item.eval(env));
+                items.collect::<Result<_, _>>().map(Value::List)
+            }
+            Self::Map(entries) => map(entries, env),
+            Self::Math(math) => {
+                let left = math.left.eval(env)?;
+                math::compute(&left, math.op, &math.right.eval(env)?)
+            }
+            Self::Negate(inner) => math::negate(&inner.eval(env)?),
+        }
+    }
+}
+
+/// The value of an expression of constants, if it has one.
+pub(crate) fn constant<C: Context>(expr: &Expr<C>) -> Option<Value<'static>> {
+    let value = |expr: &Expr<C>| match expr {
+        Expr::Const(value) => Some(value.clone()),
+        _ => None,
+    };
+    match expr {
+        Expr::List(items) => items.iter().map(value).collect::<Option<_>>().map(Value::List),
+        Expr::Map(entries) => {
+            let mut map = Map::new();
+            for (key, entry) in entries {
+                map.put(&**key, value(entry)?.into_any().ok()?);
+            }
+            Some(Value::map(map))
+        }
+        Expr::Negate(inner) => math::negate(&value(inner)?).ok(),
+        Expr::Math(math) => math::compute(&value(&math.left)?, math.op, &value(&math.right)?).ok(),
+        _ => None,
+    }
+}
+
+/// A map literal. A key that repeats has its last value.
+fn map<'a, C: Context>(
+    entries: &'a [(Box<str>, Expr<C>)],
+    env: Env<'_, 'a, C>,
+) -> Result<Value<'a>, RunError> {
+    let mut map = Map::new();
+    for (key, value) in entries {
+        let value: Any = value.eval(env)?.into_any().map_err(unsupported)?;
+        map.put(&**key, value);
+    }
+    Ok(Value::map(map))
+}
+
+fn unsupported(kind: &str) -> RunError {
+    RunError::of_type("a value of OTLP", kind)
+}
+
+impl<C: Context> PathExpr<C> {
+    #[inline]
+    fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<Value<'a>, RunError> {
+        match &self.keys[..] {
+            [] => C::get(&env.frame.record, &self.path, &[]),
+            [KeyExpr::Str(key)] => C::get(&env.frame.record, &self.path, &[Key::Str(key)]),
+            keys => C::get(&env.frame.record, &self.path, Keys::eval(keys, env)?.as_slice()),
+        }
+    }
+}
+
+impl<C: Context> LocalExpr<C> {
+    fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<Value<'a>, RunError> {
+        let mut scope = env.scope;
+        for _ in 0..self.depth {
+            scope = scope.and_then(|scope| scope.outer);
+        }
+        let value = scope.and_then(|scope| scope.values.get(self.index));
+        let value = value.ok_or_else(|| RunError::new("a formal without a value"))?;
+        index::find(value.clone(), Keys::eval(&self.keys, env)?.as_slice())
+    }
+}
+
+impl<C: Context> Cond<C> {
+    /// Whether it holds. From left to right, and no further than needed.
+    pub(crate) fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<bool, RunError> {
+        match self {
+            Self::Const(value) => Ok(*value),
+            Self::And(terms) => {
+                for term in terms {
+                    if !term.eval(env)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Or(terms) => {
+                for term in terms {
+                    if term.eval(env)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Not(inner) => inner.eval(env).map(|holds| !holds),
+            Self::Compare(compare) => {
+                let left = compare.left.eval(env)?;
+                // A constant is compared where it is.
+                let Expr::Const(right) = &compare.right else {
+                    return Ok(compare::holds(&left, compare.op, &compare.right.eval(env)?));
+                };
+                Ok(compare::holds(&left, compare.op, right))
+            }
+            Self::Truth(value) => match value.eval(env)? {
+                Value::Bool(value) => Ok(value),
+                other => Err(RunError::of_type("bool", other.kind())),
+            },
+        }
+    }
+}

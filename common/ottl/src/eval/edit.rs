@@ -1,0 +1,120 @@
+//! What statements do to a record.
+
+use std::borrow::Cow;
+
+use super::call::arguments;
+use super::{Env, Frame, Keys};
+use crate::context::Context;
+use crate::function::{Args, Target};
+use crate::plan::{Action, EditBody, Place};
+use crate::value::Any;
+use crate::{RunError, Value, index};
+
+impl<C: Context> Action<C> {
+    /// Edits the record. A failure leaves it as it was.
+    pub(crate) fn run<'a>(&'a self, frame: &mut Frame<'a, C>) -> Result<(), RunError> {
+        match self {
+            Self::Edit { target, given, body, .. } => {
+                let args = arguments(given, Env::new(frame))?;
+                target.edit(frame, body, &args)
+            }
+            Self::Change { given, change, .. } => {
+                let args = arguments(given, Env::new(frame))?;
+                let whole = C::whole(&frame.record);
+                let whole = whole.ok_or_else(|| RunError::new("there is no record here"))?;
+                let changed = change(whole, &args)?;
+                C::change(&mut frame.record, frame.arena, changed)
+            }
+        }
+    }
+}
+
+impl<C: Context> Place<C> {
+    fn edit<'a>(
+        &'a self,
+        frame: &mut Frame<'a, C>,
+        body: &EditBody,
+        args: &Args<'a>,
+    ) -> Result<(), RunError> {
+        match self {
+            Self::Path(path) => {
+                let keys = Keys::eval(&path.keys, Env::new(frame))?;
+                body.run(&mut PathTarget::<C> { frame, path: &path.path, keys }, args)
+            }
+            Self::Cache(keys) => {
+                let keys = Keys::eval(keys, Env::new(frame))?;
+                body.run(&mut CacheTarget { frame, keys }, args)
+            }
+            Self::Nothing => body.run(&mut NoTarget, args),
+        }
+    }
+}
+
+impl EditBody {
+    fn run<'a>(&self, target: &mut dyn Target<'a>, args: &Args<'a>) -> Result<(), RunError> {
+        match self {
+            Self::Plain(body) => body(target, args),
+            Self::Prepared(body) => body(target, args),
+        }
+    }
+}
+
+struct PathTarget<'f, 'a, C: Context> {
+    frame: &'f mut Frame<'a, C>,
+    path: &'a C::Path,
+    keys: Keys<'a>,
+}
+
+impl<'a, C: Context> Target<'a> for PathTarget<'_, 'a, C> {
+    fn get(&self) -> Result<Value<'a>, RunError> {
+        C::get(&self.frame.record, self.path, self.keys.as_slice())
+    }
+
+    fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
+        let arena = self.frame.arena;
+        C::set(&mut self.frame.record, arena, self.path, self.keys.as_slice(), value)
+    }
+
+    fn retain(&mut self, keep: &mut dyn FnMut(&str) -> bool) -> Result<(), RunError> {
+        let arena = self.frame.arena;
+        C::retain(&mut self.frame.record, arena, self.path, self.keys.as_slice(), keep)
+    }
+}
+
+struct CacheTarget<'f, 'a, C: Context> {
+    frame: &'f mut Frame<'a, C>,
+    keys: Keys<'a>,
+}
+
+impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
+    fn get(&self) -> Result<Value<'a>, RunError> {
+        let cache = Value::Map(Cow::Borrowed(&self.frame.cache));
+        let found = index::find(cache, self.keys.as_slice())?;
+        Ok(found.stored_in(self.frame.arena))
+    }
+
+    fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
+        let value = value.into_any().map_err(super::unsupported)?;
+        let cache = &mut self.frame.cache;
+        match (self.keys.as_slice(), value) {
+            ([], Any::Map(map)) => *cache = map,
+            ([], Any::Empty) => cache.entries.clear(),
+            ([], other) => return Err(RunError::of_type("map", other.value().kind())),
+            (keys, value) => index::put_in_map(cache, keys, value)?,
+        }
+        Ok(())
+    }
+}
+
+/// For editors without a target.
+struct NoTarget;
+
+impl<'a> Target<'a> for NoTarget {
+    fn get(&self) -> Result<Value<'a>, RunError> {
+        Ok(Value::Nil)
+    }
+
+    fn set(&mut self, _: Value<'a>) -> Result<(), RunError> {
+        Err(RunError::new("there is no target"))
+    }
+}
