@@ -5,3 +5,6 @@
 
 pub mod decide;
 pub mod policy;
+pub mod rules;
+pub mod settings;
+pub mod signals;
