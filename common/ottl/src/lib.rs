@@ -10,6 +10,7 @@ pub mod coerce;
 pub mod compare;
 pub mod compile;
 pub mod context;
+pub mod contexts;
 pub mod error;
 mod eval;
 mod explain;

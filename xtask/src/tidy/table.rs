@@ -51,6 +51,14 @@ pub(crate) const TABLE: &[Row] = &[
         may_be_unsafe: false,
     },
     Row {
+        name: "medulla-detect",
+        folder: "common/detect",
+        may_use: &[],
+        must_not_know: &["aya", "bytes", "hyper", "nix", "prost", "tokio"],
+        license: APACHE,
+        may_be_unsafe: false,
+    },
+    Row {
         name: "medulla-pipeline",
         folder: "common/pipeline",
         may_use: &["medulla-otlp"],
@@ -69,7 +77,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         name: "medulla-components",
         folder: "common/components",
-        may_use: &["medulla-otlp", "medulla-pipeline", "medulla-transport"],
+        may_use: &["medulla-detect", "medulla-otlp", "medulla-pipeline", "medulla-transport"],
         must_not_know: KERNEL,
         license: APACHE,
         may_be_unsafe: false,
@@ -87,6 +95,7 @@ pub(crate) const TABLE: &[Row] = &[
         folder: "agent",
         may_use: &[
             "medulla-components",
+            "medulla-detect",
             "medulla-kernel-abi",
             "medulla-otlp",
             "medulla-pipeline",

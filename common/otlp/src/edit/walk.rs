@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::metric::{self, Data};
 use super::plan::Text;
-use super::{At, Editor, Frame, LEVELS, Level, Levels, Route, Summary, Verdict, Visitor};
+use super::{
+    At, Editor, Frame, LEVELS, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor,
+};
 use crate::check::records;
 use crate::wire::{Fields, Malformed, Value, put_bytes};
 
@@ -23,6 +25,8 @@ const SCOPES: Nest = Nest { number: 2, level: Level::Scope };
 const RECORDS: Nest = Nest { number: 2, level: Level::Record };
 /// The field of events in a span.
 const EVENTS: Nest = Nest { number: 11, level: Level::Child };
+/// The field of links in a span.
+const LINKS: Nest = Nest { number: 13, level: Level::Child };
 /// The field of points in each kind of data.
 const POINTS: Nest = Nest { number: 1, level: Level::Child };
 
@@ -167,9 +171,7 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// A resource or a scope.
     fn group(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<Fate, Stop<V::Error>> {
-        if self.framed.has(level) {
-            self.frame(text, level, nest)?;
-        }
+        self.frame(text, level, nest)?;
         if self.route.visits.has(level) && self.visit(level, None)? == Verdict::Drop {
             self.dropped += records(self.route.signal, level, text.bytes)?;
             return Ok(Fate::Dropped);
@@ -227,7 +229,9 @@ impl<V: Visitor> Walk<'_, V> {
 
     fn below(&mut self, text: Text<'_>, level: Level) -> Result<Fate, Stop<V::Error>> {
         match (self.route.signal, level) {
-            (crate::Signal::Traces, Level::Record) => self.nested(text, level, EVENTS),
+            (crate::Signal::Traces, Level::Record) => {
+                self.nested(text, level, if self.route.links { LINKS } else { EVENTS })
+            }
             (crate::Signal::Metrics, Level::Record) => self.metric(text),
             (crate::Signal::Metrics, Level::Child) => match self.data.and_then(Data::exemplars) {
                 Some(number) => self.nested(text, level, Nest { number, level: Level::Leaf }),
@@ -239,9 +243,7 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// A span with its events or a point with its exemplars.
     fn nested(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<Fate, Stop<V::Error>> {
-        if self.framed.has(level) {
-            self.frame(text, level, nest)?;
-        }
+        self.frame(text, level, nest)?;
         let seen = self.children(text, nest, self.is_held(level))?;
         self.finish(text, level, nest, seen)
     }
@@ -276,9 +278,9 @@ impl<V: Visitor> Walk<'_, V> {
     fn metric_frame(&mut self, text: Text<'_>) -> Result<Option<u32>, Stop<V::Error>> {
         let Some((data, inner)) = Data::of_metric(text.bytes)? else { return Ok(None) };
         self.data = Some(data);
+        let nest = Nest { number: data.number(), level: Level::Child };
+        self.frame(text, Level::Record, nest)?;
         if self.framed.has(Level::Record) {
-            let nest = Nest { number: data.number(), level: Level::Child };
-            self.frame(text, Level::Record, nest)?;
             let mut head = Vec::new();
             others(&inner, POINTS.number, |raw| head.extend_from_slice(raw))?;
             put_bytes(&mut self.editor.frames[Level::Record as usize].message, nest.number, &head);
@@ -302,12 +304,18 @@ impl<V: Visitor> Walk<'_, V> {
         Ok(())
     }
 
-    /// Puts the message of a level without its children at hand.
-    fn frame(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<(), Stop<V::Error>> {
+    /// Puts the message of a level at hand as far as the route asks for it.
+    fn frame(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<(), Malformed> {
         let frame = &mut self.editor.frames[level as usize];
-        frame.is_changed = false;
-        frame.message.clear();
-        others(text.bytes, nest.number, |raw| frame.message.extend_from_slice(raw))?;
+        if self.route.wholes.has(level) {
+            frame.whole.clear();
+            frame.whole.extend_from_slice(text.bytes);
+        }
+        if self.framed.has(level) {
+            frame.is_changed = false;
+            frame.message.clear();
+            others(text.bytes, nest.number, |raw| frame.message.extend_from_slice(raw))?;
+        }
         Ok(())
     }
 
@@ -347,7 +355,13 @@ impl<V: Visitor> Walk<'_, V> {
         let Editor { frames, changes, .. } = &mut *self.editor;
         changes.begin(self.generation);
         let data = self.data.filter(|_| level > Level::Record);
-        let at = At { level, messages: messages(frames, level, own), data };
+        let messages = messages(frames, level, own);
+        let wholes = std::array::from_fn(|index| match index < level as usize {
+            true => &frames[index].whole[..],
+            false => &[],
+        });
+        let may_append = self.generation < MAX_GENERATIONS;
+        let at = At { level, messages, wholes, data, may_append };
         let verdict = self.visitor.visit(at, changes).map_err(Stop::Visitor)?;
         let last = level as usize + usize::from(own.is_none());
         for index in (0..last).filter(|index| changes.is_set[*index]) {

@@ -1,0 +1,85 @@
+//! Where a series is and how wide it is, slowly: the level (nearly a median), the mean distance from
+//! it, and the slow mean of the spread window's distance.
+
+/// Memory of the level.
+const LEVEL_S: f64 = 300.0;
+const LEVEL_ROWS: f64 = 60.0;
+/// Memory of the spread.
+const SPREAD_S: f64 = 1800.0;
+const SPREAD_ROWS: f64 = 300.0;
+/// Rows whose plain mean begins the level.
+const START_ROWS: u32 = 30;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    level: f64,
+    /// Mean distance of a row, rows clipped at three of it: the unit of clipping.
+    distance: f64,
+    /// Slow mean of the trimmed distance in the spread window.
+    window_distance: f64,
+    rows: u32,
+    window_rows: u32,
+}
+
+impl Base {
+    pub(crate) const fn new() -> Self {
+        Self { level: 0.0, distance: 0.0, window_distance: 0.0, rows: 0, window_rows: 0 }
+    }
+
+    pub(crate) fn level(&self) -> f64 {
+        self.level
+    }
+
+    pub(crate) fn distance(&self) -> f64 {
+        self.distance
+    }
+
+    pub(crate) fn window_distance(&self) -> f64 {
+        self.window_distance
+    }
+
+    pub(crate) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Takes a healthy row.
+    pub(crate) fn learn(&mut self, value: f64, period_s: f64) {
+        self.rows = self.rows.saturating_add(1);
+        let innovation = value - self.level;
+        let begin = 1.0 / f64::from(self.rows);
+        let level_weight = begin.max((period_s / LEVEL_S).min(1.0 / LEVEL_ROWS));
+        let spread_weight = begin.max((period_s / SPREAD_S).min(1.0 / SPREAD_ROWS));
+        let clipped = if self.rows <= START_ROWS {
+            innovation
+        } else {
+            innovation.clamp(-self.distance, self.distance)
+        };
+        self.level += level_weight * clipped;
+        let clip = if self.rows <= START_ROWS || self.distance <= 0.0 {
+            f64::MAX
+        } else {
+            3.0 * self.distance
+        };
+        self.distance += spread_weight * (innovation.abs().min(clip) - self.distance);
+    }
+
+    /// Takes the mean distance of a full spread window.
+    pub(crate) fn learn_window(&mut self, distance: f64, period_s: f64) {
+        self.window_rows = self.window_rows.saturating_add(1);
+        let begin = 1.0 / f64::from(self.window_rows);
+        let weight = begin.max((period_s / SPREAD_S).min(1.0 / SPREAD_ROWS));
+        self.window_distance += weight * (distance - self.window_distance);
+    }
+
+    /// The level has to be learned again, the spread stays.
+    pub(crate) fn forget_level(&mut self) {
+        self.rows = 0;
+    }
+
+    /// A new level is the normal one now.
+    pub(crate) fn accept(&mut self, level: f64, factor: f64) {
+        self.level = level;
+        self.distance *= factor;
+        self.window_distance *= factor;
+    }
+}

@@ -1,0 +1,143 @@
+//! The state of an alarm: when it opened, whether the series is back, and when a new level counts as
+//! normal. An alarm is the row that opens; the state lasts.
+
+use crate::detector::Config;
+
+/// Rows in the band before an alarm may close, whatever `clear_after` says.
+const CLEAR_ROWS: u32 = 6;
+/// Rows of a new level before it may be accepted, whatever `accept_after` says.
+const ACCEPT_ROWS: u32 = 120;
+/// An alarm whose last row out of the band is within this of its first was short.
+const SHORT_S: f64 = 1.0;
+const SHORT_ROWS: u32 = 2;
+/// Memory of the level and spread seen while open.
+const SHADOW_S: f64 = 300.0;
+const SHADOW_ROWS: f64 = 60.0;
+
+/// How long states last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) clear_after_s: f64,
+    pub(crate) accept_after_s: f64,
+}
+
+impl Patience {
+    /// Times that are not positive numbers are none.
+    pub(crate) fn of(config: &Config) -> Self {
+        let positive = |seconds: f64| if seconds > 0.0 { seconds } else { 0.0 };
+        Self {
+            clear_after_s: positive(config.clear_after_s),
+            accept_after_s: positive(config.accept_after_s),
+        }
+    }
+}
+
+/// What a row did to an open state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Change {
+    Stays,
+    /// The series is back; whether the alarm was short.
+    Cleared {
+        short: bool,
+    },
+    /// The new level is the normal one: where it stands and how far its rows are from it.
+    Accepted {
+        level: f64,
+        distance: f64,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Episode {
+    open: bool,
+    opened_ns: i64,
+    back_since_ns: i64,
+    last_out_ns: i64,
+    rows: u32,
+    rows_back: u32,
+    rows_out: u32,
+    level: f64,
+    distance: f64,
+}
+
+impl Episode {
+    pub(crate) const fn new() -> Self {
+        Self {
+            open: false,
+            opened_ns: 0,
+            back_since_ns: 0,
+            last_out_ns: 0,
+            rows: 0,
+            rows_back: 0,
+            rows_out: 0,
+            level: 0.0,
+            distance: 0.0,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(crate) fn open(&mut self, t_ns: i64, value: f64) {
+        *self = Self {
+            open: true,
+            opened_ns: t_ns,
+            back_since_ns: t_ns,
+            last_out_ns: t_ns,
+            rows_out: 1,
+            level: value,
+            ..Self::new()
+        };
+    }
+
+    /// A hole: the time in the band starts again.
+    pub(crate) fn interrupt(&mut self) {
+        self.rows_back = 0;
+    }
+
+    /// Takes a row of an open state.
+    pub(crate) fn push(
+        &mut self,
+        t_ns: i64,
+        value: f64,
+        back: bool,
+        period_s: f64,
+        patience: Patience,
+    ) -> Change {
+        self.rows += 1;
+        self.shadow(value, period_s);
+        if back {
+            self.rows_back += 1;
+        } else {
+            self.rows_back = 0;
+            self.rows_out += 1;
+            self.last_out_ns = t_ns;
+        }
+        if self.rows_back == 1 {
+            self.back_since_ns = t_ns;
+        }
+        self.judge(t_ns, patience)
+    }
+
+    fn judge(&mut self, t_ns: i64, patience: Patience) -> Change {
+        let seconds = |since: i64| (t_ns - since) as f64 / 1e9;
+        if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns) >= patience.clear_after_s {
+            self.open = false;
+            let out_s = (self.last_out_ns - self.opened_ns) as f64 / 1e9;
+            return Change::Cleared { short: out_s <= SHORT_S || self.rows_out <= SHORT_ROWS };
+        }
+        if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns) >= patience.accept_after_s {
+            self.open = false;
+            return Change::Accepted { level: self.level, distance: self.distance };
+        }
+        Change::Stays
+    }
+
+    fn shadow(&mut self, value: f64, period_s: f64) {
+        let weight = (1.0 / f64::from(self.rows)).max((period_s / SHADOW_S).min(1.0 / SHADOW_ROWS));
+        let innovation = value - self.level;
+        self.level += weight * innovation;
+        self.distance += weight * (innovation.abs() - self.distance);
+    }
+}

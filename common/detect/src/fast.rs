@@ -1,0 +1,178 @@
+//! The fast layer: the statistics of every row against tails of their own block maxima.
+
+use crate::base::Base;
+use crate::quarantine::{Quarantine, block_s};
+use crate::ring::Ring;
+use crate::shift::{
+    COUNT, DISTANCE, LONG_DOWN, LONG_UP, NARROWER, SHORT_DOWN, SHORT_UP, SILENT, Spans, Stats,
+    WIDER, stats,
+};
+use crate::tail::{Kind, Tail};
+
+/// The base is trusted after this time and these rows; the tails begin then.
+const BASE_S: f64 = 60.0;
+const BASE_ROWS: u32 = 60;
+
+const LEVEL: Kind =
+    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.1, beyond_largest: 1.4 };
+const SPREAD: Kind =
+    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.02, beyond_largest: 1.5 };
+const KINDS: [Kind; COUNT] = [LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, SPREAD];
+
+/// The statistics that say whether a series is back, at half their alarm level.
+const BACK: [usize; 4] = [SHORT_UP, SHORT_DOWN, DISTANCE, NARROWER];
+
+/// Below these values a series is back where it was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Band([f32; 4]);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Fast {
+    ring: Ring,
+    base: Base,
+    tails: [Tail; COUNT],
+    quarantine: Quarantine,
+    spans: Spans,
+    spans_for_s: f64,
+    /// Trimmed mean distance in the newest spread window.
+    distance: f64,
+    /// Rows of windows that an alarm still fills.
+    tainted_rows: u8,
+}
+
+impl Fast {
+    pub(crate) const fn new() -> Self {
+        Self {
+            ring: Ring::new(),
+            base: Base::new(),
+            tails: [const { Tail::new() }; COUNT],
+            quarantine: Quarantine::new(),
+            spans: Spans { short: 3, long: 6, spread: 20 },
+            spans_for_s: 0.0,
+            distance: 0.0,
+            tainted_rows: 0,
+        }
+    }
+
+    pub(crate) fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// After a hole the windows start anew.
+    pub(crate) fn restart_windows(&mut self) {
+        self.ring.clear();
+    }
+
+    pub(crate) fn forget_level(&mut self) {
+        self.base.forget_level();
+    }
+
+    /// Takes a row into the windows and returns the statistics.
+    pub(crate) fn push(&mut self, value: f64, period_s: f64) -> Stats {
+        if (period_s - self.spans_for_s).abs() > 0.02 * period_s {
+            self.spans_for_s = period_s;
+            self.spans = Spans::of(period_s);
+        }
+        self.ring.push(value as f32);
+        let seen = stats(&self.ring, self.spans, self.base.level(), self.base.window_distance());
+        self.distance = seen.distance;
+        seen.values
+    }
+
+    /// The highest score and its statistic.
+    pub(crate) fn score(&self, stats: &Stats, period_s: f64) -> (usize, f64) {
+        let block_s = block_s(period_s);
+        let mut best = (0, 0.0);
+        for (index, (tail, value)) in self.tails.iter().zip(stats).enumerate() {
+            let score = tail.score(*value, &KINDS[index], block_s);
+            if score > best.1 {
+                best = (index, score);
+            }
+        }
+        best
+    }
+
+    /// Learns a healthy row.
+    pub(crate) fn learn(&mut self, value: f64, stats: &Stats, t_ns: i64, period_s: f64) {
+        self.base.learn(value, period_s);
+        if self.tainted_rows > 0 {
+            self.tainted_rows -= 1;
+            return;
+        }
+        if self.distance > 0.0 {
+            self.base.learn_window(self.distance, period_s);
+        }
+        if self.base.rows() < BASE_ROWS || f64::from(self.base.rows()) * period_s < BASE_S {
+            return;
+        }
+        let Some(block) = self.quarantine.push(stats, t_ns, period_s) else { return };
+        let block_s = block_s(period_s);
+        for ((tail, value), kind) in self.tails.iter_mut().zip(block).zip(&KINDS) {
+            if value.is_finite() {
+                tail.learn(value, kind, block_s);
+            }
+        }
+    }
+
+    /// An alarm opened: what waits is not learned, nor what its rows still fill afterwards.
+    pub(crate) fn discard(&mut self) {
+        self.quarantine.clear();
+    }
+
+    /// The newest row is out of the band: the windows stay tainted until it has left them.
+    pub(crate) fn taint(&mut self) {
+        self.tainted_rows = self.spans.spread as u8;
+    }
+
+    pub(crate) fn untaint_row(&mut self) {
+        self.tainted_rows = self.tainted_rows.saturating_sub(1);
+    }
+
+    /// The band of the present tails.
+    pub(crate) fn band(&self, period_s: f64) -> Band {
+        let block_s = block_s(period_s);
+        Band(BACK.map(|index| {
+            let level = self.tails[index].level(&KINDS[index], block_s);
+            (level / 2.0).max(self.tails[index].threshold()) as f32
+        }))
+    }
+
+    /// Whether the statistics are within the band.
+    pub(crate) fn is_back(stats: &Stats, band: &Band) -> bool {
+        BACK.iter().zip(band.0).all(|(index, limit)| stats[*index] <= limit)
+    }
+
+    /// An alarm is over.
+    pub(crate) fn learn_alarm(&mut self, peaks: &Stats, short: bool) {
+        for (tail, peak) in self.tails.iter_mut().zip(peaks) {
+            if peak.is_finite() {
+                tail.learn_alarm(*peak, short);
+            }
+        }
+    }
+
+    /// A new level is the normal one now; its rows are `factor` times as far apart as before.
+    pub(crate) fn accept(&mut self, level: f64, factor: f64) {
+        self.base.accept(level, factor);
+        self.quarantine.clear();
+        for index in [SHORT_UP, SHORT_DOWN, LONG_UP, LONG_DOWN, DISTANCE] {
+            self.tails[index].widen(factor as f32);
+        }
+        self.restart_windows();
+    }
+}
+
+/// Whether a statistic looks upwards.
+pub(crate) fn is_up(index: usize) -> bool {
+    matches!(index, SHORT_UP | LONG_UP | WIDER)
+}
+
+/// The larger of each pair.
+pub(crate) fn larger(peaks: &mut Stats, stats: &Stats) {
+    for (peak, value) in peaks.iter_mut().zip(stats) {
+        *peak = peak.max(*value);
+    }
+}
+
+/// No peak yet.
+pub(crate) const NO_PEAKS: Stats = SILENT;
