@@ -3,8 +3,12 @@
 //! [`decide`] is the judgement: pure, time as an argument, every guardrail of the contract in it and
 //! nothing else. What surrounds it observes and acts.
 
+pub mod actions;
 pub mod decide;
+pub(crate) mod engine;
+pub mod journal;
 pub mod policy;
+pub mod record;
 pub mod rules;
 pub mod settings;
 pub mod signals;

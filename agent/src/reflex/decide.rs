@@ -47,13 +47,13 @@ pub const APPROVAL_WAITS: Duration = Duration::from_secs(900);
 /// What the core asks about ports.
 pub trait Facts {
     /// Units admitted per second on the target of an action over the last 10 s, if measured.
-    fn admitted_per_s(&self, action: ActionId) -> Option<f64>;
+    fn admitted_per_s(&self, action: &Action) -> Option<f64>;
 
     /// Units that limits dropped on the target of an action so far.
-    fn dropped(&self, action: ActionId) -> u64;
+    fn dropped(&self, action: &Action) -> u64;
 
     /// Why the target of an action must be left alone, if so.
-    fn protected(&self, action: ActionId) -> Option<String>;
+    fn protected(&self, action: &Action) -> Option<String>;
 }
 
 /// The host at one tick.
@@ -204,7 +204,33 @@ impl Core {
         }
     }
 
-    /// One tick. `causes` are events that the signals brought, for the record.
+    /// Actions whose limit is live.
+    pub fn limits(&self) -> Vec<ActionId> {
+        let rules = self.rules.iter().enumerate();
+        let ids = rules.flat_map(|(rule, state)| {
+            let live = state.live.iter().enumerate();
+            live.filter(|(_, live)| matches!(live, Some(Live::Limit(_))))
+                .map(move |(action, _)| (rule, action))
+        });
+        ids.collect()
+    }
+
+    /// A live limit: units per hour, and when its lease ends.
+    pub fn limit(&self, id: ActionId) -> Option<(u64, Moment)> {
+        match self.rules.get(id.0)?.live.get(id.1)? {
+            Some(Live::Limit(steps)) => Some((steps.rate_per_hour, steps.until)),
+            _ => None,
+        }
+    }
+
+    /// The suggestion of a rule that waits for approval.
+    pub fn suggestion(&self, rule: usize) -> Option<EventNo> {
+        let firing = self.rules[rule].firing.as_ref()?;
+        let waits = self.policy.rules[rule].mode == Mode::Suggest && !firing.may_act(self.now);
+        waits.then_some(firing.decision)
+    }
+
+    /// One tick. `cause` is the event that the signals brought, for the record.
     pub fn tick(
         &mut self,
         now: Moment,
@@ -329,7 +355,7 @@ impl Core {
         let (now, target) = (self.now, action.target());
         let restarts = matches!(action, Action::Restart(_));
         let lately = |last: &Moment| restarts && *last + RESTART_EVERY > now;
-        if facts.protected(id).is_some() {
+        if facts.protected(action).is_some() {
             return Some(Refusal::Protected);
         }
         if self.restarted.get(&target).is_some_and(lately) {
@@ -360,9 +386,10 @@ impl Core {
     }
 
     fn load(&self, id: ActionId, seen: Seen, facts: &dyn Facts) -> Load {
+        let action = &self.policy.rules[id.0].actions[id.1];
         Load {
-            admitted_per_s: facts.admitted_per_s(id),
-            dropped: facts.dropped(id),
+            admitted_per_s: facts.admitted_per_s(action),
+            dropped: facts.dropped(action),
             pressure: seen.pressure,
         }
     }

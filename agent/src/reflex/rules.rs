@@ -60,7 +60,9 @@ impl Conditions {
         let text = with_when(clear, self.when.text());
         let (condition, analysis) = compile(&text)?;
         if analysis.never() {
-            return Err(Problem::Sense("it can never hold, so the rule would never end".to_owned()));
+            return Err(Problem::Sense(
+                "it can never hold, so the rule would never end".to_owned(),
+            ));
         }
         if analysis.always() {
             let message = "it always holds, so the rule would end at once";

@@ -15,6 +15,7 @@ use super::rules::analysis::Analysis;
 use super::rules::{Conditions, Problem};
 
 pub use cross::check;
+pub(crate) use cross::limited;
 
 /// How the modes are written.
 const MODES: &[(&str, Mode)] =

@@ -98,6 +98,7 @@ pub(crate) const TABLE: &[Row] = &[
             "medulla-detect",
             "medulla-kernel-abi",
             "medulla-otlp",
+            "medulla-ottl",
             "medulla-pipeline",
             "medulla-transport",
         ],

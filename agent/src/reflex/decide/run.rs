@@ -96,7 +96,8 @@ impl Core {
             return;
         }
         let cause = Some(firing.decision);
-        let protected = action.and_then(|action| facts.protected((rule, action)));
+        let action_plan = action.map(|action| &self.policy.rules[rule].actions[action]);
+        let protected = action_plan.and_then(|action| facts.protected(action));
         let reason = match protected {
             Some(why) if refusal == Refusal::Protected => format!("protected: {why}"),
             _ => refusal.as_str().to_owned(),

@@ -173,7 +173,9 @@ impl Walk {
         let value = match (constant, row.form) {
             (Constant::Duration(ns), Form::Duration) => ns,
             (Constant::Number(_), Form::Duration) => {
-                return Err(format!("{signal} is a duration, expected Duration(\"250ms\") or such"));
+                return Err(format!(
+                    "{signal} is a duration, expected Duration(\"250ms\") or such"
+                ));
             }
             (Constant::Duration(_), _) => return Err(format!("{signal} is not a duration")),
             (Constant::Number(value), _) => value,
@@ -190,9 +192,6 @@ impl Walk {
     }
 
     fn sources(&mut self, expr: &Expr) -> Result<Sources, String> {
-        let all = |walk: &mut Self, exprs: &mut dyn Iterator<Item = &Expr>| {
-            exprs.try_fold(Sources::NONE, |all, expr| Ok(all.with(walk.sources(expr)?)))
-        };
         match expr {
             Expr::Path(path) => {
                 let signal = signal_of(path)?;
@@ -201,12 +200,20 @@ impl Walk {
                 Ok(source)
             }
             Expr::Call(call) => self.call(call),
-            Expr::List(items) => all(self, &mut items.iter()),
-            Expr::Map(entries) => all(self, &mut entries.iter().map(|(_, value)| value)),
-            Expr::Math(left, _, right) => all(self, &mut [&**left, &**right].into_iter()),
+            Expr::List(items) => self.sources_of(items.iter()),
+            Expr::Map(entries) => self.sources_of(entries.iter().map(|(_, value)| value)),
+            Expr::Math(left, _, right) => self.sources_of([&**left, &**right].into_iter()),
             Expr::Negate(inner) | Expr::Group(inner) => self.sources(inner),
             _ => Ok(Sources::NONE),
         }
+    }
+
+    fn sources_of<'e>(&mut self, exprs: impl Iterator<Item = &'e Expr>) -> Result<Sources, String> {
+        let mut all = Sources::NONE;
+        for expr in exprs {
+            all = all.with(self.sources(expr)?);
+        }
+        Ok(all)
     }
 
     fn call(&mut self, call: &Call) -> Result<Sources, String> {
@@ -214,11 +221,7 @@ impl Walk {
             Given::Value(expr) => Some(expr),
             _ => None,
         });
-        let mut sources = Sources::NONE;
-        for expr in given.chain(&call.keys) {
-            sources = sources.with(self.sources(expr)?);
-        }
-        Ok(sources)
+        self.sources_of(given.chain(&call.keys))
     }
 }
 
@@ -268,7 +271,9 @@ fn constant(expr: &Expr) -> Option<Constant> {
             Constant::Number(value) => Constant::Number(-value),
             Constant::Duration(ns) => Constant::Duration(-ns),
         }),
-        Expr::Math(left, operator, right) => calculate(constant(left)?, *operator, constant(right)?),
+        Expr::Math(left, operator, right) => {
+            calculate(constant(left)?, *operator, constant(right)?)
+        }
         Expr::Call(call) if call.name == "Duration" => duration(call),
         _ => None,
     }

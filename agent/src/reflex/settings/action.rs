@@ -18,11 +18,8 @@ const FLOOR_PER_HOUR: u64 = 50 * 3600;
 /// Longest text that people are sent.
 const MESSAGE_MAX_BYTES: usize = 1024;
 const KINDS: &str = "one of alert, degrade, rate_limit, restart";
-const SEVERITIES: &[(&str, Severity)] = &[
-    ("info", Severity::Info),
-    ("warning", Severity::Warning),
-    ("critical", Severity::Critical),
-];
+const SEVERITIES: &[(&str, Severity)] =
+    &[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
 
 /// Reads `then`.
 pub(super) fn read(rule: &Section<'_>, name: &str) -> Vec<Action> {

@@ -25,7 +25,7 @@ impl Context for Signals {
     }
 
     fn get<'a>(
-        record: &&'a Snapshot,
+        record: &Self::Record<'a>,
         path: &Signal,
         _: &[Key<'_>],
     ) -> Result<Value<'a>, RunError> {
@@ -34,7 +34,7 @@ impl Context for Signals {
     }
 
     fn set<'a>(
-        _: &mut &'a Snapshot,
+        _: &mut Self::Record<'a>,
         _: &'a Bump,
         _: &Signal,
         _: &[Key<'_>],
@@ -68,9 +68,7 @@ pub fn signal(segments: &[Segment<'_>]) -> Result<Signal, String> {
     }
 }
 
-fn subject<'s, 't>(
-    segments: &'s [Segment<'t>],
-) -> Result<(Subject, &'s [Segment<'t>]), String> {
+fn subject<'s, 't>(segments: &'s [Segment<'t>]) -> Result<(Subject, &'s [Segment<'t>]), String> {
     let [first, rest @ ..] = segments else { return Err("an empty path".to_owned()) };
     let subject = match (first.name, first.keys.as_slice()) {
         ("port", [KeyText::Int(port)]) => match u16::try_from(*port) {
