@@ -74,3 +74,34 @@ fn usage_errors_and_what_comes_later_end_with_two() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("missing.yaml: "));
 }
+
+/// The table of the README: what either program has, and where.
+fn component_table() -> String {
+    let mut rows = std::collections::BTreeMap::new();
+    for name in ["medulla-agent", "medulla-gateway"] {
+        let output = Medulla::command(name, GOOD, &["components", "--json"]);
+        let list: Vec<serde_json::Value> =
+            serde_json::from_slice(&output.stdout).expect("components prints JSON");
+        for kind in list.iter().filter(|kind| kind["stability"] != "not built in") {
+            let text = |key: &str| kind[key].as_str().unwrap_or_default().to_owned();
+            let signals = kind["signals"].as_array().into_iter().flatten();
+            let signals: Vec<_> = signals.filter_map(serde_json::Value::as_str).collect();
+            let row = format!("| {} | `{}` | {} |", text("class"), text("name"), signals.join(", "));
+            let programs: &mut Vec<&str> = rows.entry(row).or_default();
+            programs.push(name.trim_start_matches("medulla-"));
+        }
+    }
+    let head = "| class | name | signals | in |\n|---|---|---|---|\n".to_owned();
+    let line = |(row, programs): (String, Vec<&str>)| format!("{row} {} |\n", programs.join(", "));
+    head + &rows.into_iter().map(line).collect::<String>()
+}
+
+#[test]
+fn the_readme_lists_what_is_built_in() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).expect("the README is there");
+    let (_, rest) = readme.split_once("a test compares them -->\n").expect("the table's begin");
+    let (table, _) = rest.split_once("<!-- /components -->").expect("the table's end");
+    let expected = component_table();
+    assert!(table == expected, "the README's table should be:\n{expected}");
+}
