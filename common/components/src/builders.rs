@@ -36,6 +36,8 @@ impl Builders {
             .receiver("otlp", receivers::otlp::build)
             .processor("batch", processors::batch::build)
             .processor("memory_limiter", processors::memory_limiter::build)
+            .processor("transform", processors::transform::build)
+            .processor("filter", processors::filter::build)
             .connector("forward", connectors::forward::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)
