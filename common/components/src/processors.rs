@@ -1,7 +1,11 @@
 //! What happens to batches between receiver and exporter.
 
+pub(crate) mod attributes;
 pub mod batch;
-pub mod filter;
+pub(crate) mod filter;
 pub mod memory_limiter;
+pub(crate) mod probabilistic_sampler;
+pub(crate) mod resource;
+mod rewrite;
 mod texts;
-pub mod transform;
+pub(crate) mod transform;

@@ -7,7 +7,8 @@
 //!
 //! What is dropped counts as `filtered`, and so do points that an aggregation made fewer. A text
 //! that fails under `propagate` refuses its part for good (the same bytes would fail again); where
-//! another branch of a fan-out was a success, its records count as `error`. `Now()` is when the
+//! another branch of a fan-out was a success, its records count as `error`. A body that grows beyond
+//! the byte budget is refused retryably. `Now()` is when the
 //! batch arrived: processors have no clock.
 
 use std::any::Any;
@@ -18,7 +19,7 @@ use ottl::contexts::Request;
 use ottl::program::{Counted, Failure, Outcome as Ran, Refused, Runner};
 use ottl::{Program, Time};
 use pipeline::{
-    Batch, DropReason, Kind, Outcome, Part, Processor, ProcessorLedger, RefusalKind, Sample,
+    Batch, Cause, DropReason, Kind, Outcome, Part, Processor, ProcessorLedger, RefusalKind, Sample,
     Signal, Source,
 };
 use tokio::time::Instant;
@@ -128,13 +129,15 @@ impl Texts {
         self.log(&ran, around.at);
         let left = records(program.signal(), &ran, part.records);
         self.count(&mut part, ran.dropped, left);
-        if ran.is_changed {
-            part.packed = None;
-            part.body = ran.body;
-            part.records = left;
+        if !ran.is_changed {
+            return Some(part);
         }
-        if ran.is_changed && part.body.is_empty() {
+        if ran.body.is_empty() {
             part.ack.settle(Outcome::ACCEPTED, None);
+            return None;
+        }
+        if part.rewrite(ran.body, left).is_err() {
+            part.ack.settle(Outcome::retry(Cause::Budget), None);
             return None;
         }
         Some(part)

@@ -126,7 +126,8 @@ fn refused(call: &Call, message: String) -> LoadError {
 fn constants<C: Context>(given: &[Given<C>]) -> Args<'_> {
     let passed = given.iter().map(|given| match given {
         Given::Const(value) => Passed::Value(value.by_ref()),
-        _ => Passed::Absent,
+        Given::Absent => Passed::Absent,
+        _ => Passed::Later,
     });
     Args::new(passed, None)
 }

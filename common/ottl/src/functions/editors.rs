@@ -34,7 +34,7 @@ pub const ALL: &[Definition] = &[
             optional("value", Kind::Any),
             optional("values", Kind::Items(&Kind::Any)),
         ],
-        body: Body::Editor(list::append),
+        body: Body::PreparedEditor(list::append),
     },
     Definition {
         name: "delete_index",
@@ -144,9 +144,7 @@ fn clear<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> 
         Value::TraceId(_) => Value::TraceId([0; 16]),
         Value::SpanId(_) => Value::SpanId([0; 8]),
         Value::ProfileId(_) => Value::ProfileId([0; 16]),
-        Value::Time(time) => {
-            Value::Time(crate::Time { at: jiff::Timestamp::UNIX_EPOCH, zone: time.zone })
-        }
+        Value::Time(_) => Value::Time(crate::Time::utc(zero_time()?)),
         Value::Opaque(mut opaque) => {
             opaque.messages.clear();
             Value::Opaque(opaque)
@@ -154,6 +152,12 @@ fn clear<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> 
         Value::Nil => Value::Nil,
     };
     target.set(zero)
+}
+
+/// Go's zero time: the first second of the year 1.
+fn zero_time() -> Result<jiff::Timestamp, RunError> {
+    const YEAR_1: i64 = -62_135_596_800;
+    jiff::Timestamp::from_second(YEAR_1).map_err(|error| RunError::new(error.to_string()))
 }
 
 #[cfg(test)]

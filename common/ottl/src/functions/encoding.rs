@@ -1,8 +1,9 @@
 //! Base64, hexadecimal, character sets, ids, UUIDs.
 
 use base64::Engine;
-use base64::engine::GeneralPurpose;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{NO_PAD, PAD};
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 use crate::function::{Args, Body, Definition, Kind, Param, optional, required};
 use crate::{RunError, Value, json};
@@ -36,13 +37,22 @@ pub const ALL: &[Definition] = &[
     Definition { name: "UUIDv7", params: &[], body: Body::Plain(ids::uuid_v7) },
 ];
 
+/// As in Go, bits behind the last byte do not count.
+const PADDED: GeneralPurposeConfig = PAD.with_decode_allow_trailing_bits(true);
+const RAW: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
+
+static BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, PADDED);
+static BASE64_RAW: GeneralPurpose = GeneralPurpose::new(&STANDARD, RAW);
+static BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, PADDED);
+static BASE64_RAW_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, RAW);
+
 /// A variant of base64 by its name.
 fn variant(name: &str) -> Option<&'static GeneralPurpose> {
     match name {
-        "base64" => Some(&STANDARD),
-        "base64-raw" => Some(&STANDARD_NO_PAD),
-        "base64-url" => Some(&URL_SAFE),
-        "base64-raw-url" => Some(&URL_SAFE_NO_PAD),
+        "base64" => Some(&BASE64),
+        "base64-raw" => Some(&BASE64_RAW),
+        "base64-url" => Some(&BASE64_URL),
+        "base64-raw-url" => Some(&BASE64_RAW_URL),
         _ => None,
     }
 }

@@ -24,7 +24,7 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         name: "IsValidLuhn",
-        params: &[required("value", Kind::StrLike)],
+        params: &[required("target", Kind::StrLike)],
         body: Body::Plain(is_valid_luhn),
     },
 ];

@@ -66,7 +66,7 @@ pub const ALL: &[Definition] = &[
             required("target", Kind::Str),
             required("start", Kind::Int),
             required("length", Kind::Int),
-            optional("utf8_safe", Kind::Bool),
+            optional("utf8_safe", Kind::LiteralBool),
         ],
         body: Body::Plain(substring),
     },
@@ -87,7 +87,7 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         name: "Format",
-        params: &[required("format_string", Kind::Str), required("args", Kind::Items(&Kind::Any))],
+        params: &[required("format", Kind::LiteralStr), required("vals", Kind::Items(&Kind::Any))],
         body: Body::Plain(|args| Ok(Value::text(sprintf(args.str(0)?, &args.items(1)?)))),
     },
 ];

@@ -81,7 +81,8 @@ fn is_empty<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
         Value::Double(number) => *number == 0.0,
         Value::TraceId(id) | Value::ProfileId(id) => *id == [0; 16],
         Value::SpanId(id) => *id == [0; 8],
-        Value::Time(_) => false,
+        // As in the reference, lists of messages never are.
+        Value::Time(_) | Value::Opaque(_) => false,
         other => length(other) == Some(0),
     }))
 }

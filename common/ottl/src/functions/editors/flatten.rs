@@ -5,7 +5,7 @@
 //! would repeat a key gets a counter behind it. As in the reference, a list inside a list adds its index
 //! without a dot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::Value;
 use crate::function::{Args, Edit};
@@ -21,14 +21,21 @@ pub(super) fn flatten(args: &Args<'_>) -> Result<Edit, String> {
     let resolves = args.bool(2).unwrap_or(false);
     Ok(Box::new(move |target, _| {
         let map = target.map()?;
-        let is_nested = |(_, value): &(String, Any)| matches!(value, Any::Map(_) | Any::Slice(_));
-        if prefix.is_empty() && !map.entries.iter().any(is_nested) {
+        if prefix.is_empty() && is_flat(&map) {
             return Ok(());
         }
         let mut flat = Flat { depth, resolves, ..Flat::default() };
         flat.map(map, &prefix, 0);
         target.set(Value::map(flat.made))
     }))
+}
+
+/// Whether nothing is nested and no key repeats.
+fn is_flat(map: &Map) -> bool {
+    let mut seen = HashSet::new();
+    map.entries.iter().all(|(key, value)| {
+        !matches!(value, Any::Map(_) | Any::Slice(_)) && seen.insert(key.as_str())
+    })
 }
 
 /// The map that is made.

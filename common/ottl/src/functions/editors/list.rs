@@ -1,12 +1,20 @@
 //! Editors of lists.
 
-use crate::function::{Args, Target};
+use crate::function::{Args, Edit, Target};
 use crate::functions::collections::any;
 use crate::value::Any;
 use crate::{RunError, Value};
 
+/// Something must be appended.
+pub(super) fn append(args: &Args<'_>) -> Result<Edit, String> {
+    if !args.is_given(0) && !args.is_given(1) {
+        return Err("value or values must be given".to_owned());
+    }
+    Ok(Box::new(appended))
+}
+
 /// Adds a value, then the values of a list. What is no list becomes the first item of one.
-pub(super) fn append<'a>(target: &mut dyn Target<'a>, args: &Args<'a>) -> Result<(), RunError> {
+fn appended<'a>(target: &mut dyn Target<'a>, args: &Args<'a>) -> Result<(), RunError> {
     let mut items = match target.get()? {
         Value::Nil => Vec::new(),
         Value::Slice(items) => items.into_owned(),

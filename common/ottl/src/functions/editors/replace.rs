@@ -15,9 +15,6 @@ use crate::pattern::{Pattern, Template};
 use crate::value::Any;
 use crate::{RunError, Value};
 
-/// The longest text that replacing makes: a replacement is replaced again where it repeats what it replaces.
-const MAX_TEXT_BYTES: usize = 16 << 20;
-
 const REPLACEMENT: Param = required("replacement", Kind::Str);
 const FUNCTION: Param = optional("function", Kind::Function);
 const FORMAT: Param = optional("replacement_format", Kind::Any);
@@ -100,24 +97,17 @@ impl Replacement {
             return Ok(None);
         }
         let template = self.template(args)?;
-        if !args.has(self.index + 1) {
-            let by = |captures: &regex::Captures<'_>| {
-                let mut out = String::new();
-                template.expand(captures, &mut out);
-                out
-            };
-            return Ok(Some(regex.replace_all(text, by).into_owned()));
-        }
-        let mut made = text.to_owned();
+        let mut made = String::with_capacity(text.len());
+        let mut end = 0;
         for captures in regex.captures_iter(text) {
+            let found = captures.get_match();
+            made.push_str(&text[end..found.start()]);
+            end = found.end();
             let mut expanded = String::new();
             template.expand(&captures, &mut expanded);
-            // As in the reference: every occurrence of what matched, in what was made so far.
-            made = made.replace(&captures[0], &self.converted(args, expanded)?);
-            if made.len() > MAX_TEXT_BYTES {
-                return Err(RunError::new("the replaced text is too long"));
-            }
+            made.push_str(&self.converted(args, expanded)?);
         }
+        made.push_str(&text[end..]);
         Ok(Some(made))
     }
 }
