@@ -147,6 +147,10 @@ impl Context for Otlp {
                 && (*self != Self::Scope || name != "instrumentation_scope")
     }
 
+    fn is_own(&self, prefix: &str) -> bool {
+        Self::from_name(prefix) == Some(*self)
+    }
+
     fn level(&self) -> u8 {
         Self::level(*self) as u8
     }
