@@ -8,8 +8,10 @@
 mod hands;
 mod host;
 mod ports;
+mod series;
 mod view;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -28,6 +30,7 @@ use crate::kernel::shared::SharedMaps;
 use hands::Hands;
 use host::HostWatch;
 use ports::Ports;
+use series::Anomaly;
 
 /// How long an answer to a command may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -148,6 +151,8 @@ struct Engine {
     inputs: Inputs,
     snapshot: Snapshot,
     blind_since: Vec<Option<Moment>>,
+    /// The last anomaly that opened.
+    cause: Option<EventNo>,
     ports: Ports,
     host: HostWatch,
     hands: Hands,
@@ -167,6 +172,7 @@ impl Engine {
             inputs: Inputs::default(),
             snapshot: Snapshot::default(),
             blind_since: Vec::new(),
+            cause: None,
             ports,
             host: HostWatch::new(world.desk.is_killed()),
             hands: Hands::new(world, handle),
@@ -237,8 +243,12 @@ impl Engine {
     fn tick(&mut self) {
         let now = self.now();
         self.snapshot = Snapshot::default();
-        self.ports.read(now, &mut self.snapshot);
-        self.inputs.host = self.host.look(now, SystemTime::now());
+        let wall = SystemTime::now();
+        let limited = self.limited();
+        let opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
+        let cause = opened.iter().map(|anomaly| self.open(anomaly)).last();
+        self.cause = cause.or(self.cause);
+        self.inputs.host = self.host.look(now, wall);
         self.hands.hear(&mut self.inputs.reports);
         self.arena.reset();
         self.inputs.seen.clear();
@@ -250,7 +260,7 @@ impl Engine {
         }
         self.hands.look_after(&self.core, &mut self.inputs.reports);
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
-        let effects = self.core.tick(now, &self.inputs, None, &facts);
+        let effects = self.core.tick(now, &self.inputs, self.cause, &facts);
         self.inputs.reports.clear();
         self.inputs.approved.clear();
         self.carry_out(effects);
@@ -291,6 +301,33 @@ impl Engine {
         };
         let record = self.recorder.write(event.no, event.cause, record);
         tracing::info!("{}", view::sentence(&record));
+    }
+
+    /// Ports under a rule's limit now.
+    fn limited(&self) -> BTreeSet<u16> {
+        let rules = &self.core.policy().rules;
+        let live = self.core.limits().into_iter();
+        let ports = live.filter_map(|(rule, action)| match &rules[rule].actions[action] {
+            super::policy::Action::RateLimit(plan) => Some(plan.target.port),
+            _ => None,
+        });
+        ports.collect()
+    }
+
+    /// Writes an anomaly down.
+    fn open(&mut self, anomaly: &Anomaly) -> EventNo {
+        let no = self.core.take_event_no();
+        let record = Record {
+            kind: "anomaly".to_owned(),
+            reason: format!("{:.6} where {:.6} is normal", anomaly.value, anomaly.baseline),
+            series: Some(anomaly.series.clone()),
+            score: Some(anomaly.score),
+            baseline: Some(anomaly.baseline),
+            ..Record::default()
+        };
+        let record = self.recorder.write(no, None, record);
+        tracing::info!("{}", view::sentence(&record));
+        no
     }
 
     fn pause(&mut self, pause: Option<(Duration, String)>) {

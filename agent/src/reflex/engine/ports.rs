@@ -1,7 +1,9 @@
 //! The ports that rules look at: watched in the kernel, read at each tick.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
+use super::series::{Anomaly, PortSeries};
 use crate::kernel::shared::SharedMaps;
 use crate::reflex::decide::Moment;
 use crate::reflex::settings::{Settings, limited};
@@ -13,11 +15,13 @@ pub(super) struct Ports {
     samples: Option<SharedMaps>,
     tls_ports: Vec<u16>,
     windows: BTreeMap<u16, Window>,
+    series: BTreeMap<u16, PortSeries>,
 }
 
 impl Ports {
     pub(super) fn new(samples: Option<SharedMaps>, tls_ports: Vec<u16>) -> Self {
-        Self { samples, tls_ports, windows: BTreeMap::new() }
+        let (windows, series) = Default::default();
+        Self { samples, tls_ports, windows, series }
     }
 
     /// Watches what these rules look at and limit.
@@ -38,16 +42,30 @@ impl Ports {
         }
     }
 
-    /// Reads every port and writes its signals.
-    pub(super) fn read(&mut self, now: Moment, snapshot: &mut Snapshot) {
-        let Some(samples) = &self.samples else { return };
+    /// Reads every port and writes its signals; what opened. On a port that a rule limits now, nothing new
+    /// is learned: it would be the limit's doing.
+    pub(super) fn read(
+        &mut self,
+        now: Moment,
+        wall: SystemTime,
+        limited: &BTreeSet<u16>,
+        snapshot: &mut Snapshot,
+    ) -> Vec<Anomaly> {
+        let mut opened = Vec::new();
+        let Some(samples) = &self.samples else { return opened };
         for (port, window) in &mut self.windows {
             // A port that cannot be read has no signals; its rules are blind and say so.
             if let Ok(totals) = samples.latency(*port) {
                 window.add(now, &totals);
                 window.show(*port, snapshot);
+                let series = self.series.entry(*port).or_default();
+                if let Some(slot) = window.take_slot() {
+                    series.push(*port, wall, slot, limited.contains(port), &mut opened);
+                }
+                snapshot.set(&Subject::Port(*port), "anomaly", Some(series.anomaly()));
             }
         }
+        opened
     }
 
     /// Connections admitted per second.
@@ -68,6 +86,7 @@ impl Ports {
 
     fn leave(&mut self, port: u16) {
         self.windows.remove(&port);
+        self.series.remove(&port);
         if let Some(samples) = &self.samples
             && let Err(error) = samples.unwatch(port)
         {

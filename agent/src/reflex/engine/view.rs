@@ -113,7 +113,8 @@ impl Engine {
 
 /// A record as a line of a log.
 pub(super) fn sentence(record: &Record) -> String {
-    let parts = [record.rule.as_deref(), record.target.as_deref(), record.outcome.as_deref()];
+    let about = record.rule.as_deref().or(record.series.as_deref());
+    let parts = [about, record.target.as_deref(), record.outcome.as_deref()];
     let head = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     match record.inputs.is_empty() {
         true => format!("{} {head}: {}", record.kind, record.reason),
