@@ -7,13 +7,14 @@
 
 mod hands;
 mod host;
+mod meters;
 mod ports;
 mod series;
 mod view;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use bumpalo::Bump;
@@ -29,6 +30,7 @@ use crate::keeper::link::Restarts;
 use crate::kernel::shared::SharedMaps;
 use hands::Hands;
 use host::HostWatch;
+use meters::Meters;
 use ports::Ports;
 use series::Anomaly;
 
@@ -64,7 +66,15 @@ pub(crate) struct World {
     pub(crate) restarts: Option<Arc<Restarts>>,
     /// Ports whose first exchange is a TLS handshake.
     pub(crate) tls_ports: Vec<u16>,
+    /// Where blind rules are shown.
+    pub(crate) blind: Blind,
 }
+
+/// Each rule and whether it is blind.
+pub(crate) type Blind = Arc<Mutex<Vec<(String, bool)>>>;
+
+/// A rule without data for this long is blind.
+const BLIND_AFTER: Duration = Duration::from_secs(60);
 
 /// Starts the loop.
 pub(crate) fn start(settings: Settings, world: World, recorder: Recorder) -> Handle {
@@ -151,9 +161,12 @@ struct Engine {
     inputs: Inputs,
     snapshot: Snapshot,
     blind_since: Vec<Option<Moment>>,
+    /// What is shown of blindness outside.
+    blind: Blind,
     /// The last anomaly that opened.
     cause: Option<EventNo>,
     ports: Ports,
+    meters: Meters,
     host: HostWatch,
     hands: Hands,
     recorder: Recorder,
@@ -174,6 +187,8 @@ impl Engine {
             blind_since: Vec::new(),
             cause: None,
             ports,
+            meters: Meters::new(),
+            blind: world.blind.clone(),
             host: HostWatch::new(world.desk.is_killed()),
             hands: Hands::new(world, handle),
             recorder,
@@ -233,6 +248,7 @@ impl Engine {
         self.tick = settings.tick;
         self.host.follow(settings.kill_file.clone());
         self.ports.follow(&settings, self.begun.elapsed());
+        self.meters.follow(&settings);
         self.hands.follow(&settings, self.epoch);
         self.blind_since = vec![None; settings.conditions.len()];
         self.core = Core::new(settings.policy);
@@ -245,7 +261,8 @@ impl Engine {
         self.snapshot = Snapshot::default();
         let wall = SystemTime::now();
         let limited = self.limited();
-        let opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
+        let mut opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
+        opened.extend(self.meters.read(now, wall, &mut self.snapshot));
         let cause = opened.iter().map(|anomaly| self.open(anomaly)).last();
         self.cause = cause.or(self.cause);
         self.inputs.host = self.host.look(now, wall);
@@ -258,6 +275,7 @@ impl Engine {
             let since = self.blind_since[index].unwrap_or(now);
             self.blind_since[index] = blind.then_some(since);
         }
+        self.show_blind(now);
         self.hands.look_after(&self.core, &mut self.inputs.reports);
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
         let effects = self.core.tick(now, &self.inputs, self.cause, &facts);
@@ -301,6 +319,18 @@ impl Engine {
         };
         let record = self.recorder.write(event.no, event.cause, record);
         tracing::info!("{}", view::sentence(&record));
+    }
+
+    fn is_blind(&self, rule: usize, now: Moment) -> bool {
+        self.blind_since[rule].is_some_and(|since| now >= since + BLIND_AFTER)
+    }
+
+    fn show_blind(&self, now: Moment) {
+        let rules = self.core.policy().rules.iter().enumerate();
+        let blind = rules.map(|(index, rule)| (rule.name.clone(), self.is_blind(index, now)));
+        let mut shown = self.blind.lock().expect("a plain assignment cannot panic");
+        shown.clear();
+        shown.extend(blind);
     }
 
     /// Ports under a rule's limit now.
