@@ -139,7 +139,6 @@ fn warm_up(agent: &Medulla) {
 #[test]
 fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
     host::run(|host| {
-        host.connect();
         let agent = host.agent(&shed("act"));
         let shop = Shop::open(host);
         warm_up(&agent);
@@ -173,7 +172,6 @@ fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
 #[test]
 fn observing_and_the_kill_switch_leave_the_kernel_alone() {
     host::run(|host| {
-        host.connect();
         let agent = host.agent(&shed("observe"));
         let shop = Shop::open(host);
         warm_up(&agent);
@@ -197,7 +195,6 @@ fn observing_and_the_kill_switch_leave_the_kernel_alone() {
 #[test]
 fn a_killed_agent_leaves_a_lease_that_ends() {
     host::run(|host| {
-        host.connect();
         let mut agent = host.agent(&shed("act"));
         let shop = Shop::open(host);
         warm_up(&agent);
@@ -225,7 +222,7 @@ fn a_killed_agent_leaves_a_lease_that_ends() {
 #[test]
 fn mistakes_in_rules_are_named_with_their_place() {
     let check = |rules: &str, expect: &str| {
-        let output = Medulla::command("medulla-agent", &config(rules), &["validate"]);
+        let output = Medulla::command("medulla-agent", &config(rules), &["validate", "--config", "config.yaml"]);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert!(errors.contains(expect), "{errors}");
