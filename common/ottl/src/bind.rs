@@ -76,6 +76,10 @@ pub struct Uses {
     pub reads: LevelSet,
     /// The levels it writes.
     pub writes: LevelSet,
+    /// The levels of which it needs the messages with all that is in them.
+    pub wholes: LevelSet,
+    /// Whether it works on the record as a whole.
+    pub whole_record: bool,
     /// Whether it depends on the record in another way: through the cache, or a function that has no path among its
     /// arguments and so may give another value each time.
     pub is_bound: bool,
@@ -86,6 +90,8 @@ impl Uses {
     pub fn add(&mut self, other: Self) {
         self.reads.add_all(other.reads);
         self.writes.add_all(other.writes);
+        self.wholes.add_all(other.wholes);
+        self.whole_record |= other.whole_record;
         self.is_bound |= other.is_bound;
     }
 }

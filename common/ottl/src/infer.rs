@@ -15,6 +15,7 @@ const PRIORITY: &[&str] = &[
     "exemplar",
     "datapoint",
     "metric",
+    "spanlink",
     "spanevent",
     "span",
     "profile",

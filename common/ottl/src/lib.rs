@@ -16,6 +16,7 @@ mod eval;
 mod explain;
 pub mod function;
 pub mod functions;
+pub mod glob;
 pub mod index;
 mod infer;
 pub mod json;

@@ -108,6 +108,8 @@ impl Setting {
         let route = Route {
             reads: Levels::of(&around),
             writes: Levels::of(&around).with(level),
+            wholes: Levels::of(&around),
+            links: self.context == Otlp::SpanLink,
             ..Route::visiting(self.signal, &[level])
         };
         let mut editor = Editor::default();

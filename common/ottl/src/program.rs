@@ -194,6 +194,7 @@ impl Program {
             failures: 0,
             first_failure: None,
         };
+        runner.begin();
         for walk in &self.walks {
             runner.walk(walk, request, now, &mut outcome)?;
         }

@@ -77,7 +77,13 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         name: "medulla-components",
         folder: "common/components",
-        may_use: &["medulla-detect", "medulla-otlp", "medulla-pipeline", "medulla-transport"],
+        may_use: &[
+            "medulla-detect",
+            "medulla-otlp",
+            "medulla-ottl",
+            "medulla-pipeline",
+            "medulla-transport",
+        ],
         must_not_know: KERNEL,
         license: APACHE,
         may_be_unsafe: false,
@@ -98,6 +104,7 @@ pub(crate) const TABLE: &[Row] = &[
             "medulla-detect",
             "medulla-kernel-abi",
             "medulla-otlp",
+            "medulla-ottl",
             "medulla-pipeline",
             "medulla-transport",
         ],
@@ -108,7 +115,14 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         name: "medulla-gateway",
         folder: "gateway",
-        may_use: &["medulla-components", "medulla-otlp", "medulla-pipeline", "medulla-transport"],
+        may_use: &[
+            "medulla-components",
+            "medulla-detect",
+            "medulla-otlp",
+            "medulla-ottl",
+            "medulla-pipeline",
+            "medulla-transport",
+        ],
         must_not_know: KERNEL,
         license: APACHE,
         may_be_unsafe: false,

@@ -70,10 +70,34 @@ fn message(opaque: &Opaque<'_>) -> String {
         OpaqueKind::Buckets => "buckets",
         OpaqueKind::Record => "record",
     };
+    if opaque.kind == OpaqueKind::Buckets {
+        return buckets(opaque);
+    }
     if opaque.kind.is_single() {
         return format!(r#"{{"opaque":"{name}"}}"#);
     }
     format!(r#"{{"opaque":"{name}","length":{}}}"#, opaque.messages.len())
+}
+
+/// OTLP: `Buckets` has its offset, zigzag, in field 1 and its counts in field 2.
+fn buckets(opaque: &Opaque<'_>) -> String {
+    use otlp::wire::{Fields, Value as Wire, varint};
+    let bytes = opaque.messages.first().map_or(&[][..], |message| message);
+    let (mut offset, mut count) = (0, 0);
+    let mut fields = Fields::new(bytes);
+    while let Ok(Some(field)) = fields.try_next() {
+        match (field.number, field.value) {
+            (1, Wire::Varint(value)) => offset = (value >> 1) as i32 ^ -((value & 1) as i32),
+            (2, Wire::Varint(_)) => count += 1,
+            (2, Wire::Bytes(mut packed)) => {
+                while let Ok((_, rest)) = varint(packed) {
+                    (packed, count) = (rest, count + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    format!(r#"{{"opaque":"buckets","offset":{offset},"length":{count}}}"#)
 }
 
 /// OTLP: `Status` has its message in field 2 and its code in field 3.

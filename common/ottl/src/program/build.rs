@@ -1,6 +1,7 @@
 //! From the texts of a configuration to a program.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use otlp::Signal;
 
@@ -67,12 +68,13 @@ impl std::error::Error for Mistake {}
 
 /// Compiles groups of statements. All mistakes are reported.
 pub fn transform(signal: Signal, groups: &[Group], lambdas: bool) -> Result<Program, Vec<Mistake>> {
-    let builder = Builder::new(signal, Purpose::Transform, lambdas);
+    let mut builder = Builder::new(signal, Purpose::Transform, lambdas);
+    builder.cache = NEXT_CACHE.fetch_add(1, Ordering::Relaxed);
     let mut mistakes = Vec::new();
     let mut steps = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         match builder.group(group) {
-            // The reference takes a group of a named context that does nothing.
+            // A group of a named context may do nothing.
             Ok(step) if step.lines() == 0 => {}
             Ok(step) => steps.push(Arc::new(step)),
             Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
@@ -88,7 +90,7 @@ pub fn filter(signal: Signal, entries: &[Entry], lambdas: bool) -> Result<Progra
     let mut steps = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         match builder.entry(entry) {
-            Ok(step) if step.lines() == 0 => {}
+            // Without any condition it still removes what is empty.
             Ok(step) => steps.push(Arc::new(step)),
             Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
         }
@@ -96,6 +98,9 @@ pub fn filter(signal: Signal, entries: &[Entry], lambdas: bool) -> Result<Progra
     steps.sort_by_key(|step| step.level());
     builder.program(steps, mistakes)
 }
+
+/// Programs that share a walk do not share a cache.
+static NEXT_CACHE: AtomicU64 = AtomicU64::new(0);
 
 /// A mistake that does not know its group yet.
 struct Found {
@@ -119,6 +124,8 @@ impl Found {
 
 struct Builder {
     signal: Signal,
+    /// The number of the cache that groups share.
+    cache: u64,
     candidates: Vec<Candidate<Otlp>>,
 }
 
@@ -128,16 +135,14 @@ type Parsed<'t, T> = Vec<(&'t str, T)>;
 impl Builder {
     fn new(signal: Signal, purpose: Purpose, lambdas: bool) -> Self {
         let contexts = Otlp::ALL.into_iter().filter(|context| {
-            // No walk goes to links, and filters do not go to exemplars.
-            let is_walked = *context != Otlp::SpanLink
-                && (purpose != Purpose::Filter || *context != Otlp::Exemplar);
-            context.is_in(signal) && is_walked
+            let is_leaf = matches!(context, Otlp::Exemplar | Otlp::SpanLink);
+            context.is_in(signal) && !(purpose == Purpose::Filter && is_leaf)
         });
         let candidate = |context: Otlp| Candidate {
             context,
             functions: Functions::new(&context, purpose, lambdas),
         };
-        Self { signal, candidates: contexts.map(candidate).collect() }
+        Self { signal, cache: 0, candidates: contexts.map(candidate).collect() }
     }
 
     fn program(
@@ -165,7 +170,7 @@ impl Builder {
         Ok(Step {
             context: candidate.context,
             error_mode: group.error_mode,
-            shares_cache: group.shared_cache,
+            shared_cache: group.shared_cache.then_some(self.cache),
             conditions,
             work: Work::Edit(statements),
         })
@@ -180,7 +185,7 @@ impl Builder {
         Ok(Step {
             context: candidate.context,
             error_mode: entry.error_mode,
-            shares_cache: false,
+            shared_cache: None,
             conditions: bound_conditions(&compiler, conditions)?,
             work: Work::Drop,
         })
@@ -195,7 +200,7 @@ impl Builder {
                 Err(message) => Err(Found::of_group(Class::UnknownPath, message)),
             };
         };
-        let named = self.candidates.iter().find(|it| it.context.name() == name);
+        let named = self.candidates.iter().find(|it| it.context.name().eq_ignore_ascii_case(name));
         named.ok_or_else(|| {
             let message = format!("{} have no context {name}", self.signal.name());
             Found::of_group(Class::UnknownPath, message)

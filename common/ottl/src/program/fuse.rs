@@ -6,6 +6,7 @@ use otlp::Signal;
 use otlp::edit::{Level, Levels, Route};
 
 use super::step::{Step, Work};
+use crate::contexts::Otlp;
 use crate::plan::LevelSet;
 
 /// One walk over a request.
@@ -30,8 +31,14 @@ pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) 
 /// Whether `next` can run in the walk of `before`: for each record after it, and yet as if `before` had seen all
 /// records.
 fn may_follow(before: &Step, next: &Step) -> bool {
-    // A walk goes inwards.
-    if next.level() < before.level() {
+    // A walk goes inwards, and to the events of spans or to their links.
+    let is_link = |step: &Step| step.context == Otlp::SpanLink;
+    let is_event = |step: &Step| step.context == Otlp::SpanEvent;
+    let forks = is_link(before) && is_event(next) || is_event(before) && is_link(next);
+    if next.level() < before.level() || forks {
+        return false;
+    }
+    if before.shared_cache.is_some() && before.shared_cache == next.shared_cache {
         return false;
     }
     // What `next` appends, `before` must not see.
@@ -76,23 +83,37 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
             }
             if index < step.level() && uses.reads.has(index) {
                 route.reads = route.reads.with(level);
+                route.wholes = route.wholes.or(with_children(level));
             }
             if uses.writes.has(index) {
                 route.writes = route.writes.with(level);
             }
         }
-        if appends(step) && step.level() > Level::Record as u8 {
+        if uses.whole_record && step.level() > Level::Record as u8 {
             route.reads = route.reads.with(Level::Record);
+            route.wholes = route.wholes.with(Level::Record);
         }
+        let wholes = Level::ALL.into_iter().filter(|level| uses.wholes.has(*level as u8));
+        route.wholes = wholes.fold(route.wholes, Levels::with);
+        route.links |= step.context == Otlp::SpanLink;
         route.prunes = route.prunes.or(pruned(signal, step));
     }
     route
 }
 
+/// Messages around a record whose paths may ask for their children: spans and metrics, and points.
+fn with_children(level: Level) -> Levels {
+    if level >= Level::Record { Levels::of(&[level]) } else { Levels::NONE }
+}
+
 /// What goes when a filter left nothing in it.
 fn pruned(signal: Signal, step: &Step) -> Levels {
-    if !matches!(step.work, Work::Drop) {
+    // Conditions over resources alone leave empty ones alone.
+    if !matches!(step.work, Work::Drop) || step.context.level() == Level::Resource {
         return Levels::NONE;
+    }
+    if step.level() == Level::Resource as u8 {
+        return Levels::of(&[Level::Resource]);
     }
     let groups = Levels::of(&[Level::Resource, Level::Scope]);
     let has_points = signal == Signal::Metrics && step.level() > Level::Record as u8;

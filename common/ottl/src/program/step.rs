@@ -11,8 +11,8 @@ use crate::contexts::Otlp;
 pub(crate) struct Step {
     pub(crate) context: Otlp,
     pub(crate) error_mode: ErrorMode,
-    /// Whether the cache outlives the record.
-    pub(crate) shares_cache: bool,
+    /// The number of the cache that outlives the record, if one does.
+    pub(crate) shared_cache: Option<u64>,
     /// Any of them must hold, if there are any.
     pub(crate) conditions: Vec<Line<Condition<Otlp>>>,
     pub(crate) work: Work,

@@ -27,8 +27,8 @@ struct State {
     tallies: Vec<Tally>,
     /// What hoisted conditions came to for the messages around the record; absent if not evaluated yet.
     hoisted: Vec<Option<bool>>,
-    /// The caches of the steps that share one.
-    caches: Vec<Map>,
+    /// The caches that outlive a record, by number.
+    caches: Vec<(u64, Map)>,
     failures: u64,
     malformed: u64,
     first_failure: Option<Failure>,
@@ -43,10 +43,21 @@ impl State {
         self.tallies.resize(lines, Tally::default());
         self.hoisted.clear();
         self.hoisted.resize(lines, None);
-        self.caches.clear();
-        self.caches.resize(walk.steps.len(), Map::new());
         (self.failures, self.malformed) = (0, 0);
         (self.first_failure, self.refusal) = (None, None);
+    }
+
+    /// Lends a cache; a new one if nobody shared it yet.
+    fn take_cache(&mut self, number: u64) -> Map {
+        let found = self.caches.iter_mut().find(|(known, _)| *known == number);
+        found.map_or_else(Map::new, |(_, cache)| std::mem::take(cache))
+    }
+
+    fn give_cache(&mut self, number: u64, cache: Map) {
+        match self.caches.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, slot)) => *slot = cache,
+            None => self.caches.push((number, cache)),
+        }
     }
 
     fn forget_hoisted(&mut self) {
@@ -63,6 +74,11 @@ impl State {
 }
 
 impl Runner {
+    /// Begins with a request.
+    pub(super) fn begin(&mut self) {
+        self.state.caches.clear();
+    }
+
     pub(super) fn walk(
         &mut self,
         walk: &Walk,
@@ -145,12 +161,13 @@ impl Visit<'_> {
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let mut line = 0;
         let mut verdict = Verdict::Keep;
-        for (index, step) in walk.steps.iter().enumerate() {
+        for step in &walk.steps {
             if step.context.level() == at.level {
-                frame.cache = std::mem::take(&mut self.state.caches[index]);
+                frame.cache =
+                    step.shared_cache.map_or_else(Map::new, |it| self.state.take_cache(it));
                 let kept = Run { step, first_line: line, state: self.state }.step(&mut frame)?;
-                if step.shares_cache {
-                    self.state.caches[index] = std::mem::take(&mut frame.cache);
+                if let Some(number) = step.shared_cache {
+                    self.state.give_cache(number, std::mem::take(&mut frame.cache));
                 }
                 if !kept {
                     verdict = Verdict::Drop;
