@@ -139,6 +139,7 @@ fn answer(port: Port, packet: &Packet, context: &TcContext, flow: &Flow, latency
     let Some(exchange) = exchange(flow) else { return };
     let next_out = packet.sequence.wrapping_add(packet.payload);
     if exchange.flags & Exchange::ANSWERED != 0 && !is_after(next_out, exchange.next_out) {
+        latency.retransmits += u64::from(packet.payload > 1);
         return;
     }
     exchange.next_out = next_out;

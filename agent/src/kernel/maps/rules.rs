@@ -68,7 +68,9 @@ impl Maps {
         }
         let rule = get(&self.rules, names::RULES, slot)?;
         let dog = get(&self.watchdogs, names::WATCHDOGS, slot)?;
-        let left_ns = self.ticks.remaining_ns(dog.lease_end, monotonic_ns()?);
+        // The kernel counts from its own jiffy, so there is no doubt about a part of one.
+        let lease_end = if dog.lease_end > 0 { dog.lease_end + 1 } else { 0 };
+        let left_ns = self.ticks.remaining_ns(lease_end, monotonic_ns()?);
         let mut verdicts = Verdicts::default();
         let values = self.rule_verdicts.get(&slot, 0).map_err(in_map(names::RULE_VERDICTS))?;
         values.iter().for_each(|value| verdicts.add(&value.0));
