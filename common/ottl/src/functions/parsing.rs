@@ -6,6 +6,7 @@ use crate::function::{Body, Definition, Param, optional, required};
 pub(super) mod entries;
 
 mod csv;
+mod grok;
 mod groups;
 mod integer;
 mod json;
@@ -63,6 +64,16 @@ pub const ALL: &[Definition] = &[
         "ExtractPatterns",
         &[required("target", Str), required("pattern", Str)],
         Body::Prepared(groups::prepare),
+    ),
+    define(
+        "ExtractGrokPatterns",
+        &[
+            required("target", Str),
+            required("pattern", Str),
+            optional("named_captures_only", LiteralBool),
+            optional("pattern_definitions", LiteralStrs),
+        ],
+        Body::Prepared(grok::prepare),
     ),
     define("URL", &[required("url", Str)], Body::Plain(url::call)),
     define(

@@ -178,3 +178,6 @@ fn part<'a>(args: &Args<'a>, part: Option<&str>) -> Result<Value<'a>, RunError> 
         _ => Ok(args.value(0)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,27 @@
 //! The dialect of RE2, and what replacements expand to.
 
+use proptest::prelude::*;
+
 use super::*;
+
+proptest! {
+    #[test]
+    fn a_literal_matches_itself(text in ".*") {
+        prop_assume!(!text.contains(r"\E"));
+        let quoted = compile(&format!(r"^\Q{text}\E$")).unwrap();
+        prop_assert!(quoted.is_match(&text));
+    }
+
+    #[test]
+    fn no_pattern_panics(pattern in "([a-z\\\\\\[\\](){}|*+?^$.:<>P,0-9-]|\u{e9}){0,24}", text in ".{0,8}") {
+        if let Ok(regex) = compile(&pattern) {
+            regex.is_match(&text);
+        }
+        if let Ok(glob) = crate::glob::compile(&pattern) {
+            glob.is_match(&text);
+        }
+    }
+}
 
 #[test]
 fn patterns_mean_what_they_mean_in_re2() {

@@ -1,7 +1,8 @@
 //! `Format`: Go's `Sprintf`, with its texts for what does not fit (`%!d(string=x)`), so it never fails.
 //!
 //! Flags `+-# 0`, width and precision (numbers or `*`), argument indices `[n]`, and the verbs of the values
-//! that the language has. Widths and precisions are at most [`MAX_WIDTH`], as in Go.
+//! that the language has. Widths and precisions are at most [`MAX_WIDTH`];
+//! larger ones do not count.
 
 use crate::Value;
 
@@ -9,8 +10,8 @@ mod number;
 mod quote;
 mod verb;
 
-/// The largest width and precision.
-const MAX_WIDTH: i64 = 1_000_000;
+/// The largest width and precision: what Rust's formatting takes. Go's is a million.
+const MAX_WIDTH: i64 = 65_535;
 
 /// How one verb is written.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,17 @@
 //! What `Format` makes of verbs, against Go.
 
+use proptest::prelude::*;
+
 use super::sprintf;
 use crate::Value;
+
+proptest! {
+    #[test]
+    fn no_format_panics(format in "(%[-+# 0]{0,2}(\\*|[0-9]{0,6})(\\.(\\*|[0-9]{0,6}))?(\\[[0-9]\\])?.){0,3}", number: i64, double: f64) {
+        let texts = Value::texts(["a", "\u{e9}"]);
+        sprintf(&format, &[Value::Int(number), Value::Double(double), texts, Value::Duration(number)]);
+    }
+}
 
 fn check(format: &str, args: &[Value<'_>], expect: &str) {
     assert_eq!(sprintf(format, args), expect, "{format}");
@@ -60,5 +70,8 @@ fn what_does_not_fit_is_said() {
     check("%", &[], "%!(NOVERB)");
     check("%!", &[], "%!!(MISSING)");
     check("%*d", &[Value::text("x"), Value::Int(1)], "%!(BADWIDTH)1");
+    let wide = sprintf("%65535d|%.65535f", &[Value::Int(1), Value::Double(1.0)]);
+    assert_eq!(wide.len(), 65535 + 1 + 2 + 65535);
+    check("%1000000d", &[Value::Int(1)], "1");
     check("%%|%z", &[Value::Bool(true)], "%|%!z(bool=true)");
 }
