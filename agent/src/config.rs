@@ -10,11 +10,13 @@ use components::config::{
 use components::process::Program;
 use otlp::Signal;
 
+use crate::reflex::settings;
+
 /// The agent as a program.
 pub const PROGRAM: Program = Program {
     name: "medulla-agent",
     default_config: DEFAULT,
-    catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS },
+    catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS, check_whole: settings::check },
     extra_bytes: 4 << 20,
 };
 
@@ -25,13 +27,13 @@ const GATEWAY: &str = "medulla-gateway";
 
 const OWN: &[Kind] = &[
     Kind::stable(Class::Receiver, "kernel", kernel).carrying(&[Signal::Metrics]),
-    Kind::planned(Class::Receiver, "reflex").carrying(&[Signal::Logs]),
+    Kind::stable(Class::Receiver, "reflex", no_keys).carrying(&[Signal::Logs]),
     Kind::elsewhere(Class::Exporter, "store", GATEWAY),
 ];
 
 const SECTIONS: &[OwnSection] = &[
     OwnSection { name: "limits", stability: Stability::Stable, check: limits },
-    OwnSection { name: "reflex", stability: Stability::NotBuiltIn, check: any_keys },
+    OwnSection { name: "reflex", stability: Stability::Stable, check: reflex },
     elsewhere("store"),
     elsewhere("query"),
     elsewhere("fleet"),
@@ -204,3 +206,9 @@ fn kernel(section: &Section<'_>) {
 fn limits(section: &Section<'_>) {
     Limits::read(section);
 }
+
+fn reflex(section: &Section<'_>) {
+    settings::Settings::read(section);
+}
+
+fn no_keys(_: &Section<'_>) {}

@@ -14,6 +14,7 @@ mod follow;
 pub(crate) mod link;
 mod memory;
 pub mod orders;
+mod restart;
 
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -147,6 +148,9 @@ impl Keeper {
             Some(Order::Follow(name)) => self.wanted.push(name),
             Some(Order::FollowAuto) => self.wanted.push(interfaces::AUTO.to_owned()),
             Some(Order::Attach) => self.attach(),
+            Some(order @ (Order::RestartUnit { .. } | Order::RestartContainer { .. })) => {
+                self.restart(order);
+            }
             // The agent is gone, or is not ours to talk to any more.
             None => self.connected = false,
         }
@@ -166,6 +170,18 @@ impl Keeper {
             Err(error) => self.tell(&Report::Failed(error), &[]),
         }
         memory::give_back();
+    }
+
+    /// On a thread of its own: stopping takes as long as what is stopped likes.
+    fn restart(&mut self, order: Order) {
+        let Ok(socket) = self.socket.try_clone() else {
+            return say("no descriptor is left to answer on");
+        };
+        std::thread::spawn(move || {
+            let report = restart::run(&order);
+            // The agent that asked may be gone.
+            let _ = orders::send(&socket, &report.encode(), &[]);
+        });
     }
 
     fn follow(&mut self) {

@@ -10,6 +10,7 @@
 
 mod adopt;
 mod file;
+mod of_rules;
 pub mod parse;
 pub mod protect;
 

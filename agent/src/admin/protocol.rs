@@ -48,6 +48,40 @@ pub enum Request {
         /// Of this port; of all when absent.
         port: Option<u16>,
     },
+    /// Something for the reflexes.
+    Reflex(Reflex),
+}
+
+/// A request to the reflexes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reflex {
+    /// The kill switch, on or off.
+    Kill {
+        /// Which.
+        on: bool,
+    },
+    /// No actions for a while.
+    Pause {
+        /// How long.
+        time_ms: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The end of a pause.
+    Resume {},
+    /// Approve a suggestion.
+    Approve {
+        /// Its event's id.
+        id: String,
+    },
+    /// Signals, rules and guards now.
+    Top {},
+    /// What was written down since a moment.
+    Report {
+        /// Nanoseconds since 1970.
+        since_unix_ns: u64,
+    },
 }
 
 /// An answer; `status` is the exit status of the command.
@@ -67,6 +101,9 @@ pub struct Answer {
     /// Who answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Status>,
+    /// What the reflexes answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reflex: Option<serde_json::Value>,
 }
 
 impl Answer {

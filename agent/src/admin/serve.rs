@@ -1,6 +1,6 @@
 //! Who answers requests: the limits engine, behind the checks that need the rest of the agent.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use kernel_abi::layout::Unit;
@@ -11,6 +11,7 @@ use super::protocol::{Answer, Listed, Request, Status};
 use crate::kernel::{Limit, Target};
 use crate::limits::protect::Protected;
 use crate::limits::{Limits, Now, Refused, Request as Wanted, Source, parse};
+use crate::reflex::engine::Handle;
 
 /// Answers requests.
 pub(crate) struct Desk {
@@ -18,6 +19,8 @@ pub(crate) struct Desk {
     /// Wakes who waits for the next lease to end.
     changed: Notify,
     facts: Facts,
+    /// The reflexes, once they run.
+    pub(super) reflex: OnceLock<Handle>,
 }
 
 /// What the agent knows of itself.
@@ -36,7 +39,8 @@ pub(crate) struct Facts {
 
 impl Desk {
     pub(crate) fn new(limits: Limits, facts: Facts) -> Arc<Self> {
-        Arc::new(Self { limits: Mutex::new(limits), changed: Notify::new(), facts })
+        let (changed, reflex) = Default::default();
+        Arc::new(Self { limits: Mutex::new(limits), changed, facts, reflex })
     }
 
     pub(crate) fn answer(&self, request: Request) -> Answer {
@@ -45,6 +49,7 @@ impl Desk {
             Request::LimitList {} => self.list(|_| true),
             Request::LimitExplain { port } => self.explain(port),
             Request::LimitClear { port } => self.clear(port),
+            Request::Reflex(request) => self.answer_reflex(request),
             Request::LimitSet {
                 proto,
                 port,
@@ -150,6 +155,9 @@ impl Desk {
         for name in (self.facts.uncovered)() {
             answer.notes.push(format!("interface {name} is not covered"));
         }
+        if let Some(reflex) = self.reflex.get() {
+            answer.notes.extend(reflex.explain(port));
+        }
         answer
     }
 
@@ -181,7 +189,16 @@ impl Desk {
         }
     }
 
-    fn limits(&self) -> MutexGuard<'_, Limits> {
+    /// Wakes who follows the ends of leases.
+    pub(super) fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().expect("no code path panics while it holds the limits")
     }
 }

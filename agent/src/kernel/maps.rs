@@ -103,7 +103,8 @@ impl Maps {
         Ok(maps)
     }
 
-    /// Watches a TCP port. Counts begin at zero, unless the port is watched already.
+    /// Watches a TCP port. Counts begin at zero, unless the port is watched already; then it is
+    /// sampled in both ways.
     pub fn watch(&mut self, port: u16, sampling: Sampling) -> Result<(), Error> {
         let slot = match self.watch_slots.get(&port) {
             Some(slot) => *slot,
@@ -111,7 +112,8 @@ impl Maps {
         };
         let flags = sampling.flags();
         self.change_port(tcp(port), |entry| {
-            let flags = flags | entry.flags & Port::ARMED;
+            let kept = if entry.watch == 0 { 0 } else { entry.flags };
+            let flags = flags | kept;
             Port { watch: slot as u8, flags, ..entry }
         })
     }

@@ -9,22 +9,39 @@ use std::time::Duration;
 
 /// Maps that several parts of the agent hold.
 #[derive(Clone)]
-pub struct SharedMaps(Arc<Mutex<Maps>>);
+pub struct SharedMaps(Arc<Mutex<Maps>>, Watchers);
+
+/// How many parts of the agent watch a port.
+type Watchers = Arc<Mutex<BTreeMap<u16, usize>>>;
 
 impl SharedMaps {
     /// Shares these maps.
     pub fn new(maps: Maps) -> Self {
-        Self(Arc::new(Mutex::new(maps)))
+        Self(Arc::new(Mutex::new(maps)), Watchers::default())
     }
 
-    /// See [`Maps::watch`].
+    /// See [`Maps::watch`]. Several may watch a port; each leaves it by itself.
     pub fn watch(&self, port: u16, sampling: Sampling) -> Result<(), Error> {
-        self.lock().watch(port, sampling)
+        let mut watchers = self.watchers();
+        self.lock().watch(port, sampling)?;
+        *watchers.entry(port).or_default() += 1;
+        Ok(())
     }
 
-    /// See [`Maps::unwatch`].
+    /// See [`Maps::unwatch`]; the last one to leave ends it.
     pub fn unwatch(&self, port: u16) -> Result<bool, Error> {
+        let mut watchers = self.watchers();
+        let left = watchers.get(&port).map_or(0, |count| count.saturating_sub(1));
+        if left > 0 {
+            watchers.insert(port, left);
+            return Ok(true);
+        }
+        watchers.remove(&port);
         self.lock().unwatch(port)
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, BTreeMap<u16, usize>> {
+        self.1.lock().expect("no code path panics while it holds the watchers")
     }
 
     /// See [`Maps::read_latency`]; zeros when the port is not watched.
