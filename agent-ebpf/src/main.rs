@@ -1,6 +1,6 @@
 //! The kernel's side of Medulla: rate limits at ingress, request latency between ingress and egress.
 //!
-//! tcx programs (kernel 6.6). Ingress looks only at the destination port and egress only at the
+//! Programs for tcx (kernel 6.6) and for the classic hook before it. Ingress looks only at the destination port and egress only at the
 //! source port, so a packet on loopback counts once. Ingress limits first and samples what it let
 //! through. Every doubt passes: a packet that cannot be parsed, a slot that is missing, a lease that
 //! is over, a state that stays contended. A packet that passes goes on to the next program on the
@@ -20,9 +20,11 @@ mod latency;
 mod limit;
 mod maps;
 mod packet;
+mod reflex;
 
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
+use kernel_abi::layout::Port;
 use packet::{Protocol, Skip};
 
 /// Length of an Ethernet header; the kernel has taken VLAN tags off before tcx.
@@ -79,7 +81,15 @@ fn ingress<const LINK: usize>(context: &TcContext) -> i32 {
         Err(skip) => return unseen(skip),
     };
     let port = maps::port(packet.protocol, packet.destination);
-    if port.limit != 0 && !limit::admits(port.limit, &packet, context) {
+    let mut overruled = false;
+    if port.limit != 0 {
+        let answer = limit::admits(port.limit, &packet, context);
+        if !answer.passes {
+            return DROP;
+        }
+        overruled = answer.overrules;
+    }
+    if port.flags & Port::ARMED != 0 && !overruled && !reflex::admits(port, &packet, context) {
         return DROP;
     }
     if port.watch != 0 && packet.protocol == Protocol::Tcp {
@@ -93,7 +103,7 @@ fn egress<const LINK: usize>(context: &TcContext) -> i32 {
     if let Ok(packet) = packet::parse::<LINK>(context) {
         let port = maps::port(packet.protocol, packet.source);
         if port.watch != 0 && packet.protocol == Protocol::Tcp {
-            latency::leave(port, &packet);
+            latency::leave(port, &packet, context);
         }
     }
     NEXT

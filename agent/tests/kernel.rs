@@ -15,3 +15,7 @@ mod limits;
 mod pins;
 #[path = "kernel/programs.rs"]
 mod programs;
+#[path = "kernel/reflex.rs"]
+mod reflex;
+#[path = "kernel/units.rs"]
+mod units;

@@ -222,7 +222,11 @@ fn a_killed_agent_leaves_a_lease_that_ends() {
 #[test]
 fn mistakes_in_rules_are_named_with_their_place() {
     let check = |rules: &str, expect: &str| {
-        let output = Medulla::command("medulla-agent", &config(rules), &["validate", "--config", "config.yaml"]);
+        let output = Medulla::command(
+            "medulla-agent",
+            &config(rules),
+            &["validate", "--config", "config.yaml"],
+        );
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert!(errors.contains(expect), "{errors}");

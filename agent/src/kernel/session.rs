@@ -301,7 +301,9 @@ fn take(
 
 fn data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::PerCpuArray(data) | Map::LruHashMap(data) => Some(data),
+        Map::Array(data) | Map::PerCpuArray(data) | Map::LruHashMap(data) | Map::RingBuf(data) => {
+            Some(data)
+        }
         _ => None,
     }
 }

@@ -20,6 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::admin::Desk;
 use crate::config::Kernel as Settings;
+use crate::host::Host;
+use crate::kernel::maps::Sampling;
 use crate::kernel::shared::SharedMaps;
 use crate::limits::Standing;
 
@@ -75,10 +77,14 @@ impl Receiver for KernelReceiver {
     }
 
     fn start(&self) -> Result<(), BuildError> {
-        let Some(samples) = self.state.sources.samples.clone() else {
+        let samples = self.state.sources.samples.clone();
+        if samples.is_none() {
             tracing::warn!("receiver kernel: there is no kernel to sample");
-            return Ok(());
-        };
+            // Cgroups are files that anybody can read.
+            if self.state.settings.cgroups.is_empty() {
+                return Ok(());
+            }
+        }
         let collecting = tokio::spawn(collect(self.state.clone(), samples));
         *self.running.lock().expect("a plain assignment cannot panic") = Some(collecting);
         Ok(())
@@ -101,18 +107,24 @@ impl Receiver for KernelReceiver {
 struct Totals {
     ports: BTreeMap<u16, Latency>,
     limits: Vec<Standing>,
+    /// CPU time of the cgroups that exist, in nanoseconds.
+    cgroups: BTreeMap<String, u64>,
 }
 
-async fn collect(state: Arc<State>, samples: SharedMaps) {
-    let mut watched = Watched { samples, ports: BTreeMap::new() };
+async fn collect(state: Arc<State>, samples: Option<SharedMaps>) {
+    let mut watched = samples.map(|samples| Watched { samples, ports: BTreeMap::new() });
+    let host = Host::of_system();
     let started = SystemTime::now();
     let mut acknowledged = (started, Totals::default());
     let mut ticks = tokio::time::interval(state.settings.collection_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        watched.follow(&state);
-        let totals = watched.read(&state);
+        let totals = Totals {
+            ports: watched.as_mut().map(|watched| watched.look(&state)).unwrap_or_default(),
+            limits: state.sources.desk.standing(),
+            cgroups: state.cgroups(&host),
+        };
         let now = SystemTime::now();
         let span = encode::Span { started, since: acknowledged.0, now };
         let (request, points) = encode::request(&span, &acknowledged.1, &totals);
@@ -141,17 +153,29 @@ impl State {
         !matches!(waiter.wait().await.outcome, Outcome::Retry { .. })
     }
 
+    /// CPU time of the cgroups that are listed and exist.
+    fn cgroups(&self, host: &Host) -> BTreeMap<String, u64> {
+        let read = |path: &String| {
+            let spent_ns = host.hierarchies().read(path)?.cpu_ns?;
+            Some((path.clone(), spent_ns))
+        };
+        self.settings.cgroups.iter().filter_map(read).collect()
+    }
+
     /// Ports to watch: listed or limited.
-    fn wanted(&self) -> BTreeMap<u16, bool> {
+    fn wanted(&self) -> BTreeMap<u16, Sampling> {
         if !self.settings.latency {
             return BTreeMap::new();
         }
-        let tls = |port: &u16| self.settings.tls_ports.contains(port);
-        let listed = self.settings.ports.iter().map(|port| (*port, tls(port)));
+        let sampling = |port: &u16| {
+            let tls = self.settings.tls_ports.contains(port);
+            Sampling { tls, http_status: self.settings.http_status && !tls }
+        };
+        let listed = self.settings.ports.iter().map(|port| (*port, sampling(port)));
         let limited = self.sources.desk.standing();
         let limited = limited.iter().map(|standing| standing.desired.limit.target).filter(is_tcp);
-        let mut wanted: BTreeMap<u16, bool> =
-            limited.map(|target| (target.port, tls(&target.port))).collect();
+        let mut wanted: BTreeMap<u16, Sampling> =
+            limited.map(|target| (target.port, sampling(&target.port))).collect();
         wanted.extend(listed);
         wanted
     }
@@ -174,11 +198,12 @@ impl Watched {
         let gone: Vec<u16> =
             self.ports.keys().copied().filter(|port| !wanted.contains_key(port)).collect();
         gone.into_iter().for_each(|port| self.unwatch(port));
-        for (port, tls) in wanted {
+        for (port, sampling) in wanted {
             if self.ports.contains_key(&port) {
                 continue;
             }
-            let begun = self.samples.watch(port, tls).and_then(|()| self.samples.latency(port));
+            let begun =
+                self.samples.watch(port, sampling).and_then(|()| self.samples.latency(port));
             match begun {
                 Ok(totals) => {
                     self.ports.insert(port, totals);
@@ -188,7 +213,8 @@ impl Watched {
         }
     }
 
-    fn read(&self, state: &State) -> Totals {
+    fn look(&mut self, state: &State) -> BTreeMap<u16, Latency> {
+        self.follow(state);
         let mut ports = BTreeMap::new();
         for (port, begun) in &self.ports {
             match self.samples.latency(*port) {
@@ -198,7 +224,7 @@ impl Watched {
                 Err(error) => tracing::warn!("cannot read the samples of port {port}: {error}"),
             }
         }
-        Totals { ports, limits: state.sources.desk.standing() }
+        ports
     }
 
     fn unwatch(&mut self, port: u16) {
@@ -231,6 +257,11 @@ fn difference(later: &Latency, earlier: &Latency) -> Latency {
         connections: minus(later.connections, earlier.connections),
         sum_ns: minus(later.sum_ns, earlier.sum_ns),
         zeros: minus(later.zeros, earlier.zeros),
+        retransmits: minus(later.retransmits, earlier.retransmits),
+        resets: minus(later.resets, earlier.resets),
+        statuses: std::array::from_fn(|class| {
+            minus(later.statuses[class], earlier.statuses[class])
+        }),
         buckets,
     }
 }

@@ -20,12 +20,38 @@ pub const UNSEEN: &str = "MEDULLA_UNSEEN";
 pub const WATCHES: &str = "MEDULLA_WATCHES";
 /// `PerCpuArray<Latency>` by watch slot.
 pub const LATENCIES: &str = "MEDULLA_LATENCY";
-/// `LruHashMap<Flow, Exchange>`: connections of watched ports. Not handed to the agent.
+/// `LruHashMap<Flow, Exchange>`: connections of watched ports.
 pub const FLOWS: &str = "MEDULLA_FLOWS";
 
+/// `LruHashMap<Source, u64>`: the TAT of each source of limits that count by source.
+pub const SOURCES: &str = "MEDULLA_SOURCES";
+/// `Array<Rule>` by watch slot, written by user space only.
+pub const RULES: &str = "MEDULLA_RULES";
+/// `Array<Watchdog>` by watch slot, written by the kernel; user space resets it.
+pub const WATCHDOGS: &str = "MEDULLA_DOGS";
+/// `PerCpuArray<Verdicts>` by watch slot: what rules did.
+pub const RULE_VERDICTS: &str = "MEDULLA_RULE_VD";
+/// `RingBuf` of `Event`.
+pub const EVENTS: &str = "MEDULLA_EVENTS";
+
 /// Every pinned map, in the order in which descriptors are handed from keeper to agent.
-pub const MAPS: [&str; 10] =
-    [PORTS, LIMITS, STATES, VERDICTS, CONTROL, CLOCK, UNSEEN, WATCHES, LATENCIES, FLOWS];
+pub const MAPS: [&str; 15] = [
+    PORTS,
+    LIMITS,
+    STATES,
+    VERDICTS,
+    CONTROL,
+    CLOCK,
+    UNSEEN,
+    WATCHES,
+    LATENCIES,
+    FLOWS,
+    SOURCES,
+    RULES,
+    WATCHDOGS,
+    RULE_VERDICTS,
+    EVENTS,
+];
 
 /// Limits and requests, on links with an Ethernet header (loopback has one too).
 pub const INGRESS: &str = "medulla_in";
