@@ -68,7 +68,13 @@ pub fn leave(port: Port, packet: &Packet, context: &TcContext) {
 
 #[inline(always)]
 fn latency<'a>(port: Port) -> Option<&'a mut Latency> {
-    let latency = LATENCIES.get_ptr_mut(u32::from(port.watch))?;
+    of_slot(u32::from(port.watch))
+}
+
+/// What this CPU has counted in a slot.
+#[inline(always)]
+pub fn of_slot<'a>(slot: u32) -> Option<&'a mut Latency> {
+    let latency = LATENCIES.get_ptr_mut(slot)?;
     // SAFETY: this CPU's own value, which nothing else on this CPU holds while we run.
     Some(unsafe { &mut *latency })
 }
@@ -183,8 +189,9 @@ fn status(packet: &Packet, context: &TcContext, latency: &mut Latency) {
     }
 }
 
+/// Adds a sample.
 #[inline(always)]
-fn sample(value_ns: u64, latency: &mut Latency) {
+pub fn sample(value_ns: u64, latency: &mut Latency) {
     latency.answered += 1;
     latency.sum_ns += value_ns;
     match histogram::slot(value_ns) {

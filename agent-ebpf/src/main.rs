@@ -21,9 +21,10 @@ mod limit;
 mod maps;
 mod packet;
 mod reflex;
+mod run_queue;
 
-use aya_ebpf::macros::classifier;
-use aya_ebpf::programs::TcContext;
+use aya_ebpf::macros::{btf_tracepoint, classifier};
+use aya_ebpf::programs::{BtfTracePointContext, TcContext};
 use kernel_abi::layout::Port;
 use packet::{Protocol, Skip};
 
@@ -59,6 +60,27 @@ pub fn medulla_out(context: TcContext) -> i32 {
 #[classifier]
 pub fn medulla_out_l3(context: TcContext) -> i32 {
     egress::<BARE>(&context)
+}
+
+/// A task that slept can run.
+#[btf_tracepoint(function = "sched_wakeup")]
+pub fn medulla_wakeup(context: BtfTracePointContext) -> i32 {
+    run_queue::woken(&context);
+    0
+}
+
+/// A task that is new can run.
+#[btf_tracepoint(function = "sched_wakeup_new")]
+pub fn medulla_new(context: BtfTracePointContext) -> i32 {
+    run_queue::woken(&context);
+    0
+}
+
+/// A CPU changes tasks.
+#[btf_tracepoint(function = "sched_switch")]
+pub fn medulla_switch(context: BtfTracePointContext) -> i32 {
+    run_queue::switched(&context);
+    0
 }
 
 /// Run once by the loader with `BPF_PROG_TEST_RUN`.

@@ -5,7 +5,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
 use kernel_abi::layout::{
     Clock, Control, EVENTS_BYTES, Exchange, FLOWS_MAX, Flow, LIMITS_MAX, Latency, Limit, PORTS_MAX,
-    Port, SOURCES_MAX, Source, State, Unseen, Verdicts, WATCHES_MAX, Watch, port_index,
+    Port, SOURCES_MAX, Source, State, Unseen, Verdicts, WAKEUPS_MAX, WATCHES_MAX, Watch,
+    port_index,
 };
 use kernel_abi::reflex::{Rule, Watchdog};
 
@@ -40,6 +41,10 @@ pub static WATCHDOGS: Array<Watchdog> = Array::with_max_entries(WATCHES_MAX, 0);
 pub static RULE_VERDICTS: PerCpuArray<Verdicts> = PerCpuArray::with_max_entries(WATCHES_MAX, 0);
 #[map(name = "MEDULLA_EVENTS")]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(EVENTS_BYTES, 0);
+
+/// When each task that waits for a CPU began to, by its address.
+#[map(name = "MEDULLA_WAKEUPS")]
+pub static WAKEUPS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(WAKEUPS_MAX, 0);
 
 /// The slots of a port.
 #[inline(always)]

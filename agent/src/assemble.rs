@@ -144,7 +144,11 @@ async fn serve(
         let desk = desk.clone();
         async move { desk.keep_time().await }
     });
-    let sources = Sources { samples: kernel.maps.clone().ok(), desk: desk.clone() };
+    let sources = Sources {
+        samples: kernel.maps.clone().ok(),
+        desk: desk.clone(),
+        keeper: kernel.restarts.clone(),
+    };
     let reflexes = Reflexes::start(&loaded.config, folders, &kernel, &desk, &context.stats);
     let records = reflexes.records.clone();
     let builders = Builders::shared()

@@ -86,12 +86,13 @@ pub struct Kernel {
     pub cgroups: Vec<String>,
     /// Whether answers are looked into for an HTTP/1 status.
     pub http_status: bool,
+    /// Whether waits for a CPU are timed while the host is busy.
+    pub run_queue: bool,
 }
 
 impl Kernel {
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
-        section.not_built_yet(&["run_queue"]);
         let mut ports = ports(section, "ports");
         let tls_ports = self::ports(section, "tls_ports");
         ports.extend(
@@ -118,6 +119,7 @@ impl Kernel {
             latency: section.bool("latency", true),
             cgroups: cgroups(section),
             http_status: section.bool("http_status", false),
+            run_queue: section.bool("run_queue", false),
         }
     }
 
@@ -135,6 +137,7 @@ impl Kernel {
                 latency: true,
                 cgroups: Vec::new(),
                 http_status: false,
+                run_queue: false,
             },
         }
     }

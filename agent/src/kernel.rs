@@ -10,6 +10,7 @@
 //! here decides what to limit.
 
 mod clsact;
+pub mod cost;
 pub mod fake;
 pub mod foreign;
 pub mod interfaces;

@@ -17,5 +17,7 @@ mod pins;
 mod programs;
 #[path = "kernel/reflex.rs"]
 mod reflex;
+#[path = "kernel/run_queue.rs"]
+mod run_queue;
 #[path = "kernel/units.rs"]
 mod units;

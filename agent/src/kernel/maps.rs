@@ -13,7 +13,7 @@ use super::{Error, Limit, LimitTable, Target, Written};
 use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, RingBuf};
 use aya::util::nr_cpus;
 use kernel_abi::layout::{
-    Clock, Control, LIMITS_MAX, Latency, Port, Protocol, State, Unit, Unseen, Verdicts,
+    Clock, Control, LIMITS_MAX, Latency, Port, Protocol, RUN_QUEUE, State, Unit, Unseen, Verdicts,
     WATCHES_MAX, Watch, port_index,
 };
 use kernel_abi::limit::{Ticks, interval, window, window_of_bytes};
@@ -148,10 +148,20 @@ impl Maps {
     /// only grow while the port stays watched.
     pub fn read_latency(&self, port: u16) -> Result<Option<Latency>, Error> {
         let Some(slot) = self.watch_slots.get(&port) else { return Ok(None) };
-        let values = self.latencies.get(slot, 0).map_err(in_map(names::LATENCIES))?;
+        self.sum_latency(*slot).map(Some)
+    }
+
+    /// How long tasks have waited for a CPU, summed over CPUs: `answered`, the sum and the buckets
+    /// count. Grows only while somebody investigates.
+    pub fn run_queue(&self) -> Result<Latency, Error> {
+        self.sum_latency(RUN_QUEUE)
+    }
+
+    fn sum_latency(&self, slot: u32) -> Result<Latency, Error> {
+        let values = self.latencies.get(&slot, 0).map_err(in_map(names::LATENCIES))?;
         let mut sum = Latency::default();
         values.iter().for_each(|value| sum.add(&value.0));
-        Ok(Some(sum))
+        Ok(sum)
     }
 
     /// The connections of watched ports, to be walked without holding the maps.

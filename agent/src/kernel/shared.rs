@@ -57,6 +57,11 @@ impl SharedMaps {
         connections.oldest_open()
     }
 
+    /// See [`Maps::run_queue`].
+    pub fn run_queue(&self) -> Result<Latency, Error> {
+        self.lock().run_queue()
+    }
+
     /// See [`Maps::arm`].
     pub fn arm(&self, arm: &Arm) -> Result<(), Error> {
         self.lock().arm(arm)

@@ -4,6 +4,7 @@
 //! histograms leave as deltas against what was last acknowledged, so that a refused interval is
 //! part of the next one and nothing is lost or counted twice in the histogram's count.
 
+mod busy;
 mod encode;
 
 use std::collections::BTreeMap;
@@ -21,9 +22,12 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::admin::Desk;
 use crate::config::Kernel as Settings;
 use crate::host::Host;
+use crate::keeper::link::Restarts;
+use crate::keeper::orders::Order;
 use crate::kernel::maps::Sampling;
 use crate::kernel::shared::SharedMaps;
 use crate::limits::Standing;
+use busy::Busy;
 
 /// What the receiver reads besides its section.
 #[derive(Clone)]
@@ -32,6 +36,8 @@ pub(crate) struct Sources {
     pub(crate) samples: Option<SharedMaps>,
     /// The limits and their verdicts.
     pub(crate) desk: Arc<Desk>,
+    /// Who can attach to tracepoints, if anybody.
+    pub(crate) keeper: Option<Arc<Restarts>>,
 }
 
 /// Builds the receiver.
@@ -109,21 +115,28 @@ struct Totals {
     limits: Vec<Standing>,
     /// CPU time of the cgroups that exist, in nanoseconds.
     cgroups: BTreeMap<String, u64>,
+    /// Waits of tasks for a CPU.
+    run_queue: Latency,
 }
 
 async fn collect(state: Arc<State>, samples: Option<SharedMaps>) {
-    let mut watched = samples.map(|samples| Watched { samples, ports: BTreeMap::new() });
+    let mut watched = samples.map(Watched::new);
     let host = Host::of_system();
+    let mut busy = state.settings.run_queue.then(Busy::new);
     let started = SystemTime::now();
     let mut acknowledged = (started, Totals::default());
     let mut ticks = tokio::time::interval(state.settings.collection_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if busy.as_mut().is_some_and(|busy| busy.look(std::time::Instant::now())) {
+            state.investigate();
+        }
         let totals = Totals {
             ports: watched.as_mut().map(|watched| watched.look(&state)).unwrap_or_default(),
             limits: state.sources.desk.standing(),
             cgroups: state.cgroups(&host),
+            run_queue: watched.as_ref().map(Watched::run_queue).unwrap_or_default(),
         };
         let now = SystemTime::now();
         let span = encode::Span { started, since: acknowledged.0, now };
@@ -151,6 +164,14 @@ impl State {
             Batch { signal: Signal::Metrics, parts: vec![part], received_at, metadata: None };
         arrival.push(batch, Instant::now());
         !matches!(waiter.wait().await.outcome, Outcome::Retry { .. })
+    }
+
+    /// Asks the keeper to time the run queue for a while.
+    fn investigate(&self) {
+        let asked = self.sources.keeper.as_ref().map(|keeper| keeper.ask(&Order::Investigate));
+        if let Some(Err(error)) = asked {
+            tracing::warn!("cannot time the run queue: {error}");
+        }
     }
 
     /// CPU time of the cgroups that are listed and exist.
@@ -190,9 +211,21 @@ struct Watched {
     samples: SharedMaps,
     /// Totals when watching began: the kernel's counters may be older than we are.
     ports: BTreeMap<u16, Latency>,
+    /// Waits for a CPU when watching began.
+    waited: Latency,
 }
 
 impl Watched {
+    fn new(samples: SharedMaps) -> Self {
+        let waited = samples.run_queue().unwrap_or_default();
+        Self { samples, ports: BTreeMap::new(), waited }
+    }
+
+    fn run_queue(&self) -> Latency {
+        let totals = self.samples.run_queue();
+        totals.map(|totals| difference(&totals, &self.waited)).unwrap_or_default()
+    }
+
     fn follow(&mut self, state: &State) {
         let wanted = state.wanted();
         let gone: Vec<u16> =

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const PORT: u16 = 8080;
 const MINUTE: Duration = Duration::from_secs(60);
 const TCP: u8 = 6;
+/// An answer that is slow on any machine, emulated ones too.
+const SLOW: Duration = Duration::from_millis(200);
 
 fn arm() -> Arm {
     Arm {
@@ -24,7 +26,7 @@ fn arm() -> Arm {
         rate_per_hour: 3600,
         burst: 1,
         lease: Duration::from_secs(30),
-        floor: Duration::from_millis(5),
+        floor: Duration::from_millis(50),
         deviations: 6,
         need: 3,
         of: 5,
@@ -77,10 +79,10 @@ fn slow_answers_begin_the_lease_and_user_space_has_the_last_word() {
         maps.arm(&arm()).unwrap();
         let sequence = warm(&mut trial, &maps);
         assert_eq!((opens(&mut trial), maps.next_event()), (5, None));
-        exchanges(&mut trial, sequence + 100, 4, Duration::from_millis(20));
+        exchanges(&mut trial, sequence + 100, 4, SLOW);
         let event = maps.next_event().unwrap();
         assert_eq!((event.happened, event.port, event.generation), (Happened::Armed, PORT, 42));
-        assert!(event.sample > event.threshold && event.threshold >= Duration::from_millis(5));
+        assert!(event.sample > event.threshold && event.threshold >= Duration::from_millis(50));
         assert!(event.in_flight >= 2 && event.breaches == 3 && event.age < PATIENCE, "{event:?}");
         let armed = maps.armed(PORT).unwrap().unwrap();
         assert!(armed.lease.unwrap() > Duration::from_secs(25) && armed.arms == 1, "{armed:?}");
@@ -117,7 +119,7 @@ fn a_lease_of_the_kernel_ends_and_is_told() {
         let lease = Duration::from_millis(300);
         maps.arm(&Arm { lease, ..arm() }).unwrap();
         let sequence = warm(&mut trial, &maps);
-        exchanges(&mut trial, sequence + 100, 4, Duration::from_millis(20));
+        exchanges(&mut trial, sequence + 100, 4, SLOW);
         assert_eq!(maps.next_event().unwrap().happened, Happened::Armed);
         let begun = Instant::now();
         while maps.armed(PORT).unwrap().unwrap().lease.is_some() {
@@ -129,7 +131,7 @@ fn a_lease_of_the_kernel_ends_and_is_told() {
             assert!(begun.elapsed() < PATIENCE);
         }
         // The cool-down holds; the end is told with the next sample.
-        exchanges(&mut trial, sequence + 200, 4, Duration::from_millis(20));
+        exchanges(&mut trial, sequence + 200, 4, SLOW);
         assert_eq!(maps.next_event().unwrap().happened, Happened::Ended);
         assert_eq!((opens(&mut trial), maps.next_event()), (5, None));
     });

@@ -15,6 +15,10 @@ pub const FLOWS_MAX: u32 = 1 << 15;
 /// Source addresses that limits which count by source remember at once, of all of them together; the
 /// least recently used gives way and begins with a fresh burst.
 pub const SOURCES_MAX: u32 = 1 << 16;
+/// Tasks that wait for a CPU at once and are timed.
+pub const WAKEUPS_MAX: u32 = 1 << 14;
+/// The watch slot of no port: its latencies are the waits of tasks for a CPU.
+pub const RUN_QUEUE: u32 = 0;
 /// Bytes of the ring of reflex events: 600 of them.
 pub const EVENTS_BYTES: u32 = 1 << 16;
 /// Buckets of a latency histogram, see [`crate::histogram`].

@@ -34,8 +34,11 @@ pub const RULE_VERDICTS: &str = "MEDULLA_RULE_VD";
 /// `RingBuf` of `Event`.
 pub const EVENTS: &str = "MEDULLA_EVENTS";
 
+/// `LruHashMap<u64, u64>`: since when tasks wait for a CPU.
+pub const WAKEUPS: &str = "MEDULLA_WAKEUPS";
+
 /// Every pinned map, in the order in which descriptors are handed from keeper to agent.
-pub const MAPS: [&str; 15] = [
+pub const MAPS: [&str; 16] = [
     PORTS,
     LIMITS,
     STATES,
@@ -51,6 +54,7 @@ pub const MAPS: [&str; 15] = [
     WATCHDOGS,
     RULE_VERDICTS,
     EVENTS,
+    WAKEUPS,
 ];
 
 /// Limits and requests, on links with an Ethernet header (loopback has one too).
@@ -67,7 +71,14 @@ pub const CLOCK_PROGRAM: &str = "medulla_clock";
 /// Lets everything pass: what a measurement is compared with, and what probes attach.
 pub const EMPTY: &str = "medulla_empty";
 
-/// Every program of the object.
+/// Programs of an investigation and the tracepoints they belong to.
+pub const TRACEPOINTS: [(&str, &str); 3] = [
+    ("medulla_wakeup", "sched_wakeup"),
+    ("medulla_new", "sched_wakeup_new"),
+    ("medulla_switch", "sched_switch"),
+];
+
+/// Every program of the object for packets.
 pub const PROGRAMS: [&str; 6] = [INGRESS, INGRESS_BARE, EGRESS, EGRESS_BARE, CLOCK_PROGRAM, EMPTY];
 
 /// What all our programs' names begin with, to tell them from foreign ones on a hook.

@@ -79,6 +79,12 @@ lease() {
 gone() { [ ! -e /sys/fs/bpf/medulla ]; }
 leave() { kill -TERM $agent && soon gone; }
 
+# What the agent's own tests say of this kernel.
+tests() { kernel-tests --test-threads 1 "$@" && ! grep -q skipped /tmp/step; }
+reflex() { tests reflex::slow_answers reflex::a_lease; }
+units() { tests units::; }
+waits() { tests run_queue::; }
+
 echo "medulla: $(uname -r)"
 step load load
 step attach attach
@@ -87,5 +93,8 @@ step sample sample
 step limit limit
 step lease lease
 step leave leave
+step units units
+step reflex reflex
+step run-queue waits
 echo "medulla: done"
 poweroff -f

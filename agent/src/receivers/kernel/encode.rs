@@ -44,8 +44,8 @@ enum Data {
 
 /// The request and its number of points; zero points mean that there is nothing to say.
 pub(super) fn request(span: &Span, before: &Totals, totals: &Totals) -> (Bytes, u64) {
-    let metrics =
-        [ports(span, before, totals), limits(span, totals), vec![cgroups(span, totals)]].concat();
+    let host = vec![cgroups(span, totals), run_queue(span, before, totals)];
+    let metrics = [ports(span, before, totals), limits(span, totals), host].concat();
     let metrics: Vec<Metric> = metrics.into_iter().filter(|m| !m.points.is_empty()).collect();
     let points = metrics.iter().map(|metric| metric.points.len() as u64).sum();
     let mut out = Vec::new();
@@ -166,6 +166,18 @@ fn cgroups(span: &Span, totals: &Totals) -> Metric {
         unit: "s",
         data: Data::Sum,
         points: points.collect(),
+    }
+}
+
+fn run_queue(span: &Span, before: &Totals, totals: &Totals) -> Metric {
+    let delta = difference(&totals.run_queue, &before.run_queue);
+    let point = (delta.answered > 0).then(|| histogram(span, &[], &delta));
+    Metric {
+        name: "medulla.cpu.run_queue.duration",
+        description: "How long tasks waited for a CPU, in windows of investigation.",
+        unit: "s",
+        data: Data::Histogram,
+        points: point.into_iter().collect(),
     }
 }
 
