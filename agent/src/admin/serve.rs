@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use kernel_abi::limit::default_burst;
+use kernel_abi::layout::Unit;
+use kernel_abi::limit::{default_burst, default_burst_of_bytes};
 use tokio::sync::Notify;
 
 use super::protocol::{Answer, Listed, Request, Status};
@@ -57,18 +58,32 @@ impl Desk {
                 burst,
                 lease_ms,
                 dry_run,
+                per_source,
                 reason,
             } => {
-                let burst = burst.unwrap_or_else(|| default_burst(rate_per_hour));
                 let Some(protocol) = parse::protocol(&proto) else {
                     return Answer::usage(format!("proto {proto}, expected tcp or udp"));
                 };
                 let Some(unit) = parse::unit(&unit) else {
-                    return Answer::usage(format!("unit {unit}, expected connections or packets"));
+                    return Answer::usage(format!(
+                        "unit {unit}, expected connections, packets or bytes"
+                    ));
                 };
+                let burst = burst.unwrap_or_else(|| match unit {
+                    Unit::Bytes => default_burst_of_bytes(rate_per_hour),
+                    Unit::Connections | Unit::Packets => default_burst(rate_per_hour),
+                });
                 let target = Target { protocol, port };
                 self.set(Wanted {
-                    limit: Limit { target, unit, rate_per_hour, burst, dry_run, generation: 0 },
+                    limit: Limit {
+                        target,
+                        unit,
+                        rate_per_hour,
+                        burst,
+                        dry_run,
+                        per_source,
+                        generation: 0,
+                    },
                     lease: Duration::from_millis(lease_ms),
                     reason,
                 })

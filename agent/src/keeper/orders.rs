@@ -18,6 +18,8 @@ pub const BYTES: usize = 256;
 pub const NAME_BYTES: usize = 15;
 /// Longest name of what is to be restarted.
 pub const TEXT_BYTES: usize = 200;
+/// How long an investigation lasts that nobody prolongs.
+pub const INVESTIGATION: std::time::Duration = std::time::Duration::from_secs(15);
 /// Most descriptors that come with one message.
 const MAX_DESCRIPTORS: usize = 16;
 
@@ -30,6 +32,8 @@ pub enum Order {
     FollowAuto,
     /// Load the programs and attach them; answered by `Ready` or `Failed`.
     Attach,
+    /// Time how long tasks wait for a CPU, for [`INVESTIGATION`].
+    Investigate,
     /// Restart a systemd unit; answered by `Restarted` or `NotRestarted`.
     RestartUnit {
         /// Which answer is meant.
@@ -70,6 +74,7 @@ pub enum Report {
 const FOLLOW: u8 = 1;
 const FOLLOW_AUTO: u8 = 2;
 const ATTACH: u8 = 3;
+const INVESTIGATE: u8 = 4;
 const READY: u8 = 17;
 const FAILED: u8 = 18;
 const ATTACHED: u8 = 19;
@@ -86,6 +91,7 @@ impl Order {
             Self::Follow(name) => message(FOLLOW, name),
             Self::FollowAuto => message(FOLLOW_AUTO, ""),
             Self::Attach => message(ATTACH, ""),
+            Self::Investigate => message(INVESTIGATE, ""),
             Self::RestartUnit { id, unit } => numbered(RESTART_UNIT, *id, unit),
             Self::RestartContainer { id, grace_s, key, value } => {
                 numbered(RESTART_CONTAINER, *id, &format!("{grace_s}={key}={value}"))
@@ -99,6 +105,7 @@ impl Order {
             (FOLLOW, name) if is_name(&name) => Some(Self::Follow(name)),
             (FOLLOW_AUTO, _) => Some(Self::FollowAuto),
             (ATTACH, _) => Some(Self::Attach),
+            (INVESTIGATE, _) => Some(Self::Investigate),
             (RESTART_UNIT, text) => {
                 let (id, unit) = number(&text)?;
                 is_unit(unit).then(|| Self::RestartUnit { id, unit: unit.to_owned() })
@@ -234,7 +241,9 @@ mod tests {
 
     #[test]
     fn messages_survive_and_names_are_checked() {
-        for order in [Order::Follow("eth0".into()), Order::FollowAuto, Order::Attach] {
+        for order in
+            [Order::Follow("eth0".into()), Order::FollowAuto, Order::Attach, Order::Investigate]
+        {
             assert_eq!(Order::decode(&order.encode()), Some(order));
         }
         for name in ["", "a/b", "sixteen-bytes-xx", "a b"] {

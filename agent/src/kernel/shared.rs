@@ -1,6 +1,7 @@
 //! The maps, shared by the limits engine and the receiver of samples: one lock, held for a call.
 
-use super::maps::Maps;
+use super::maps::{Maps, Sampling};
+use super::reflex::{Arm, Armed, Event};
 use super::{Error, Latency, Limit, LimitTable, Target, Verdicts, Written};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,9 +21,9 @@ impl SharedMaps {
     }
 
     /// See [`Maps::watch`]. Several may watch a port; each leaves it by itself.
-    pub fn watch(&self, port: u16, tls: bool) -> Result<(), Error> {
+    pub fn watch(&self, port: u16, sampling: Sampling) -> Result<(), Error> {
         let mut watchers = self.watchers();
-        self.lock().watch(port, tls)?;
+        self.lock().watch(port, sampling)?;
         *watchers.entry(port).or_default() += 1;
         Ok(())
     }
@@ -48,14 +49,52 @@ impl SharedMaps {
         Ok(self.lock().read_latency(port)?.unwrap_or_default())
     }
 
+    /// The age of the oldest request that is open on each watched port; ports without one are left
+    /// out. Walks the connections (1 to 2 us each), so once a second is often enough.
+    pub fn oldest_open(&self) -> Result<BTreeMap<u16, Duration>, Error> {
+        // Not under the lock: it may take a while.
+        let connections = self.lock().connections();
+        connections.oldest_open()
+    }
+
+    /// See [`Maps::run_queue`].
+    pub fn run_queue(&self) -> Result<Latency, Error> {
+        self.lock().run_queue()
+    }
+
+    /// See [`Maps::arm`].
+    pub fn arm(&self, arm: &Arm) -> Result<(), Error> {
+        self.lock().arm(arm)
+    }
+
+    /// See [`Maps::disarm`].
+    pub fn disarm(&self, port: u16) -> Result<bool, Error> {
+        self.lock().disarm(port)
+    }
+
+    /// See [`Maps::veto`].
+    pub fn veto(&self, port: u16, on: bool) -> Result<bool, Error> {
+        self.lock().veto(port, on)
+    }
+
+    /// See [`Maps::armed`].
+    pub fn armed(&self, port: u16) -> Result<Option<Armed>, Error> {
+        self.lock().armed(port)
+    }
+
+    /// See [`Maps::next_event`].
+    pub fn next_event(&self) -> Option<Event> {
+        self.lock().next_event()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Maps> {
         self.0.lock().expect("no code path panics while it holds the maps")
     }
 }
 
 impl LimitTable for SharedMaps {
-    fn write(&mut self, limit: &Limit, lease: Duration) -> Result<(), Error> {
-        self.lock().write(limit, lease)
+    fn write(&mut self, limit: &Limit, lease: Duration, overrules: bool) -> Result<(), Error> {
+        self.lock().write(limit, lease, overrules)
     }
 
     fn clear(&mut self, target: Target) -> Result<bool, Error> {

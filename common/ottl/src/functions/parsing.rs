@@ -14,6 +14,7 @@ mod pairs;
 mod severity;
 mod slice_to_map;
 mod url;
+mod user_agent;
 
 const OF_TEXT: &[Param] = &[required("target", Str)];
 
@@ -75,6 +76,7 @@ pub const ALL: &[Definition] = &[
         ],
         Body::Prepared(grok::prepare),
     ),
+    define("UserAgent", &[required("user_agent", Str)], Body::Plain(user_agent::call)),
     define("URL", &[required("url", Str)], Body::Plain(url::call)),
     define(
         "SliceToMap",
