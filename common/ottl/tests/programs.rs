@@ -12,27 +12,28 @@ use serde_json::{Value as Json, json};
 
 fn bytes_of(signal: Signal, request: &Json) -> Bytes {
     let mut out = Vec::new();
-    otlp::json::read_request(signal, request.to_string().as_bytes(), 1 << 24, &mut out).unwrap();
+    otlp::json::read_request(signal, request.to_string().as_bytes(), 1 << 24, &mut out)
+        .expect("a request");
     out.into()
 }
 
 fn json_of(signal: Signal, body: &[u8]) -> Json {
     let mut out = Vec::new();
-    otlp::json::write_request(signal, body, &mut out).unwrap();
-    serde_json::from_slice(&out).unwrap()
+    otlp::json::write_request(signal, body, &mut out).expect("a request");
+    serde_json::from_slice(&out).expect("it is JSON")
 }
 
 fn statements(signal: Signal, context: Option<&str>, texts: &[&str]) -> Program {
     let statements = texts.iter().map(|text| (*text).to_owned()).collect();
     let context = context.map(str::to_owned);
     let group = Group { context, statements, error_mode: ErrorMode::Propagate, ..Group::default() };
-    transform(signal, &[group], false).unwrap()
+    transform(signal, &[group], false).expect("they load")
 }
 
 fn dropping(signal: Signal, texts: &[&str]) -> Program {
     let entry = |text: &&str| Entry { conditions: vec![(*text).to_owned()], ..Entry::default() };
     let entries: Vec<Entry> = texts.iter().map(entry).collect();
-    filter(signal, &entries, false).unwrap()
+    filter(signal, &entries, false).expect("they load")
 }
 
 fn run(program: &Program, body: &Bytes) -> Result<Outcome, Refused> {
@@ -62,10 +63,10 @@ fn logs(envs: &[&str]) -> Bytes {
 fn bodies(outcome: &Outcome) -> Vec<String> {
     let json = json_of(Signal::Logs, &outcome.body);
     let mut found = Vec::new();
-    for resource in json["resourceLogs"].as_array().unwrap() {
-        for scope in resource["scopeLogs"].as_array().unwrap() {
-            for record in scope["logRecords"].as_array().unwrap() {
-                found.push(record["body"]["stringValue"].as_str().unwrap().to_owned());
+    for resource in json["resourceLogs"].as_array().expect("a list") {
+        for scope in resource["scopeLogs"].as_array().expect("a list") {
+            for record in scope["logRecords"].as_array().expect("a list") {
+                found.push(record["body"]["stringValue"].as_str().expect("a text").to_owned());
             }
         }
     }

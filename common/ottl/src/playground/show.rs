@@ -2,7 +2,7 @@
 
 use crate::Value;
 use crate::json::{base64, double_text, hex, quoted};
-use crate::value::{Any, Opaque, OpaqueKind, Time};
+use crate::value::{Any, Opaque, OpaqueKind};
 
 /// A value as an OTLP/JSON `AnyValue`; `null` for nil, and an object of another key for what OTLP cannot
 /// hold: `time`, `durationNanos`, `traceId`, `spanId`, `profileId`, `status`, `opaque`.
@@ -23,7 +23,7 @@ pub fn any_value(value: &Value<'_>) -> String {
         }
         Value::Slice(items) => list(items.iter().map(inner)),
         Value::List(items) => list(items.iter().map(any_value)),
-        Value::Time(time) => format!(r#"{{"time":"{}"}}"#, precise(time)),
+        Value::Time(time) => format!(r#"{{"time":"{}"}}"#, time.rfc3339()),
         Value::Duration(nanos) => format!(r#"{{"durationNanos":"{nanos}"}}"#),
         Value::TraceId(id) => format!(r#"{{"traceId":"{}"}}"#, hex(id)),
         Value::SpanId(id) => format!(r#"{{"spanId":"{}"}}"#, hex(id)),
@@ -48,12 +48,6 @@ fn list(items: impl Iterator<Item = String>) -> String {
 fn double(value: f64) -> String {
     let text = double_text(value);
     if value.is_finite() { text } else { format!("\"{text}\"") }
-}
-
-/// With all nine digits of the second.
-fn precise(time: &Time) -> String {
-    let told = time.at.to_zoned(time.zone.clone());
-    told.strftime("%Y-%m-%dT%H:%M:%S.%9f%:z").to_string().replace("+00:00", "Z")
 }
 
 fn message(opaque: &Opaque<'_>) -> String {

@@ -15,9 +15,19 @@ use super::{config, yaml};
 
 /// Runs a case; the error says how its result differs.
 pub(crate) fn case(case: &Json, folder: &Path) -> Result<(), String> {
+    case_over(case, &fixture(case, folder)?)
+}
+
+/// The text of a case's fixture.
+pub(crate) fn fixture(case: &Json, folder: &Path) -> Result<String, String> {
     let fixture = case["fixture"].as_str().ok_or("no fixture")?;
     let text = std::fs::read_to_string(folder.join("fixtures").join(fixture));
-    let input = text.map_err(|error| error.to_string())?;
+    text.map_err(|error| error.to_string())
+}
+
+/// Runs a case over a request in OTLP/JSON.
+pub(crate) fn case_over(case: &Json, input: &str) -> Result<(), String> {
+    let fixture = case["fixture"].as_str().ok_or("no fixture")?;
     let signal = match fixture.as_bytes().first() {
         Some(b't') => Signal::Traces,
         Some(b'm') => Signal::Metrics,
@@ -30,7 +40,7 @@ pub(crate) fn case(case: &Json, folder: &Path) -> Result<(), String> {
         Some("transform" | "filter") => processor(case, signal, body.into()),
         _ => texts(case, signal, body.into())?,
     };
-    compare(case, &got, &input)
+    compare(case, &got, input)
 }
 
 /// What `medulla-gateway ottl` would print as `expect`.
