@@ -9,6 +9,7 @@ use components::component::Context;
 use components::config::otlp_exporter::OtlpExporter;
 use components::config::{Config, Loaded, Value};
 use nix::unistd::getppid;
+use pipeline::{Sample, Stats};
 
 use crate::admin::client;
 use crate::admin::protocol::Request;
@@ -23,7 +24,7 @@ use crate::limits::protect::{Protected, is_here};
 use crate::limits::{Limits, Now, Table};
 use crate::receivers::kernel::{self, Sources};
 use crate::receivers::reflex;
-use crate::reflex::engine::{self, World};
+use crate::reflex::engine::{self, Blind, World};
 use crate::reflex::journal::Journal;
 use crate::reflex::record::{Outbox, Recorder};
 use crate::reflex::settings::Settings;
@@ -158,7 +159,7 @@ async fn serve(
         desk: desk.clone(),
         keeper: kernel.restarts.clone(),
     };
-    let reflexes = Reflexes::start(&loaded.config, folders, &kernel, &desk);
+    let reflexes = Reflexes::start(&loaded.config, folders, &kernel, &desk, &context.stats);
     let records = reflexes.records.clone();
     let builders = Builders::shared()
         .receiver("kernel", move |config, context| kernel::build(config, context, &sources))
@@ -184,7 +185,15 @@ struct Reflexes {
 }
 
 impl Reflexes {
-    fn start(config: &Config, folders: &Folders, kernel: &HostKernel, desk: &Arc<Desk>) -> Self {
+    fn start(
+        config: &Config,
+        folders: &Folders,
+        kernel: &HostKernel,
+        desk: &Arc<Desk>,
+        stats: &Stats,
+    ) -> Self {
+        let blind = Blind::default();
+        show_blind(stats, blind.clone());
         let node = folders.node_id();
         let outbox = Arc::<Outbox>::default();
         let journal = Journal::open(folders.state.join("reflex.journal"));
@@ -195,6 +204,7 @@ impl Reflexes {
             runtime: tokio::runtime::Handle::current(),
             restarts: kernel.restarts.clone(),
             tls_ports: Kernel::of(config).tls_ports,
+            blind: blind.clone(),
         };
         let settings = config.read_section("reflex", Settings::read);
         let handle = engine::start(settings, world, recorder);
@@ -212,6 +222,21 @@ impl Reflexes {
             *running = new;
         }
     }
+}
+
+/// `medulla_reflex_blind{rule}`.
+fn show_blind(stats: &Stats, blind: Blind) {
+    stats.probe(move |out| {
+        for (rule, is_blind) in blind.lock().expect("a plain assignment cannot panic").iter() {
+            out.push(Sample {
+                name: "medulla_reflex_blind".to_owned(),
+                help: "Whether a rule has had no data for a minute.",
+                kind: pipeline::Kind::Gauge,
+                labels: vec![("rule", rule.clone())],
+                value: f64::from(u8::from(*is_blind)),
+            });
+        }
+    });
 }
 
 fn section(config: &Config) -> Option<Value> {

@@ -7,11 +7,14 @@
 
 mod hands;
 mod host;
+mod meters;
 mod ports;
+mod series;
 mod view;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use bumpalo::Bump;
@@ -27,7 +30,9 @@ use crate::keeper::link::Restarts;
 use crate::kernel::shared::SharedMaps;
 use hands::Hands;
 use host::HostWatch;
+use meters::Meters;
 use ports::Ports;
+use series::Anomaly;
 
 /// How long an answer to a command may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,7 +66,15 @@ pub(crate) struct World {
     pub(crate) restarts: Option<Arc<Restarts>>,
     /// Ports whose first exchange is a TLS handshake.
     pub(crate) tls_ports: Vec<u16>,
+    /// Where blind rules are shown.
+    pub(crate) blind: Blind,
 }
+
+/// Each rule and whether it is blind.
+pub(crate) type Blind = Arc<Mutex<Vec<(String, bool)>>>;
+
+/// A rule without data for this long is blind.
+const BLIND_AFTER: Duration = Duration::from_secs(60);
 
 /// Starts the loop.
 pub(crate) fn start(settings: Settings, world: World, recorder: Recorder) -> Handle {
@@ -148,7 +161,12 @@ struct Engine {
     inputs: Inputs,
     snapshot: Snapshot,
     blind_since: Vec<Option<Moment>>,
+    /// What is shown of blindness outside.
+    blind: Blind,
+    /// The last anomaly that opened.
+    cause: Option<EventNo>,
     ports: Ports,
+    meters: Meters,
     host: HostWatch,
     hands: Hands,
     recorder: Recorder,
@@ -167,7 +185,10 @@ impl Engine {
             inputs: Inputs::default(),
             snapshot: Snapshot::default(),
             blind_since: Vec::new(),
+            cause: None,
             ports,
+            meters: Meters::new(),
+            blind: world.blind.clone(),
             host: HostWatch::new(world.desk.is_killed()),
             hands: Hands::new(world, handle),
             recorder,
@@ -227,6 +248,7 @@ impl Engine {
         self.tick = settings.tick;
         self.host.follow(settings.kill_file.clone());
         self.ports.follow(&settings, self.begun.elapsed());
+        self.meters.follow(&settings);
         self.hands.follow(&settings, self.epoch);
         self.blind_since = vec![None; settings.conditions.len()];
         self.core = Core::new(settings.policy);
@@ -237,8 +259,13 @@ impl Engine {
     fn tick(&mut self) {
         let now = self.now();
         self.snapshot = Snapshot::default();
-        self.ports.read(now, &mut self.snapshot);
-        self.inputs.host = self.host.look(now, SystemTime::now());
+        let wall = SystemTime::now();
+        let limited = self.limited();
+        let mut opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
+        opened.extend(self.meters.read(now, wall, &mut self.snapshot));
+        let cause = opened.iter().map(|anomaly| self.open(anomaly)).last();
+        self.cause = cause.or(self.cause);
+        self.inputs.host = self.host.look(now, wall);
         self.hands.hear(&mut self.inputs.reports);
         self.arena.reset();
         self.inputs.seen.clear();
@@ -248,9 +275,10 @@ impl Engine {
             let since = self.blind_since[index].unwrap_or(now);
             self.blind_since[index] = blind.then_some(since);
         }
+        self.show_blind(now);
         self.hands.look_after(&self.core, &mut self.inputs.reports);
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
-        let effects = self.core.tick(now, &self.inputs, None, &facts);
+        let effects = self.core.tick(now, &self.inputs, self.cause, &facts);
         self.inputs.reports.clear();
         self.inputs.approved.clear();
         self.carry_out(effects);
@@ -291,6 +319,45 @@ impl Engine {
         };
         let record = self.recorder.write(event.no, event.cause, record);
         tracing::info!("{}", view::sentence(&record));
+    }
+
+    fn is_blind(&self, rule: usize, now: Moment) -> bool {
+        self.blind_since[rule].is_some_and(|since| now >= since + BLIND_AFTER)
+    }
+
+    fn show_blind(&self, now: Moment) {
+        let rules = self.core.policy().rules.iter().enumerate();
+        let blind = rules.map(|(index, rule)| (rule.name.clone(), self.is_blind(index, now)));
+        let mut shown = self.blind.lock().expect("a plain assignment cannot panic");
+        shown.clear();
+        shown.extend(blind);
+    }
+
+    /// Ports under a rule's limit now.
+    fn limited(&self) -> BTreeSet<u16> {
+        let rules = &self.core.policy().rules;
+        let live = self.core.limits().into_iter();
+        let ports = live.filter_map(|(rule, action)| match &rules[rule].actions[action] {
+            super::policy::Action::RateLimit(plan) => Some(plan.target.port),
+            _ => None,
+        });
+        ports.collect()
+    }
+
+    /// Writes an anomaly down.
+    fn open(&mut self, anomaly: &Anomaly) -> EventNo {
+        let no = self.core.take_event_no();
+        let record = Record {
+            kind: "anomaly".to_owned(),
+            reason: format!("{:.6} where {:.6} is normal", anomaly.value, anomaly.baseline),
+            series: Some(anomaly.series.clone()),
+            score: Some(anomaly.score),
+            baseline: Some(anomaly.baseline),
+            ..Record::default()
+        };
+        let record = self.recorder.write(no, None, record);
+        tracing::info!("{}", view::sentence(&record));
+        no
     }
 
     fn pause(&mut self, pause: Option<(Duration, String)>) {

@@ -116,6 +116,8 @@ pub struct RateLimit {
     pub lease: Duration,
     /// Go to the rate at once.
     pub immediate: bool,
+    /// The whole rate for each source address.
+    pub per_source: bool,
 }
 
 /// `restart`.

@@ -164,6 +164,7 @@ mod tests {
         floor_per_hour: 50 * 3600,
         lease: Duration::from_secs(30),
         immediate: false,
+        per_source: false,
     };
 
     fn load(per_s: f64, dropped: u64, pressure: f64) -> Load {

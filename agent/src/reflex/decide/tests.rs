@@ -45,6 +45,7 @@ fn limit(port: u16) -> Action {
         floor_per_hour: 50 * 3600,
         lease: Duration::from_secs(30),
         immediate: false,
+        per_source: false,
     })
 }
 

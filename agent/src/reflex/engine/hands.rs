@@ -141,7 +141,7 @@ impl Hands {
             rate_per_hour,
             burst: default_burst(rate_per_hour),
             dry_run: false,
-            per_source: false,
+            per_source: plan.per_source,
             generation: 0,
         };
         let mut reason = format!("rule {}: {inputs}", policy.rules[id.0].name);

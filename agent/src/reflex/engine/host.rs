@@ -33,6 +33,7 @@ impl HostWatch {
 
     pub(super) fn kill(&mut self, on: bool) {
         self.switched_off = on;
+        self.shown.killed = on || self.kill_file.exists();
     }
 
     pub(super) fn pause(&mut self, until: Option<Moment>) {

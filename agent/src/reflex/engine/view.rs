@@ -1,7 +1,5 @@
 //! What commands are shown: signals, rules, guards, records.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -9,8 +7,6 @@ use crate::reflex::decide::{ActionId, Moment};
 use crate::reflex::policy::{Action, Rule};
 use crate::reflex::record::Record;
 
-/// A rule without data for this long is blind.
-const BLIND_AFTER: Duration = Duration::from_secs(60);
 /// Most records of one answer; the newest are shown.
 const RECORDS_MAX: usize = 4000;
 
@@ -40,7 +36,7 @@ impl Engine {
     fn rule(&self, index: usize, now: Moment) -> Value {
         let rule = &self.core.policy().rules[index];
         let status = self.core.status(index);
-        let blind = self.blind_since[index].is_some_and(|since| now >= since + BLIND_AFTER);
+        let blind = self.is_blind(index, now);
         let suggestion = self.core.suggestion(index).and_then(|no| self.recorder.id_of(no));
         json!({
             "name": rule.name,
@@ -113,7 +109,8 @@ impl Engine {
 
 /// A record as a line of a log.
 pub(super) fn sentence(record: &Record) -> String {
-    let parts = [record.rule.as_deref(), record.target.as_deref(), record.outcome.as_deref()];
+    let about = record.rule.as_deref().or(record.series.as_deref());
+    let parts = [about, record.target.as_deref(), record.outcome.as_deref()];
     let head = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     match record.inputs.is_empty() {
         true => format!("{} {head}: {}", record.kind, record.reason),

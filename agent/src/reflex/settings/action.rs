@@ -78,13 +78,11 @@ fn rate_limit(section: &Section<'_>) -> Option<RateLimit> {
     }
     let lease = section.duration_in("lease", Duration::from_secs(30), LEASE_MIN..=LEASE_MAX);
     let immediate = section.bool("immediate", false);
-    if section.bool("per_source", false) {
-        section.error("per_source", Code::NotBuiltIn, "not built in yet");
-    }
+    let per_source = section.bool("per_source", false);
     let target = Target { protocol: Protocol::Tcp, port: u16::try_from(port?).ok()? };
     let rate_per_hour = rate?;
     let floor_per_hour = floor.unwrap_or(FLOOR_PER_HOUR).min(rate_per_hour);
-    Some(RateLimit { target, unit, rate_per_hour, floor_per_hour, lease, immediate })
+    Some(RateLimit { target, unit, rate_per_hour, floor_per_hour, lease, immediate, per_source })
 }
 
 /// A rate that a kernel limit can have.

@@ -16,6 +16,8 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 /// Fewest samples that say anything about a quantile.
 pub const SAMPLES_MIN: u64 = 20;
 
+/// Fewest samples that say something about half a second.
+const SLOT_SAMPLES_MIN: u64 = 5;
 const SLOTS: usize = 20;
 const SLOT: Duration = Duration::from_millis(500);
 
@@ -45,6 +47,16 @@ pub struct Window {
     last: Latency,
     in_flight: u64,
     read_at: Duration,
+    finished: Option<Slot>,
+}
+
+/// Half a second that is over: what detectors are fed with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    /// The 90th percentile of the latency in nanoseconds, from a few samples on.
+    pub latency_ns: Option<f64>,
+    /// Requests begun.
+    pub requests: u64,
 }
 
 impl Window {
@@ -59,6 +71,7 @@ impl Window {
             last: totals,
             in_flight: 0,
             read_at: now,
+            finished: None,
         }
     }
 
@@ -75,6 +88,11 @@ impl Window {
         self.in_flight = u64::try_from(open.cast_signed()).unwrap_or(0);
     }
 
+    /// The half second that has just ended, once.
+    pub fn take_slot(&mut self) -> Option<Slot> {
+        self.finished.take()
+    }
+
     /// Connections admitted per second.
     pub fn connections_per_s(&self) -> f64 {
         self.sum.connections as f64 / self.span_s()
@@ -82,23 +100,7 @@ impl Window {
 
     /// A quantile of the latency in nanoseconds.
     pub fn quantile_ns(&self, quantile: f64) -> Option<f64> {
-        if self.sum.answered < SAMPLES_MIN {
-            return None;
-        }
-        let buckets = self.sum.buckets.iter().map(|count| u64::from(*count));
-        let total = self.sum.zeros + buckets.clone().sum::<u64>();
-        let rank = (quantile * total as f64).ceil() as u64;
-        let mut seen = self.sum.zeros;
-        if seen >= rank {
-            return Some(ZERO_NS as f64);
-        }
-        let at = buckets.map(|count| {
-            seen += count;
-            seen
-        });
-        let slot = at.into_iter().position(|seen| seen >= rank)?;
-        let index = i32::try_from(slot).ok()? + OFFSET;
-        Some(1e9 * 2f64.powf(f64::from(index + 1) / 8.0))
+        self.sum.quantile_ns(quantile, SAMPLES_MIN)
     }
 
     /// Writes the port's signals.
@@ -125,6 +127,11 @@ impl Window {
         let mut turns = 0;
         while now >= self.slot_began + SLOT {
             turns += 1;
+            if turns == 1 {
+                let ended = &self.slots[self.current];
+                let latency_ns = ended.quantile_ns(0.9, SLOT_SAMPLES_MIN);
+                self.finished = Some(Slot { latency_ns, requests: ended.requests });
+            }
             if turns > SLOTS {
                 self.slot_began = now;
                 return;
@@ -138,6 +145,28 @@ impl Window {
 }
 
 impl Counts {
+    /// A quantile in nanoseconds, from `least` samples on.
+    fn quantile_ns(&self, quantile: f64, least: u64) -> Option<f64> {
+        if self.answered < least {
+            return None;
+        }
+        let buckets = self.buckets.iter().map(|count| u64::from(*count));
+        let total = self.zeros + buckets.clone().sum::<u64>();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let rank = (quantile * total as f64).ceil() as u64;
+        let mut seen = self.zeros;
+        if seen >= rank {
+            return Some(ZERO_NS as f64);
+        }
+        let mut reached = buckets.map(|count| {
+            seen += count;
+            seen
+        });
+        let slot = reached.position(|seen| seen >= rank)?;
+        let index = i32::try_from(slot).ok()? + OFFSET;
+        Some(1e9 * 2f64.powf(f64::from(index + 1) / 8.0))
+    }
+
     fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.connections += other.connections;

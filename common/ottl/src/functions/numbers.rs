@@ -7,7 +7,7 @@ use crate::number;
 use crate::value::Value;
 
 /// The family.
-pub const ALL: &[Definition] =
+pub(super) const ALL: &[Definition] =
     &[Definition { name: "Log", params: &[required("target", Any)], body: Body::Plain(log) }];
 
 /// `Log(value)`: the natural logarithm of a number, of a text that is one, or of a bool (1 or 0).
