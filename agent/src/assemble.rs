@@ -28,13 +28,23 @@ use crate::reflex::engine::{self, Blind, World};
 use crate::reflex::journal::Journal;
 use crate::reflex::record::{Outbox, Recorder};
 use crate::reflex::settings::Settings;
-use crate::{keeper, privilege};
+use crate::{keeper, privilege, takeover};
 
 /// Worker threads: an agent is a guest on its host.
 const THREADS: usize = 2;
 
 /// `run`: the keeper where there is privilege, else the agent alone.
-pub(crate) fn run(files: &[String]) -> ExitCode {
+pub(crate) fn run(files: &[String], takeover: bool) -> ExitCode {
+    if takeover {
+        // A configuration that does not load must not cost the agent that runs.
+        if let Err(status) = PROGRAM.load(files) {
+            return status;
+        }
+        if let Err(error) = takeover::from(&Folders::of_system().socket()) {
+            eprintln!("medulla-agent: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
     if let Some(pid) = running() {
         eprintln!("medulla-agent is running already, process {pid}");
         return ExitCode::FAILURE;
@@ -156,9 +166,12 @@ async fn serve(
         .receiver("reflex", move |config, context| reflex::build(config, context, &records));
     let apply = |config: &Config| reflexes.apply(config);
     let status = PROGRAM.run(files, loaded, context, builders, &apply).await;
-    reflexes.handle.stop();
     keeping_time.abort();
     drop(admin);
+    if desk.is_leaving() {
+        return ExitCode::from(takeover::LEFT);
+    }
+    reflexes.handle.stop();
     desk.withdraw();
     status
 }

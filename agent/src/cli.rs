@@ -68,7 +68,7 @@ enum Command {
 struct Run {
     #[command(flatten)]
     files: Files,
-    /// Take over from a running agent (not built in yet)
+    /// Take over from the running agent, whose limits go on
     #[arg(long)]
     takeover: bool,
 }
@@ -90,8 +90,7 @@ struct Later {
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(Run { takeover: true, .. }) => later("run --takeover"),
-        Command::Run(run) => assemble::run(&run.files.files),
+        Command::Run(run) => assemble::run(&run.files.files, run.takeover),
         Command::RunAgent(files) => assemble::run_agent(&files.files),
         Command::Validate(files) => PROGRAM.validate(&files.files),
         Command::PrintConfig { files, json } => PROGRAM.print_config(&files.files, json),

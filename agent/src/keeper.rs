@@ -32,7 +32,7 @@ use nix::unistd::{Pid, Uid};
 use crate::folders::Folders;
 use crate::kernel::interfaces;
 use crate::kernel::session::Investigation;
-use crate::privilege;
+use crate::{privilege, takeover};
 use follow::Follower;
 use orders::{Order, Report};
 
@@ -235,8 +235,13 @@ impl Keeper {
         let Some(code) = status.code() else {
             let signal = status.signal().unwrap_or_default();
             say(&format!("the agent was ended by signal {signal}; limits go on to their end"));
+            self.leave();
             return ExitCode::FAILURE;
         };
+        if code == i32::from(takeover::LEFT) {
+            self.leave();
+            return ExitCode::SUCCESS;
+        }
         if code == 0
             && let Some(follower) = self.follower.take()
         {
@@ -246,6 +251,13 @@ impl Keeper {
             drop(self.mounted.take());
         }
         ExitCode::from(u8::try_from(code).unwrap_or(1))
+    }
+}
+
+impl Keeper {
+    /// Leaves the pins, and the file system they are on.
+    fn leave(&mut self) {
+        std::mem::forget(self.mounted.take());
     }
 }
 

@@ -16,3 +16,4 @@ pub mod limits;
 mod privilege;
 mod receivers;
 pub mod reflex;
+mod takeover;

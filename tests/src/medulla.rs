@@ -180,6 +180,19 @@ impl Medulla {
         self.wait_until_up();
     }
 
+    /// Starts a second one in the same folders that takes over; the first one's exit status.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn take_over(&mut self) -> ExitStatus {
+        let mut command = command(self.name, self.folders.path(), &self.rights);
+        let process = Process::start(command.arg("--takeover"));
+        let mut old = std::mem::replace(&mut self.process, process);
+        let status = old.wait();
+        self.wait_until_up();
+        status
+    }
+
     /// Writes a new configuration and asks for a reload; returns when the process said how it went.
     pub fn reload(&mut self, config: &str) {
         std::fs::write(self.config_file(), config).expect("the test's folder is writable");

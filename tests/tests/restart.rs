@@ -95,6 +95,30 @@ fn a_killed_agent_leaves_its_limits_and_a_new_one_adopts_them() {
 }
 
 #[test]
+fn a_new_agent_takes_over_and_limits_go_on() {
+    host::run(|host| {
+        let mut agent = host.agent(&config());
+        agent.tell(SET).done();
+        assert!(is_limited(host));
+        let before = agent.limits().remove(0);
+        assert!(agent.take_over().success());
+        check_adopted(&before, &agent);
+        assert!(is_limited(host));
+        // One that stands still is ended.
+        let stopped = agent.process().child_id();
+        kill(stopped, Signal::SIGSTOP).expect("the agent is there");
+        assert_eq!(agent.take_over().code(), Some(1));
+        check_adopted(&before, &agent);
+        assert!(is_limited(host));
+        // With nothing running it is a plain start.
+        assert!(agent.terminate().success());
+        assert!(is_empty(&host.bpf_dir()));
+        agent.start_again();
+        assert!(agent.limits().is_empty());
+    });
+}
+
+#[test]
 fn without_its_keeper_the_agent_goes_on_and_says_so() {
     host::run(|host| {
         let mut agent = host.agent(&config());

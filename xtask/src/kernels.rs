@@ -111,9 +111,9 @@ fn initramfs(folder: &Path, binaries: &Path, kernel: &obtain::Kernel) -> Result<
     archive.program("init", INIT);
     archive.file("etc/agent.yaml", CONFIG);
     archive.program("bin/busybox", &read(Path::new(obtain::BUSYBOX))?);
-    let agent = stripped(folder, &binaries.join("medulla-agent"))?;
+    let agent = stripped(folder, &binaries.join("medulla-agent"), "agent")?;
     archive.program("bin/medulla-agent", &read(&agent)?);
-    archive.program("bin/kernel-tests", &read(&stripped(folder, &tests()?)?)?);
+    archive.program("bin/kernel-tests", &read(&stripped(folder, &tests()?, "tests")?)?);
     for library in libraries(&agent)? {
         archive.program(library.trim_start_matches('/'), &read(Path::new(&library))?);
     }
@@ -142,8 +142,8 @@ fn tests() -> Result<PathBuf, String> {
 }
 
 /// The program without what only debuggers read: the guest has to unpack it.
-fn stripped(folder: &Path, program: &Path) -> Result<PathBuf, String> {
-    let stripped = folder.join(program.file_name().unwrap_or_default());
+fn stripped(folder: &Path, program: &Path, name: &str) -> Result<PathBuf, String> {
+    let stripped = folder.join(name);
     let done = Command::new("strip").arg("-o").arg(&stripped).arg(program).status();
     match done {
         Ok(status) if status.success() => Ok(stripped),

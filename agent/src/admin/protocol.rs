@@ -14,6 +14,8 @@ pub const SCHEMA: u32 = 1;
 pub enum Request {
     /// Who answers?
     Status {},
+    /// Make way for another agent: end, and withdraw nothing. Answered by who leaves.
+    Leave {},
     /// Set a limit of source `operator`.
     LimitSet {
         /// `tcp` or `udp`.

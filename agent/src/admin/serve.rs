@@ -1,10 +1,13 @@
 //! Who answers requests: the limits engine, behind the checks that need the rest of the agent.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use kernel_abi::layout::Unit;
 use kernel_abi::limit::{default_burst, default_burst_of_bytes};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::sync::Notify;
 
 use super::protocol::{Answer, Listed, Request, Status};
@@ -19,6 +22,8 @@ pub(crate) struct Desk {
     /// Wakes who waits for the next lease to end.
     changed: Notify,
     facts: Facts,
+    /// Whether another agent takes over.
+    leaving: AtomicBool,
     /// The reflexes, once they run.
     pub(super) reflex: OnceLock<Handle>,
 }
@@ -39,13 +44,14 @@ pub(crate) struct Facts {
 
 impl Desk {
     pub(crate) fn new(limits: Limits, facts: Facts) -> Arc<Self> {
-        let (changed, reflex) = Default::default();
-        Arc::new(Self { limits: Mutex::new(limits), changed, facts, reflex })
+        let (changed, leaving, reflex) = Default::default();
+        Arc::new(Self { limits: Mutex::new(limits), changed, facts, leaving, reflex })
     }
 
     pub(crate) fn answer(&self, request: Request) -> Answer {
         match request {
             Request::Status {} => Answer { process: Some(self.status()), ..Answer::default() },
+            Request::Leave {} => self.leave(),
             Request::LimitList {} => self.list(|_| true),
             Request::LimitExplain { port } => self.explain(port),
             Request::LimitClear { port } => self.clear(port),
@@ -105,6 +111,21 @@ impl Desk {
                 }
                 None => changed.await,
             }
+        }
+    }
+
+    /// Whether another agent takes over, so that limits go on.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    /// Begins the end, as SIGTERM does.
+    fn leave(&self) -> Answer {
+        tracing::info!("another agent takes over");
+        self.leaving.store(true, Ordering::Release);
+        match kill(Pid::this(), Signal::SIGTERM) {
+            Ok(()) => Answer { process: Some(self.status()), ..Answer::default() },
+            Err(error) => Answer::failed(format!("cannot end: {error}")),
         }
     }
 

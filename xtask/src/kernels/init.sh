@@ -81,8 +81,8 @@ leave() { kill -TERM $agent && soon gone; }
 
 # What the agent's own tests say of this kernel.
 tests() { kernel-tests --test-threads 1 "$@" && ! grep -q skipped /tmp/step; }
-reflex() { tests reflex::slow_answers reflex::a_lease; }
-units() { tests units::; }
+reflex() { tests reflex::slow_answers; }
+units() { tests units::bytes units::every_source; }
 waits() { tests run_queue::; }
 
 echo "medulla: $(uname -r)"
