@@ -20,8 +20,6 @@ pub(crate) enum Temporality {
 /// What the points of a metric are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
-    /// A value now.
-    Gauge,
     /// A sum, which only grows if `monotonic`.
     Sum {
         /// Since when.
@@ -36,15 +34,10 @@ pub(crate) enum Data {
 }
 
 impl Data {
-    /// A cumulative sum.
-    pub(crate) const fn total(monotonic: bool) -> Self {
-        Self::Sum { temporality: Temporality::Cumulative, monotonic }
-    }
-
     /// OTLP: the attributes' field in a point of this kind.
     pub(crate) const fn attributes_field(self) -> u32 {
         match self {
-            Self::Gauge | Self::Sum { .. } => 7,
+            Self::Sum { .. } => 7,
             Self::Histogram(_) => 9,
             Self::ExponentialHistogram(_) => 1,
         }
@@ -78,11 +71,6 @@ impl Metric {
         self.data
     }
 
-    /// Its points.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
     /// Adds a point that `write` writes.
     pub(crate) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         put_message(&mut self.points, 1, write);
@@ -98,7 +86,6 @@ impl Metric {
             put_bytes(out, 3, self.unit.as_bytes());
         }
         let (number, temporality, monotonic) = match self.data {
-            Data::Gauge => (5, 0, false),
             Data::Sum { temporality, monotonic } => (7, temporality as u64, monotonic),
             Data::Histogram(temporality) => (9, temporality as u64, false),
             Data::ExponentialHistogram(temporality) => (10, temporality as u64, false),
@@ -160,11 +147,6 @@ pub(crate) fn put_times(out: &mut Vec<u8>, start_ns: u64, now_ns: u64) {
 /// Appends a number point's value.
 pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
     put_fixed64(out, 6, value.cast_unsigned());
-}
-
-/// Appends a number point's value.
-pub(crate) fn put_double(out: &mut Vec<u8>, value: f64) {
-    put_fixed64(out, 4, value.to_bits());
 }
 
 /// Protobuf: sint32.

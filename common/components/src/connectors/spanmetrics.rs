@@ -25,6 +25,7 @@ use pipeline::{
     Ack, Batch, Budget, Inlets, Outcome, Part, Pipeline, ReceiverLedger, RefusalKind, RefuseReason,
     Signal, Sink, Waiter,
 };
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -49,7 +50,8 @@ pub(crate) fn build(
         ledger: context.stats.receiver(config.id.as_str(), "spanmetrics", Signal::Metrics),
         budget: context.budget.clone(),
         inlets: Inlets::default(),
-        state: Mutex::default(),
+        state: Mutex::new(State::since(unix_ns(SystemTime::now()))),
+        stopping: Notify::new(),
         settings,
         shape,
     });
@@ -78,12 +80,14 @@ struct Core {
     ledger: Arc<ReceiverLedger>,
     budget: Arc<Budget>,
     state: Mutex<State>,
+    stopping: Notify,
 }
 
 /// What was counted, by the attributes that tell resources apart.
-#[derive(Default)]
 struct State {
     groups: HashMap<Box<[u8]>, Resource>,
+    /// Since when deltas count.
+    since_ns: u64,
 }
 
 struct Resource {
@@ -130,24 +134,28 @@ impl Connector for SpanMetrics {
 
     fn stop(&self, deadline: Instant) -> BoxFuture<'_, ()> {
         let flushing = self.flushing.lock().expect("a plain assignment cannot panic").take();
+        self.core.stopping.notify_one();
         Box::pin(async move {
-            if let Some(flushing) = flushing {
-                flushing.abort();
-                // Its end is what was asked for.
-                let _ = flushing.await;
-            }
+            let Some(mut flushing) = flushing else { return };
             // Whoever comes behind needs time, too.
             let now = Instant::now();
             let patience = deadline.saturating_duration_since(now) / 2;
-            let _ = tokio::time::timeout_at(now + patience, self.core.flush()).await;
+            if tokio::time::timeout_at(now + patience, &mut flushing).await.is_err() {
+                flushing.abort();
+            }
         })
     }
 }
 
+/// Flushes on a timer, and once more when it is stopped.
 async fn keep_flushing(core: Arc<Core>) {
     let mut next = Instant::now() + core.settings.flush_interval;
-    loop {
-        tokio::time::sleep_until(next).await;
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = tokio::select! {
+            () = core.stopping.notified() => false,
+            () = tokio::time::sleep_until(next) => true,
+        };
         core.flush().await;
         next = (next + core.settings.flush_interval).max(Instant::now());
     }
@@ -194,7 +202,10 @@ impl Core {
         let mut state = self.state();
         let now_ns = unix_ns(SystemTime::now());
         match self.settings.delta {
-            true => self.take_deltas(std::mem::take(&mut *state), now_ns),
+            true => {
+                let taken = std::mem::replace(&mut *state, State::since(now_ns));
+                self.take_deltas(taken, now_ns)
+            }
             false => {
                 let outgoing = self.show_totals(&state, now_ns);
                 state.tidy(&self.settings, now);
@@ -237,6 +248,10 @@ impl Core {
 }
 
 impl State {
+    fn since(since_ns: u64) -> Self {
+        Self { groups: HashMap::new(), since_ns }
+    }
+
     /// The series of a resource; that of the longest silence goes if there are too many.
     fn group(
         &mut self,

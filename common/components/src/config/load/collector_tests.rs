@@ -246,7 +246,6 @@ service:
             "processors.resourcedetection: unknown_component: no processor \"resourcedetection\", \
              expected one of attributes, batch, filter, memory_limiter, probabilistic_sampler, \
              resource, transform",
-            "connectors.spanmetrics: not_built_in: connector spanmetrics: not built in yet",
             "exporters.prometheusremotewrite: not_built_in: exporter prometheus_remote_write: not \
              built in yet",
             "exporters.loadbalancing: not_built_in: exporter loadbalancing: not built in yet",

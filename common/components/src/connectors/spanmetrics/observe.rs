@@ -41,7 +41,11 @@ pub(super) fn observe(
     request: &[u8],
     now: Instant,
 ) -> Result<(), Malformed> {
-    let now_ns = unix_ns(SystemTime::now());
+    // Deltas follow each other without a gap; totals begin with their first span.
+    let start_ns = match settings.delta {
+        true => state.since_ns,
+        false => unix_ns(SystemTime::now()),
+    };
     for resource_spans in repeated(request, 1) {
         let resource_spans = resource_spans?;
         let resource = nested(resource_spans, RESOURCE)?.unwrap_or_default();
@@ -51,7 +55,7 @@ pub(super) fn observe(
             let scope_spans = scope_spans?;
             let scope = scope(settings, scope_spans)?;
             let (resource, service) = (&resource[..], &service[..]);
-            let walk = Walk { settings, shape, resource, service, scope, now, now_ns };
+            let walk = Walk { settings, shape, resource, service, scope, now, start_ns };
             for span in repeated(scope_spans, SPANS) {
                 walk.span(span?, group)?;
             }
@@ -92,7 +96,7 @@ struct Walk<'a> {
     service: &'a [u8],
     scope: Option<[Vec<u8>; 2]>,
     now: Instant,
-    now_ns: u64,
+    start_ns: u64,
 }
 
 impl Walk<'_> {
@@ -103,7 +107,7 @@ impl Walk<'_> {
         let duration = span.duration_ns() as f64 / unit_ns;
         let exemplar = exemplar(&span, duration).filter(|_| settings.exemplars > 0);
         let exemplar = exemplar.as_ref();
-        let observed = Observed { duration, exemplar, now: self.now, now_ns: self.now_ns };
+        let observed = Observed { duration, exemplar, now: self.now, start_ns: self.start_ns };
         let mut key = Vec::with_capacity(256);
         begin_key(&mut key, Kind::Calls);
         self.put_common(&mut key, &span)?;

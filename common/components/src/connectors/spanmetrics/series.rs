@@ -62,7 +62,8 @@ pub(super) struct Observed<'e> {
     pub(super) duration: f64,
     pub(super) exemplar: Option<&'e Exemplar>,
     pub(super) now: Instant,
-    pub(super) now_ns: u64,
+    /// Since when a series counts that begins with this.
+    pub(super) start_ns: u64,
 }
 
 /// The shape of series to come.
@@ -107,11 +108,11 @@ impl Group {
         {
             return series.observe(shape, observed);
         }
-        self.slot(key, shape, observed.now, observed.now_ns).observe(shape, observed);
+        self.slot(key, shape, observed.now, observed.start_ns).observe(shape, observed);
     }
 
     /// The series of a key, perhaps new, perhaps the overflow.
-    fn slot(&mut self, key: &[u8], shape: &Shape, now: Instant, now_ns: u64) -> &mut Series {
+    fn slot(&mut self, key: &[u8], shape: &Shape, now: Instant, start_ns: u64) -> &mut Series {
         let (kind, _) = parts(key);
         let full = self.counts[kind as usize] >= shape.series_max || key.len() > KEY_BYTES_MAX;
         let known = !full || self.series.contains_key(key);
@@ -123,7 +124,7 @@ impl Group {
                 Kind::Duration => Value::Histogram(shape.empty.clone()),
                 _ => Value::Count(0),
             };
-            Series { value, exemplars: Vec::new(), start_ns: now_ns, seen_at: now }
+            Series { value, exemplars: Vec::new(), start_ns, seen_at: now }
         })
     }
 
@@ -191,14 +192,10 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_is_the_overflow() {
-        let shape = Shape {
-            empty: Histogram::explicit(1),
-            bounds: vec![1.0],
-            series_max: 2,
-            exemplars: 0,
-        };
+        let shape =
+            Shape { empty: Histogram::explicit(1), bounds: vec![1.0], series_max: 2, exemplars: 0 };
         let now = Instant::now();
-        let observed = Observed { duration: 0.5, exemplar: None, now, now_ns: 7 };
+        let observed = Observed { duration: 0.5, exemplar: None, now, start_ns: 7 };
         let mut group = Group::default();
         for name in ["a", "b", "c", "d", "a"] {
             for kind in [Kind::Calls, Kind::Duration] {
