@@ -10,6 +10,7 @@ use crate::config::debug::{Debug, Verbosity};
 use crate::config::health_check::HealthCheck;
 use crate::config::otlp_exporter::OtlpExporter;
 use crate::config::otlp_receiver::OtlpReceiver;
+use crate::config::spanmetrics::{Buckets, SERIES_MAX, SpanMetrics};
 use crate::config::telemetry::{LogEncoding, LogLevel, MetricsLevel};
 
 #[track_caller]
@@ -239,7 +240,6 @@ service:
             "receivers.hostmetrics: not_built_in: receiver hostmetrics: not built in yet",
             "receivers.filelog: unknown_component: no receiver \"filelog\", expected one of \
              hostmetrics, otlp",
-            "processors.transform: not_built_in: processor transform: not built in yet",
             "processors.tail_sampling: unknown_component: no processor \"tail_sampling\", expected \
              one of attributes, batch, filter, memory_limiter, probabilistic_sampler, resource, \
              transform",
@@ -250,5 +250,137 @@ service:
              built in yet",
             "exporters.loadbalancing: not_built_in: exporter loadbalancing: not built in yet",
         ],
+    );
+}
+
+/// The examples of the Collector's own documents of both processors, shortened.
+const STATEMENTS: &str = r#"
+receivers: {otlp: {protocols: {grpc: {}}}}
+processors:
+  transform:
+    error_mode: ignore
+    trace_statements:
+      - set(span.status.code, STATUS_CODE_OK) where span.attributes["http.path"] == "/health"
+      - replace_pattern(span.attributes["process.command_line"], "password\\=[^\\s]*(\\s?)", "password=***")
+      - keep_keys(resource.attributes, ["service.name", "host.name"])
+    metric_statements:
+      - context: datapoint
+        conditions: ['metric.type == METRIC_DATA_TYPE_SUM']
+        statements:
+          - set(attributes["path"], "$$0")
+          - limit(attributes, 100, ["host.name"])
+    log_statements:
+      - context: log
+        error_mode: silent
+        statements: ['set(severity_text, "FAIL") where body == "request failed"']
+  filter:
+    error_mode: propagate
+    traces:
+      span: ['attributes["container.name"] == "app_container_1"', 'name == "app_3"']
+      spanevent: ['IsMatch(name, ".*grpc.*")']
+    metrics:
+      datapoint: ['metric.type == METRIC_DATA_TYPE_SUMMARY']
+    logs:
+      log_record: ['IsMatch(body, ".*password.*")', 'severity_number < SEVERITY_NUMBER_WARN']
+  filter/inferred:
+    log_conditions:
+      - log.attributes["x"] == "1"
+      - resource.attributes["host.name"] == "localhost"
+exporters: {debug: }
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [filter, transform], exporters: [debug]}
+    logs: {receivers: [otlp], processors: [transform, filter, filter/inferred], exporters: [debug]}
+"#;
+
+#[test]
+fn statements_and_conditions_of_the_collectors_documents_load() {
+    load_text(STATEMENTS).expect("all of it is built in");
+}
+
+#[test]
+fn mistakes_in_statements_are_named_with_their_place() {
+    check(
+        r#"
+receivers: {otlp: {protocols: {grpc: {}}}}
+processors:
+  transform:
+    error_mode: sometimes
+    trace_statements: ['set(span.name, 1)', 'set(span.name "x")']
+    log_statements:
+      - context: log
+        statements: ['set(severity_number, SEVERITY_NUMBER_NOPE)']
+      - context: span
+        statements: ['set(name, "x")']
+    flatten_data: true
+  filter:
+    logs: {log_record: ['body ~= "x"'], include: {match_type: strict}}
+    trace_conditions: ['resource.attributes["a"] == 1', {conditions: ['true']}]
+exporters: {debug: }
+service:
+  pipelines:
+    logs: {receivers: [otlp], processors: [transform, filter], exporters: [debug]}
+"#,
+        &[
+            "processors.transform.error_mode: bad_value: \"sometimes\", expected one of ignore, \
+             propagate, silent",
+            "processors.transform.flatten_data: not_built_in: true is not built in yet, expected \
+             false",
+            "processors.transform.trace_statements[1]: bad_value: at 1:15: parse: found \"x\", \
+             expected `,`",
+            "processors.transform.log_statements[0].statements[0]: bad_value: at 1:22: \
+             unknown_enum: the context log has no enum symbol SEVERITY_NUMBER_NOPE",
+            "processors.transform.log_statements[1]: bad_value: unknown_path: logs have no context \
+             span",
+            "processors.filter.trace_conditions[0]: wrong_type: a text, expected a group as the \
+             others are",
+            "processors.filter.logs.include: not_built_in: not built in yet",
+            "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
+             '~'",
+        ],
+    );
+}
+
+#[test]
+fn span_metrics_are_read_as_the_collector_reads_them() {
+    let pipelines = "
+receivers: {otlp: {protocols: {http: {}}}}
+exporters: {debug: }
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [span_metrics]}
+    metrics: {receivers: [span_metrics], exporters: [debug]}";
+    let with = |section: &str| format!("connectors: {{span_metrics: {section}}}{pipelines}");
+    let loaded = load_text(&with(
+        "{histogram: {unit: s, explicit: {buckets: [100us, 1ms, 2s]}}, dimensions_cache_size: 1000,
+        dimensions: [{name: http.method, default: GET}], exemplars: {enabled: true},
+        exclude_dimensions: [status.code], aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA,
+        metrics_flush_interval: 15s, metrics_expiration: 5m, namespace: ''}",
+    ))
+    .expect("valid");
+    let settings = loaded.config.connectors[0].read(SpanMetrics::read);
+    let histogram = settings.histogram.expect("it is on");
+    assert_eq!(histogram.buckets, Buckets::Explicit(vec![0.0001, 0.001, 2.0]));
+    assert_eq!((settings.delta, settings.exemplars, settings.series_max), (true, 5, SERIES_MAX));
+    let errors = load_text(&with(
+        "{histogram: {explicit: {buckets: [2ms, 1ms]}, exponential: {max_size: 1}},
+        dimensions: [{name: a}, {name: a}, {name: span.kind}, {default: b}],
+        events: {enabled: true}, aggregation_temporality: delta}",
+    ));
+    let expect = [
+        "dimensions[1].name: bad_value: \"a\", expected a dimension that is not there already",
+        "dimensions[2].name: bad_value: \"span.kind\", expected a dimension that is not there already",
+        "dimensions[3].name: missing: nothing found, expected a text",
+        "histogram.explicit.buckets: bad_value: bounds that do not grow, expected each above the one \
+         before",
+        "histogram.exponential.max_size: out_of_range: 1, expected 2 to 1024",
+        "histogram.exponential: bad_value: explicit is there too, expected one of the two",
+        "events.dimensions: missing: nothing found, expected at least one dimension of events",
+        "aggregation_temporality: bad_value: \"delta\", expected one of \
+         AGGREGATION_TEMPORALITY_CUMULATIVE, AGGREGATION_TEMPORALITY_DELTA",
+    ];
+    assert_eq!(
+        lines(&errors.expect_err("the configuration is bad")),
+        expect.map(|line| format!("connectors.span_metrics.{line}")),
     );
 }

@@ -194,3 +194,37 @@ fn exemplar(span: &SpanView<'_>, duration: f64) -> Option<Exemplar> {
         duration,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::value::parse;
+    use crate::config::{Report, Section};
+    use crate::histogram::Histogram;
+
+    fn settings(text: &str) -> Settings {
+        let report = Report::default();
+        let value = parse(text, 0, &report).expect("the test writes YAML");
+        Settings::read(&Section::new(&value, "", &report))
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_requests_never_panic(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..200),
+            tags in prop::collection::vec((0usize..200, prop::sample::select(vec![0x0a, 0x12, 0x4a, 0x5a])), 0..20),
+        ) {
+            for (at, tag) in tags {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = tag;
+                }
+            }
+            let settings = settings("events: {enabled: true, dimensions: [{name: a}]}");
+            let shape = Shape { empty: Histogram::explicit(0), bounds: vec![], series_max: 3, exemplars: 1 };
+            let mut state = State::since(0);
+            let _ = observe(&settings, &shape, &mut state, &bytes, Instant::now());
+        }
+    }
+}
