@@ -36,6 +36,7 @@ pub mod routing;
 pub mod section;
 pub mod sending;
 pub mod shared;
+pub mod spanmetrics;
 pub mod suggest;
 pub mod telemetry;
 pub mod transform;

@@ -2,3 +2,4 @@
 
 pub(crate) mod forward;
 pub(crate) mod routing;
+pub(crate) mod spanmetrics;

@@ -15,6 +15,7 @@ use super::otlp_receiver::OtlpReceiver;
 use super::probabilistic_sampler::ProbabilisticSampler;
 use super::routing::Routing;
 use super::section::Section;
+use super::spanmetrics::SpanMetrics;
 use super::transform::Transform;
 
 /// Kinds for the catalogs of both binaries.
@@ -31,7 +32,7 @@ pub const SHARED: &[Kind] = &[
         .carrying(&[Signal::Traces, Signal::Logs]),
     Kind::stable(Class::Connector, "routing", routing),
     Kind::stable(Class::Connector, "forward", no_keys),
-    Kind::planned(Class::Connector, "spanmetrics")
+    Kind::stable(Class::Connector, "spanmetrics", spanmetrics)
         .carrying(&[Signal::Traces])
         .giving(&[Signal::Metrics])
         .aliased(&["span_metrics"]),
@@ -81,6 +82,10 @@ fn probabilistic_sampler(section: &Section<'_>) {
 
 fn routing(section: &Section<'_>) {
     Routing::read(section);
+}
+
+fn spanmetrics(section: &Section<'_>) {
+    SpanMetrics::read(section);
 }
 
 fn memory_limiter(section: &Section<'_>) {

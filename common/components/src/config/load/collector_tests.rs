@@ -10,6 +10,7 @@ use crate::config::debug::{Debug, Verbosity};
 use crate::config::health_check::HealthCheck;
 use crate::config::otlp_exporter::OtlpExporter;
 use crate::config::otlp_receiver::OtlpReceiver;
+use crate::config::spanmetrics::{Buckets, SERIES_MAX, SpanMetrics};
 use crate::config::telemetry::{LogEncoding, LogLevel, MetricsLevel};
 
 #[track_caller]
@@ -245,7 +246,6 @@ service:
             "processors.resourcedetection: unknown_component: no processor \"resourcedetection\", \
              expected one of attributes, batch, filter, memory_limiter, probabilistic_sampler, \
              resource, transform",
-            "connectors.spanmetrics: not_built_in: connector spanmetrics: not built in yet",
             "exporters.prometheusremotewrite: not_built_in: exporter prometheus_remote_write: not \
              built in yet",
             "exporters.loadbalancing: not_built_in: exporter loadbalancing: not built in yet",
@@ -338,5 +338,49 @@ service:
             "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
              '~'",
         ],
+    );
+}
+
+#[test]
+fn span_metrics_are_read_as_the_collector_reads_them() {
+    let pipelines = "
+receivers: {otlp: {protocols: {http: {}}}}
+exporters: {debug: }
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [span_metrics]}
+    metrics: {receivers: [span_metrics], exporters: [debug]}";
+    let with = |section: &str| format!("connectors: {{span_metrics: {section}}}{pipelines}");
+    let loaded = load_text(&with(
+        "{histogram: {unit: s, explicit: {buckets: [100us, 1ms, 2s]}}, dimensions_cache_size: 1000,
+        dimensions: [{name: http.method, default: GET}], exemplars: {enabled: true},
+        exclude_dimensions: [status.code], aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA,
+        metrics_flush_interval: 15s, metrics_expiration: 5m, namespace: ''}",
+    ))
+    .expect("valid");
+    let settings = loaded.config.connectors[0].read(SpanMetrics::read);
+    let histogram = settings.histogram.expect("it is on");
+    assert_eq!(histogram.buckets, Buckets::Explicit(vec![0.0001, 0.001, 2.0]));
+    assert_eq!((settings.delta, settings.exemplars, settings.series_max), (true, 5, SERIES_MAX));
+    let errors = load_text(&with(
+        "{histogram: {explicit: {buckets: [2ms, 1ms]}, exponential: {max_size: 1}},
+        dimensions: [{name: a}, {name: a}, {name: span.kind}, {default: b}],
+        events: {enabled: true}, aggregation_temporality: delta}",
+    ));
+    let expect = [
+        "dimensions[1].name: bad_value: \"a\", expected a dimension that is not there already",
+        "dimensions[2].name: bad_value: \"span.kind\", expected a dimension that is not there already",
+        "dimensions[3].name: missing: nothing found, expected a text",
+        "histogram.explicit.buckets: bad_value: bounds that do not grow, expected each above the one \
+         before",
+        "histogram.exponential.max_size: out_of_range: 1, expected 2 to 1024",
+        "histogram.exponential: bad_value: explicit is there too, expected one of the two",
+        "events.dimensions: missing: nothing found, expected at least one dimension of events",
+        "aggregation_temporality: bad_value: \"delta\", expected one of \
+         AGGREGATION_TEMPORALITY_CUMULATIVE, AGGREGATION_TEMPORALITY_DELTA",
+    ];
+    assert_eq!(
+        lines(&errors.expect_err("the configuration is bad")),
+        expect.map(|line| format!("connectors.span_metrics.{line}")),
     );
 }
