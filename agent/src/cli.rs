@@ -1,5 +1,6 @@
 //! Commands of `medulla-agent` (contract.md section 1).
 
+mod detect;
 mod doctor;
 mod limit;
 
@@ -57,8 +58,8 @@ enum Command {
     Approve(Later),
     /// Watch signals and rules (not built in yet)
     Top(Later),
-    /// Run the detectors over files (not built in yet)
-    Detect(Later),
+    /// Run the anomaly detector over CSV files
+    Detect(detect::Arguments),
     /// Try an OTTL statement (not built in yet)
     Ottl(Later),
 }
@@ -103,7 +104,7 @@ pub fn main() -> ExitCode {
         Command::Report(_) => later("report"),
         Command::Approve(_) => later("approve"),
         Command::Top(_) => later("top"),
-        Command::Detect(_) => later("detect"),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Ottl(_) => later("ottl"),
     }
 }

@@ -81,5 +81,6 @@ impl Base {
         self.level = level;
         self.distance *= factor;
         self.window_distance *= factor;
+        self.window_rows = 0;
     }
 }

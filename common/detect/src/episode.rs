@@ -13,6 +13,8 @@ const SHORT_ROWS: u32 = 2;
 /// Memory of the level and spread seen while open.
 const SHADOW_S: f64 = 300.0;
 const SHADOW_ROWS: f64 = 60.0;
+/// Rows whose plain mean begins it.
+const START_ROWS: u32 = 30;
 
 /// How long states last.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +139,8 @@ impl Episode {
     fn shadow(&mut self, value: f64, period_s: f64) {
         let weight = (1.0 / f64::from(self.rows)).max((period_s / SHADOW_S).min(1.0 / SHADOW_ROWS));
         let innovation = value - self.level;
-        self.level += weight * innovation;
+        let limit = if self.rows > START_ROWS { self.distance } else { f64::MAX };
+        self.level += weight * innovation.clamp(-limit, limit);
         self.distance += weight * (innovation.abs() - self.distance);
     }
 }

@@ -5,7 +5,7 @@
 //! after [`STUBBORN_ROWS`] of them.
 
 /// An interval longer than this many periods, and than [`GAP_S`], is a hole in the series.
-const GAP_PERIODS: f64 = 5.0;
+const GAP_PERIODS: f64 = 8.0;
 const GAP_S: f64 = 3.0;
 /// A hole after which the old level says nothing about the new one.
 const LONG_GAP_PERIODS: f64 = 20.0;

@@ -35,6 +35,10 @@ impl Readiness {
     }
 
     /// Whether this score opens an alarm.
+    pub(crate) fn slow_habit(&self) -> f64 {
+        1.0 + crate::knob::knob(38, 0.1) * self.habit / (0.05 * (1.0 + self.habit))
+    }
+
     pub(crate) fn opens(&self, score: f64) -> bool {
         self.rows > WARM_ROWS
             && self.seconds > WARM_S
@@ -45,8 +49,8 @@ impl Readiness {
     /// An alarm opened; returns its score after habituation.
     pub(crate) fn opened(&mut self, score: f64) -> f64 {
         let effective = (score / (1.0 + self.habit)).max(1.0);
-        self.habit += HABIT;
-        self.silent_rows = REFRACTORY_ROWS;
+        self.habit += crate::knob::knob(30, HABIT);
+        self.silent_rows = crate::knob::knob(31, f64::from(REFRACTORY_ROWS)) as u32;
         effective
     }
 

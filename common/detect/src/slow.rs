@@ -9,6 +9,8 @@ use crate::tail::{Kind, Tail};
 const STEP_S: f64 = 300.0;
 /// Evaluations before shapes are judged.
 const WARM_STEPS: u32 = 50;
+/// A shape can be new only once a day has been seen.
+const WARM_S: f64 = 86_400.0;
 /// Memory of the spread that decides what a new shape is.
 const SPREAD_WEIGHT: f64 = 1e-4;
 /// A shape is new at this share of the spread.
@@ -103,14 +105,17 @@ impl Slow {
                 (values[2], values[3]) = (residual, -residual);
             }
         }
-        let (which, score) = self.best(&values, step_s);
+        let (which, mut score) = self.best(&values, step_s);
+        if f64::from(self.steps) * step_s < crate::knob::knob(35, WARM_S) {
+            score = 0.0;
+        }
         Seen { value, values, score, which }
     }
 
     fn best(&self, values: &Values, step_s: f64) -> (usize, f64) {
         let mut best = (0, 0.0);
         for (index, (tail, value)) in self.tails.iter().zip(values).enumerate() {
-            let score = tail.score(*value, &KINDS[index], step_s);
+            let score = tail.score(*value, &KINDS[index], step_s, 0.0);
             if score > best.1 {
                 best = (index, score);
             }
@@ -133,8 +138,8 @@ impl Slow {
     /// Learns what an evaluation saw: shapes at once, tails one step later and only if nothing opened.
     pub(crate) fn learn(&mut self, seen: &Seen, t_ns: i64, step_s: f64, opened: bool) {
         let spread = self.spread();
-        self.near.learn(VIGILANCE_NEAR * spread, spread);
-        self.wide.learn(VIGILANCE_WIDE * spread, spread);
+        self.near.learn(crate::knob::knob(33, 0.2) as f32 * spread, spread);
+        self.wide.learn(crate::knob::knob(34, 0.3) as f32 * spread, spread);
         self.season.learn(seen.value, t_ns, spread);
         let ripe = if opened { None } else { self.pending.replace(seen.values) };
         let Some(values) = ripe else { return };
@@ -165,8 +170,8 @@ impl Slow {
         let spread = self.spread();
         self.near.settle(level as f32);
         self.wide.settle(level as f32);
-        self.near.learn(VIGILANCE_NEAR * spread, spread);
-        self.wide.learn(VIGILANCE_WIDE * spread, spread);
+        self.near.learn(crate::knob::knob(33, 0.2) as f32 * spread, spread);
+        self.wide.learn(crate::knob::knob(34, 0.3) as f32 * spread, spread);
         self.season.shift((level - from) as f32);
     }
 }
