@@ -12,6 +12,7 @@
 mod bpffs;
 mod follow;
 pub(crate) mod link;
+mod memory;
 pub mod orders;
 
 use std::io::Write;
@@ -164,6 +165,7 @@ impl Keeper {
             }
             Err(error) => self.tell(&Report::Failed(error), &[]),
         }
+        memory::give_back();
     }
 
     fn follow(&mut self) {

@@ -106,6 +106,11 @@ pub struct Route {
     /// The levels around them whose messages it may replace, and resources or scopes that it may
     /// replace when it visits them.
     pub writes: Levels,
+    /// The levels around them whose messages it also wants with their children, as they were when
+    /// the walk came to them.
+    pub wholes: Levels,
+    /// Whether the children of spans are their links, not their events.
+    pub links: bool,
     /// The levels whose messages go when none of their children is left, or was there; records only
     /// where what is below them is visited.
     pub prunes: Levels,
@@ -115,7 +120,15 @@ impl Route {
     /// Visits `levels` of a signal and no more.
     pub fn visiting(signal: Signal, levels: &[Level]) -> Self {
         let none = Levels::NONE;
-        Self { signal, visits: Levels::of(levels), reads: none, writes: none, prunes: none }
+        Self {
+            signal,
+            visits: Levels::of(levels),
+            reads: none,
+            writes: none,
+            wholes: none,
+            links: false,
+            prunes: none,
+        }
     }
 }
 
@@ -127,8 +140,12 @@ pub struct At<'w> {
     pub level: Level,
     /// The messages by level; empty where the route did not ask, and below `level`.
     pub messages: [&'w [u8]; LEVELS],
+    /// The messages around it with their children; empty where the route did not ask.
+    pub wholes: [&'w [u8]; LEVELS],
     /// Which kind of points the metric around the message has.
     pub data: Option<Data>,
+    /// Whether siblings can be appended; see [`Endless`].
+    pub may_append: bool,
 }
 
 impl<'w> At<'w> {
@@ -202,6 +219,10 @@ pub trait Visitor {
     /// Sees one message.
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Self::Error>;
 
+    /// Hears how many records (spans, log records, metric points) went with the message that it has
+    /// just dropped.
+    fn dropped(&mut self, _records: u64) {}
+
     /// Hears that a record cannot be walked. If that is no error it stays as it was, but for the
     /// replacement that the visitor gave it before.
     fn malformed(&mut self) -> Result<(), Self::Error> {
@@ -230,12 +251,14 @@ pub struct Editor {
 #[derive(Debug, Default)]
 struct Frame {
     message: Vec<u8>,
+    whole: Vec<u8>,
     is_changed: bool,
 }
 
 impl Frame {
     fn clear(&mut self) {
         self.message.clear();
+        self.whole.clear();
         self.is_changed = false;
     }
 }

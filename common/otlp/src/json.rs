@@ -1,4 +1,4 @@
-//! OTLP/JSON, written from bytes.
+//! OTLP/JSON, written from bytes; [`read`](read_request) is the way back.
 //!
 //! OTLP: JSON encoding. Ids are hexadecimal, other bytes base64, 64-bit integers texts, enums
 //! numbers, NaN and the infinities texts; defaults are left out, except where presence means
@@ -14,6 +14,10 @@ use std::io::Write;
 use crate::Signal;
 use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value, varint};
+
+mod read;
+
+pub use read::{ReadError, Reason, read_request};
 
 /// Appends an export request as OTLP/JSON. Profiles have no JSON form here: `Malformed`.
 pub fn write_request(signal: Signal, request: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {

@@ -331,7 +331,7 @@ static SCOPE: Message = Message {
 static KEY_VALUE: Message = Message {
     fields: &[row(1, "key", Text, Always), row(2, "value", Kind::Message(&ANY_VALUE), Single)],
 };
-static ANY_VALUE: Message = Message {
+pub(crate) static ANY_VALUE: Message = Message {
     fields: &[
         row(1, "stringValue", Text, OneOf),
         row(2, "boolValue", Bool, OneOf),

@@ -153,6 +153,11 @@ pub fn put_attribute(
         return Ok(());
     };
     out.extend_from_slice(before);
+    if is_plain(old)? {
+        put_entry(out, number, wanted, any);
+        out.extend_from_slice(after);
+        return Ok(());
+    }
     let mut entry = Vec::with_capacity(old.len() + any.len());
     let mut new = Vec::with_capacity(any.len() + ENTRY_HEAD_BYTES);
     put_bytes(&mut new, VALUE, any);
@@ -160,6 +165,17 @@ pub fn put_attribute(
     put_bytes(out, number, &entry);
     out.extend_from_slice(after);
     Ok(())
+}
+
+/// Whether there is nothing in a `KeyValue` besides key and value.
+fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
+    let mut fields = Fields::new(entry);
+    while let Some(field) = fields.try_next()? {
+        if !matches!(field.number, KEY | VALUE) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// At most this many bytes are around the key and the value of an attribute: three tags, lengths.

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::metric::{self, Data};
 use super::plan::Text;
-use super::{At, Editor, Frame, LEVELS, Level, Levels, Route, Summary, Verdict, Visitor};
+use super::{
+    At, Editor, Frame, LEVELS, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor,
+};
 use crate::check::records;
 use crate::wire::{Fields, Malformed, Value, put_bytes};
 
@@ -23,6 +25,8 @@ const SCOPES: Nest = Nest { number: 2, level: Level::Scope };
 const RECORDS: Nest = Nest { number: 2, level: Level::Record };
 /// The field of events in a span.
 const EVENTS: Nest = Nest { number: 11, level: Level::Child };
+/// The field of links in a span.
+const LINKS: Nest = Nest { number: 13, level: Level::Child };
 /// The field of points in each kind of data.
 const POINTS: Nest = Nest { number: 1, level: Level::Child };
 
@@ -93,7 +97,7 @@ pub(super) fn request<V: Visitor>(
         generation: 0,
         dropped: 0,
     };
-    match walk.children(text, RESOURCES, false) {
+    match walk.children(text, RESOURCES, None, false) {
         Ok(seen) => Ok(Summary { is_changed: seen.is_changed, dropped: walk.dropped }),
         Err(Stop::Malformed) => Err(Malformed.into()),
         Err(Stop::Visitor(error)) => Err(error),
@@ -113,8 +117,15 @@ fn framed(route: &Route) -> Levels {
 
 impl<V: Visitor> Walk<'_, V> {
     /// Walks the children of a message and copies its other fields, unless they are `held` back
-    /// because the message around the children may yet change.
-    fn children(&mut self, text: Text<'_>, nest: Nest, held: bool) -> Result<Seen, Stop<V::Error>> {
+    /// because the message around the children may yet change. That message, if it is not at hand
+    /// yet (`around`), is put there for the first child.
+    fn children(
+        &mut self,
+        text: Text<'_>,
+        nest: Nest,
+        mut around: Option<Level>,
+        held: bool,
+    ) -> Result<Seen, Stop<V::Error>> {
         let mut seen = Seen::default();
         let mut fields = Fields::new(text.bytes);
         while let Some(field) = fields.try_next()? {
@@ -129,6 +140,9 @@ impl<V: Visitor> Walk<'_, V> {
                 self.editor.plan.copy(text.part(field.raw));
                 seen.left += 1;
             } else {
+                if let Some(level) = around.take() {
+                    self.frame(text, level, nest)?;
+                }
                 self.child(text.part(field.raw), text.part(inner), nest, &mut seen)?;
             }
         }
@@ -167,14 +181,16 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// A resource or a scope.
     fn group(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<Fate, Stop<V::Error>> {
-        if self.framed.has(level) {
+        self.editor.frames[level as usize].is_changed = false;
+        let is_visited = self.route.visits.has(level);
+        if is_visited {
             self.frame(text, level, nest)?;
+            if self.visit(level, None)? == Verdict::Drop {
+                return self.drop(text, level);
+            }
         }
-        if self.route.visits.has(level) && self.visit(level, None)? == Verdict::Drop {
-            self.dropped += records(self.route.signal, level, text.bytes)?;
-            return Ok(Fate::Dropped);
-        }
-        let mut seen = self.children(text, nest, self.is_held(level))?;
+        let around = (!is_visited).then_some(level);
+        let mut seen = self.children(text, nest, around, self.is_held(level))?;
         if level == Level::Scope {
             self.append_siblings(&mut seen)?;
         }
@@ -187,8 +203,7 @@ impl<V: Visitor> Walk<'_, V> {
             return self.descend(text, level);
         }
         if self.visit(level, Some(text.bytes))? == Verdict::Drop {
-            self.dropped += records(self.route.signal, level, text.bytes)?;
-            return Ok(Fate::Dropped);
+            return self.drop(text, level);
         }
         if !self.editor.changes.is_set[level as usize] {
             return self.descend(text, level);
@@ -203,6 +218,13 @@ impl<V: Visitor> Walk<'_, V> {
         }
         self.editor.changes.messages[level as usize] = message;
         Ok(fate)
+    }
+
+    fn drop(&mut self, text: Text<'_>, level: Level) -> Result<Fate, Stop<V::Error>> {
+        let dropped = records(self.route.signal, level, text.bytes)?;
+        self.visitor.dropped(dropped);
+        self.dropped += dropped;
+        Ok(Fate::Dropped)
     }
 
     /// Walks what is below a record or a point. A record that cannot be walked stays.
@@ -227,7 +249,9 @@ impl<V: Visitor> Walk<'_, V> {
 
     fn below(&mut self, text: Text<'_>, level: Level) -> Result<Fate, Stop<V::Error>> {
         match (self.route.signal, level) {
-            (crate::Signal::Traces, Level::Record) => self.nested(text, level, EVENTS),
+            (crate::Signal::Traces, Level::Record) => {
+                self.nested(text, level, if self.route.links { LINKS } else { EVENTS })
+            }
             (crate::Signal::Metrics, Level::Record) => self.metric(text),
             (crate::Signal::Metrics, Level::Child) => match self.data.and_then(Data::exemplars) {
                 Some(number) => self.nested(text, level, Nest { number, level: Level::Leaf }),
@@ -239,10 +263,8 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// A span with its events or a point with its exemplars.
     fn nested(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<Fate, Stop<V::Error>> {
-        if self.framed.has(level) {
-            self.frame(text, level, nest)?;
-        }
-        let seen = self.children(text, nest, self.is_held(level))?;
+        self.editor.frames[level as usize].is_changed = false;
+        let seen = self.children(text, nest, Some(level), self.is_held(level))?;
         self.finish(text, level, nest, seen)
     }
 
@@ -259,7 +281,7 @@ impl<V: Visitor> Walk<'_, V> {
             match field.value {
                 Value::Bytes(inner) if field.number == number => {
                     let mark = self.editor.plan.open(number);
-                    seen = self.children(text.part(inner), POINTS, held)?;
+                    seen = self.children(text.part(inner), POINTS, None, held)?;
                     if held {
                         self.head_of_data(text.part(inner), number)?;
                     }
@@ -276,9 +298,10 @@ impl<V: Visitor> Walk<'_, V> {
     fn metric_frame(&mut self, text: Text<'_>) -> Result<Option<u32>, Stop<V::Error>> {
         let Some((data, inner)) = Data::of_metric(text.bytes)? else { return Ok(None) };
         self.data = Some(data);
+        self.editor.frames[Level::Record as usize].is_changed = false;
+        let nest = Nest { number: data.number(), level: Level::Child };
+        self.frame(text, Level::Record, nest)?;
         if self.framed.has(Level::Record) {
-            let nest = Nest { number: data.number(), level: Level::Child };
-            self.frame(text, Level::Record, nest)?;
             let mut head = Vec::new();
             others(&inner, POINTS.number, |raw| head.extend_from_slice(raw))?;
             put_bytes(&mut self.editor.frames[Level::Record as usize].message, nest.number, &head);
@@ -302,12 +325,17 @@ impl<V: Visitor> Walk<'_, V> {
         Ok(())
     }
 
-    /// Puts the message of a level without its children at hand.
-    fn frame(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<(), Stop<V::Error>> {
+    /// Puts the message of a level at hand as far as the route asks for it.
+    fn frame(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<(), Malformed> {
         let frame = &mut self.editor.frames[level as usize];
-        frame.is_changed = false;
-        frame.message.clear();
-        others(text.bytes, nest.number, |raw| frame.message.extend_from_slice(raw))?;
+        if self.route.wholes.has(level) {
+            frame.whole.clear();
+            frame.whole.extend_from_slice(text.bytes);
+        }
+        if self.framed.has(level) {
+            frame.message.clear();
+            others(text.bytes, nest.number, |raw| frame.message.extend_from_slice(raw))?;
+        }
         Ok(())
     }
 
@@ -347,7 +375,13 @@ impl<V: Visitor> Walk<'_, V> {
         let Editor { frames, changes, .. } = &mut *self.editor;
         changes.begin(self.generation);
         let data = self.data.filter(|_| level > Level::Record);
-        let at = At { level, messages: messages(frames, level, own), data };
+        let messages = messages(frames, level, own);
+        let wholes = std::array::from_fn(|index| match index < level as usize {
+            true => &frames[index].whole[..],
+            false => &[],
+        });
+        let may_append = self.generation < MAX_GENERATIONS;
+        let at = At { level, messages, wholes, data, may_append };
         let verdict = self.visitor.visit(at, changes).map_err(Stop::Visitor)?;
         let last = level as usize + usize::from(own.is_none());
         for index in (0..last).filter(|index| changes.is_set[*index]) {

@@ -1,0 +1,83 @@
+//! Paths read and set on records written by hand; the vectors of the reference run in `tests/`.
+
+use bumpalo::Bump;
+use otlp::edit::{At, LEVELS, Level};
+use otlp::wire::{put_bytes, put_fixed64};
+
+use super::*;
+use crate::{Class, Compiler, Frame, Functions, LoadError};
+
+fn at(level: Level, message: &[u8]) -> At<'_> {
+    let mut messages = [&[][..]; LEVELS];
+    messages[level as usize] = message;
+    At { level, messages, wholes: [&[]; LEVELS], data: None, may_append: true }
+}
+
+/// Runs statements over a record and gives the value of an expression over the result.
+fn run(context: Otlp, message: &[u8], statements: &[&str], value: &str) -> Result<String, String> {
+    let functions = Functions::new(&context, Purpose::Transform, false);
+    let compiler = Compiler { context: &context, functions: &functions, needs_prefix: false };
+    let text = |error: LoadError| error.to_string();
+    let statements =
+        statements.iter().map(|it| compiler.statement(it)).collect::<Result<Vec<_>, _>>();
+    let statements = statements.map_err(text)?;
+    let value = compiler.expression(value).map_err(text)?;
+    let (arena, request) = (Bump::new(), Request::default());
+    let record = Record::new(at(context.level(), message), &request, Scratch::default());
+    let mut frame = Frame::new(record, &arena, None);
+    for statement in &statements {
+        statement.run(&mut frame).map_err(|error| error.to_string())?;
+    }
+    value.value(&frame).map(|value| format!("{value:?}")).map_err(|error| error.to_string())
+}
+
+fn log() -> Vec<u8> {
+    let mut log = Vec::new();
+    put_fixed64(&mut log, 1, 7);
+    for (key, text) in [("a", "1"), ("b", "2"), ("a", "3")] {
+        let mut any = Vec::new();
+        put_bytes(&mut any, 1, text.as_bytes());
+        otlp::edit::fields::put_entry(&mut log, 6, key.as_bytes(), &any);
+    }
+    log
+}
+
+#[test]
+fn the_first_of_repeated_keys_is_meant() {
+    let check = |statements: &[&str], value: &str, expect: &str| {
+        assert_eq!(run(Otlp::Log, &log(), statements, value), Ok(expect.into()), "{statements:?}");
+    };
+    check(&[], r#"attributes["a"]"#, r#"Str("1")"#);
+    check(&[], r#"log.attributes["none"]["x"]"#, "Nil");
+    check(&[], "time_unix_nano", "Int(7)");
+    check(&[], "severity_text", r#"Str("")"#);
+}
+
+#[test]
+fn what_a_record_of_a_kind_does_not_have_is_refused_at_load() {
+    let check = |text: &str, class: Class| {
+        let context = Otlp::Log;
+        let functions = Functions::new(&context, Purpose::Filter, false);
+        let compiler = Compiler { context: &context, functions: &functions, needs_prefix: false };
+        let error = compiler.condition(text).err().expect(text);
+        assert_eq!(error.class, class, "{text}: {error}");
+    };
+    check("nope == nil", Class::UnknownPath);
+    check("span.name == nil", Class::UnknownPath);
+    check("severity_text[0] == nil", Class::UnknownPath);
+    check("attributes[\"a\"].b == nil", Class::UnknownPath);
+    check("severity_number == SPAN_KIND_SERVER", Class::UnknownEnum);
+    check("otelcol == nil", Class::UnknownPath);
+}
+
+#[test]
+fn symbols_have_the_numbers_of_the_collector() {
+    let check = |context: Otlp, symbol, number| assert_eq!(context.symbol(symbol), number);
+    check(Otlp::Log, "SEVERITY_NUMBER_FATAL4", Some(24));
+    check(Otlp::Log, "SEVERITY_NUMBER_INFO1", None);
+    check(Otlp::Log, "SEVERITY_NUMBER_", None);
+    check(Otlp::Metric, "METRIC_DATA_TYPE_SUMMARY", Some(5));
+    check(Otlp::Metric, "FLAG_NONE", None);
+    check(Otlp::DataPoint, "FLAG_NO_RECORDED_VALUE", Some(1));
+    check(Otlp::SpanEvent, "STATUS_CODE_ERROR", Some(2));
+}
