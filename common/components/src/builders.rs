@@ -39,6 +39,7 @@ impl Builders {
             .processor("resource", processors::resource::build)
             .processor("probabilistic_sampler", processors::probabilistic_sampler::build)
             .processor("memory_limiter", processors::memory_limiter::build)
+            .connector("detect", connectors::detect::build)
             .connector("forward", connectors::forward::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)

@@ -26,6 +26,10 @@ pub(crate) struct Auto {
     alarm: Alarm,
 }
 
+/// What the gate on memory allows for a series.
+const STATE_BYTES_MAX: usize = 4096;
+const _: () = assert!(size_of::<Auto>() <= STATE_BYTES_MAX);
+
 /// What the running alarm is about.
 #[derive(Clone, Debug)]
 struct Alarm {
@@ -150,9 +154,9 @@ impl Auto {
             fast::is_up(which)
         };
         match row.slow {
-            Some(seen) if seen.score / self.readiness.slow_habit() > score => {
+            Some(seen) if seen.score / self.readiness.slow_reserve() > score => {
                 let mut cause = self.slow_cause(&seen);
-                cause.score /= self.readiness.slow_habit();
+                cause.score /= self.readiness.slow_reserve();
                 cause
             }
             _ => Cause { score, statistic, direction: direction(up) },
@@ -167,10 +171,9 @@ impl Auto {
 
     fn open(&mut self, row: &Row, cause: Cause) {
         let constant = self.constant.holds();
-        let (which, _) = self.fast.score(&row.seen, row.period_s);
         self.alarm = Alarm {
             cause,
-            band: (!constant).then(|| self.fast.band(row.period_s, which)),
+            band: (!constant).then(|| self.fast.band(row.period_s)),
             peaks: row.seen.values,
             slow_peaks: row.slow.map_or([f32::NEG_INFINITY; slow::COUNT], |seen| seen.values),
             baseline: if constant { self.constant.value() } else { self.fast.base().level() },
@@ -217,7 +220,7 @@ impl Auto {
     }
 
     fn accept(&mut self, level: f64, distance: f64, value: f64) {
-        let before = self.fast.base().distance();
+        let before = self.fast.base().plain_distance();
         let factor = if before > 0.0 { (distance / before).max(1.0) } else { 1.0 };
         self.slow.accept(level, self.alarm.baseline);
         self.fast.accept(level, factor);

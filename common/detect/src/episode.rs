@@ -1,6 +1,7 @@
 //! The state of an alarm: when it opened, whether the series is back, and when a new level counts as
 //! normal. An alarm is the row that opens; the state lasts.
 
+use crate::pace::seconds;
 use crate::detector::Config;
 
 /// Rows in the band before an alarm may close, whatever `clear_after` says.
@@ -8,8 +9,8 @@ const CLEAR_ROWS: u32 = 6;
 /// Rows of a new level before it may be accepted, whatever `accept_after` says.
 const ACCEPT_ROWS: u32 = 120;
 /// An alarm whose last row out of the band is within this of its first was short.
-const SHORT_S: f64 = 1.0;
-const SHORT_ROWS: u32 = 2;
+const SHORT_S: f64 = 2.5;
+const SHORT_ROWS: u32 = 4;
 /// Memory of the level and spread seen while open.
 const SHADOW_S: f64 = 300.0;
 const SHADOW_ROWS: f64 = 60.0;
@@ -123,13 +124,12 @@ impl Episode {
     }
 
     fn judge(&mut self, t_ns: i64, patience: Patience) -> Change {
-        let seconds = |since: i64| (t_ns - since) as f64 / 1e9;
-        if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns) >= patience.clear_after_s {
+        if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns, t_ns) >= patience.clear_after_s {
             self.open = false;
-            let out_s = (self.last_out_ns - self.opened_ns) as f64 / 1e9;
+            let out_s = seconds(self.opened_ns, self.last_out_ns);
             return Change::Cleared { short: out_s <= SHORT_S || self.rows_out <= SHORT_ROWS };
         }
-        if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns) >= patience.accept_after_s {
+        if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns, t_ns) >= patience.accept_after_s {
             self.open = false;
             return Change::Accepted { level: self.level, distance: self.distance };
         }

@@ -14,18 +14,23 @@ use crate::tail::{Kind, Tail};
 const BASE_S: f64 = 60.0;
 const BASE_ROWS: u32 = 60;
 
-const LEVEL: Kind =
-    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.1, beyond_largest: 1.4 };
+const LEVEL: Kind = Kind {
+    quantile: 0.98,
+    shape_max: 0.2,
+    budget_per_day: 0.03,
+    beyond_largest: 1.7,
+    unsure: 3.0,
+};
 const SPREAD: Kind =
-    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.02, beyond_largest: 1.5 };
+    Kind { budget_per_day: 0.02, beyond_largest: 2.5, unsure: 5.0, ..LEVEL };
 /// Changes of spread below this (a logarithm) matter to nobody.
-const LEAST_CHANGE: f64 = 0.25;
+const LEAST_CHANGE: f64 = 0.5;
 /// Shifts below this share of a row's mean distance neither.
-const LEAST_SHIFT: f64 = 0.25;
+const LEAST_SHIFT: f64 = 0.6;
 const KINDS: [Kind; COUNT] = [LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, SPREAD];
 
 /// The statistics that say whether a series is back, beside the one that spoke.
-const BACK: [usize; 4] = [SHORT_UP, SHORT_DOWN, DISTANCE, NARROWER];
+const BACK: [usize; 6] = [SHORT_UP, SHORT_DOWN, LONG_UP, LONG_DOWN, DISTANCE, NARROWER];
 
 /// Below these values a series is back where it was.
 #[derive(Clone, Copy, Debug)]
@@ -91,9 +96,12 @@ impl Fast {
         let block_s = block_s(period_s);
         let mut best = (0, 0.0);
         for (index, (tail, value)) in self.tails.iter().zip(&seen.values).enumerate() {
+            if self.tainted_rows > 0 && matches!(index, WIDER | NARROWER) {
+                continue;
+            }
             let score = tail.score(*value, &KINDS[index], block_s, self.least(index));
             if score > best.1 && score >= 1.0 {
-                let score = score.min(crate::knob::knob(8, 1.0) * self.coincidence(index, seen, period_s));
+                let score = score.min(self.coincidence(index, seen, period_s));
                 if score > best.1 {
                     best = (index, score);
                 }
@@ -107,8 +115,8 @@ impl Fast {
     /// No excess below this is an alarm.
     fn least(&self, index: usize) -> f64 {
         match index {
-            WIDER | NARROWER => crate::knob::knob(7, LEAST_CHANGE),
-            _ => crate::knob::knob(6, LEAST_SHIFT) * self.base.distance(),
+            WIDER | NARROWER => LEAST_CHANGE,
+            _ => LEAST_SHIFT * self.base.plain_distance(),
         }
     }
 
@@ -170,13 +178,14 @@ impl Fast {
 
     /// The band that an alarm of the statistic `spoke` leaves: half of each alarm level, or half way there
     /// from what is usual.
-    pub(crate) fn band(&self, period_s: f64, spoke: usize) -> Band {
+    pub(crate) fn band(&self, period_s: f64) -> Band {
         let block_s = block_s(period_s);
         let mut band = [f32::INFINITY; COUNT];
-        let long = matches!(spoke, LONG_UP | LONG_DOWN).then_some(spoke);
-        for index in BACK.into_iter().chain(long) {
+        for index in BACK {
             let level = self.tails[index].level(&KINDS[index], block_s, self.least(index));
-            band[index] = ((level + self.tails[index].threshold().max(0.0)) / 2.0) as f32;
+            let usual = self.tails[index].threshold().max(0.0);
+            let share = if matches!(index, LONG_UP | LONG_DOWN) { 0.75 } else { 0.5 };
+            band[index] = (usual + share * (level - usual)) as f32;
         }
         Band(band)
     }

@@ -31,7 +31,6 @@ mod detector;
 mod episode;
 mod ewma;
 mod fast;
-mod knob;
 mod pace;
 mod prototypes;
 mod quarantine;

@@ -69,7 +69,7 @@ impl Pace {
         if t_ns <= self.last_ns {
             return self.step_back(t_ns);
         }
-        let dt_s = (t_ns as i128 - self.last_ns as i128) as f64 / 1e9;
+        let dt_s = seconds(self.last_ns, t_ns);
         self.last_ns = t_ns;
         self.backward = 0;
         self.classify(dt_s)
@@ -112,4 +112,9 @@ impl Pace {
             weight * if self.intervals > 1 { innovation.clamp(-2.0, 2.0) } else { innovation };
         self.period_s = libm::exp(self.ln_period);
     }
+}
+
+/// From one moment to another.
+pub(crate) fn seconds(from_ns: i64, to_ns: i64) -> f64 {
+    (i128::from(to_ns) - i128::from(from_ns)) as f64 / 1e9
 }

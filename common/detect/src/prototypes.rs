@@ -87,7 +87,7 @@ impl<const F: usize> Prototypes<F> {
     fn follow(&mut self, index: usize) {
         for (steps, mean) in self.shapes[index].iter_mut().zip(&self.means) {
             let old = f32::from(*steps) * self.step;
-            *steps = to_steps(old + (crate::knob::knob(32, f64::from(FOLLOW)) as f32) * (mean - old), self.step);
+            *steps = to_steps(old + FOLLOW * (mean - old), self.step);
         }
     }
 

@@ -5,9 +5,14 @@ use crate::ring::Window;
 use crate::tail::{Kind, Tail};
 
 /// False alarms by coincidence allowed per day.
-const BUDGET_PER_DAY: f64 = 0.1;
-const ROW: Kind =
-    Kind { quantile: 0.98, shape_max: 0.45, budget_per_day: BUDGET_PER_DAY, beyond_largest: 0.0 };
+const BUDGET_PER_DAY: f64 = 10.0;
+const ROW: Kind = Kind {
+    quantile: 0.98,
+    shape_max: 0.2,
+    budget_per_day: BUDGET_PER_DAY,
+    beyond_largest: 0.0,
+    unsure: 0.0,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
@@ -58,5 +63,5 @@ impl Rows {
 }
 
 fn goal(period_s: f64) -> f64 {
-    -libm::log(ROW.budget() * period_s / 86_400.0)
+    -libm::log(BUDGET_PER_DAY * period_s / 86_400.0)
 }

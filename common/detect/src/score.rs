@@ -10,6 +10,8 @@ const REFRACTORY_ROWS: u32 = 28;
 const SILENT_ROWS: u32 = 30;
 /// What an alarm adds to the score that the next one needs, and how long that lasts.
 const HABIT: f64 = 0.05;
+/// Slow series show the slow layer every row: there the habit counts threefold.
+const SLOW_HABIT: f64 = 2.0;
 const HABIT_S: f64 = 86_400.0;
 const HABIT_ROWS: f64 = 10_000.0;
 
@@ -34,11 +36,12 @@ impl Readiness {
         self.habit -= self.habit * (dt_s / HABIT_S).min(1.0 / HABIT_ROWS);
     }
 
-    /// Whether this score opens an alarm.
-    pub(crate) fn slow_habit(&self) -> f64 {
-        1.0 + crate::knob::knob(38, 0.1) * self.habit / (0.05 * (1.0 + self.habit))
+    /// What a score of the slow layer is divided by, so that it needs [`SLOW_HABIT`] more habits to open.
+    pub(crate) fn slow_reserve(&self) -> f64 {
+        1.0 + SLOW_HABIT * self.habit / (1.0 + self.habit)
     }
 
+    /// Whether this score opens an alarm.
     pub(crate) fn opens(&self, score: f64) -> bool {
         self.rows > WARM_ROWS
             && self.seconds > WARM_S
@@ -49,8 +52,8 @@ impl Readiness {
     /// An alarm opened; returns its score after habituation.
     pub(crate) fn opened(&mut self, score: f64) -> f64 {
         let effective = (score / (1.0 + self.habit)).max(1.0);
-        self.habit += crate::knob::knob(30, HABIT);
-        self.silent_rows = crate::knob::knob(31, f64::from(REFRACTORY_ROWS)) as u32;
+        self.habit += HABIT;
+        self.silent_rows = REFRACTORY_ROWS;
         effective
     }
 

@@ -80,7 +80,7 @@ fn means(seen: &mut Seen, spans: Spans, base: f64) {
 fn spread(ring: &Ring, spans: Spans, base: &Base, seen: &mut Seen) {
     let window = ring.distances(spans.spread, base.level());
     seen.distance = window.mean_without_high();
-    let steady = STEADY_SHARE * base.distance();
+    let steady = STEADY_SHARE * base.plain_distance();
     let usual = base.window_distance() + steady;
     if usual > 0.0 {
         seen.values[WIDER] = libm::log((seen.distance + steady) / usual) as f32;

@@ -31,13 +31,8 @@ pub(crate) struct Kind {
     pub(crate) budget_per_day: f64,
     /// An alarm exceeds the largest known excess by this factor.
     pub(crate) beyond_largest: f64,
-}
-
-impl Kind {
-    fn i(&self) -> usize { if self.beyond_largest == 0.0 { 5 } else if self.budget_per_day == 1.6 { 0 } else if self.budget_per_day == 1.0 { 1 } else if self.budget_per_day == 0.2 { 2 } else if self.budget_per_day == 0.1 { 3 } else { 4 } }
-    pub(crate) fn budget(&self) -> f64 { crate::knob::knob(self.i(), self.budget_per_day) }
-    fn beyond(&self) -> f64 { crate::knob::knob(10 + self.i(), self.beyond_largest) }
-    fn unsure(&self) -> f64 { crate::knob::knob(20 + self.i(), 5.0) }
+    /// Widens the scale, over the square root of the number of excesses known.
+    pub(crate) unsure: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -80,9 +75,9 @@ impl Tail {
         if !self.ready() || excess <= 0.0 || self.spread <= 0.0 {
             return 0.0;
         }
-        let goal = -libm::log(kind.budget() * block_s / 86_400.0);
+        let goal = -libm::log(kind.budget_per_day * block_s / 86_400.0);
         let rarity = self.rarity(excess, kind) / goal;
-        let least = least.max(kind.beyond() * f64::from(self.largest));
+        let least = least.max(kind.beyond_largest * f64::from(self.largest));
         if least > 0.0 { rarity.min(excess / least) } else { rarity }
     }
 
@@ -90,13 +85,13 @@ impl Tail {
     pub(crate) fn level(&self, kind: &Kind, block_s: f64, least: f64) -> f64 {
         let (shape, scale) = self.shape_and_scale(kind);
         let rate = self.rate_floor(kind);
-        let ln = libm::log(rate / (kind.budget() * block_s / 86_400.0)).max(0.0);
+        let ln = libm::log(rate / (kind.budget_per_day * block_s / 86_400.0)).max(0.0);
         let excess = if shape.abs() < 1e-3 {
             scale * ln
         } else {
             scale * (libm::exp(shape * ln) - 1.0) / shape
         };
-        self.threshold() + excess.max(least).max(kind.beyond() * f64::from(self.largest))
+        self.threshold() + excess.max(least).max(kind.beyond_largest * f64::from(self.largest))
     }
 
     /// Minus the logarithm of the probability of an excess this large.
@@ -140,8 +135,8 @@ impl Tail {
         let mean = f64::from(self.excess);
         let variance = (f64::from(self.square) - mean * mean).max(1e-6 * mean * mean);
         let ratio = mean * mean / variance;
-        let shape = (0.5 * (1.0 - ratio)).clamp(-0.2, if kind.i() == 5 { crate::knob::knob(9, kind.shape_max) } else { kind.shape_max });
-        let unsure = 1.0 + kind.unsure() / f64::from(self.exceedances).sqrt();
+        let shape = (0.5 * (1.0 - ratio)).clamp(-0.2, kind.shape_max);
+        let unsure = 1.0 + kind.unsure / f64::from(self.exceedances).sqrt();
         (shape, mean * (1.0 - shape) * unsure)
     }
 
@@ -203,9 +198,9 @@ impl Tail {
             return;
         }
         if short {
-            self.largest = self.largest.max(crate::knob::knob(36, 0.8) as f32 * excess);
+            self.largest = self.largest.max(SHORT_SHARE * excess);
         } else {
-            self.largest = (self.largest * crate::knob::knob(37, 1.08) as f32).min(excess);
+            self.largest = (self.largest * LONG_GROWTH).min(excess);
         }
     }
 
