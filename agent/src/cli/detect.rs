@@ -107,7 +107,8 @@ fn write(input: impl io::BufRead, output: impl Write) -> Result<Summary, backtes
 /// One line per file, on stdout when that is free.
 fn report(job: &Job, summary: &Summary, stdout_is_free: bool) {
     let Summary { rows, rejected, opened, .. } = summary;
-    let line = format!("{}: {rows} rows, {rejected} rejected, {opened} alarms", job.below.display());
+    let line =
+        format!("{}: {rows} rows, {rejected} rejected, {opened} alarms", job.below.display());
     if stdout_is_free {
         println!("{line}");
     } else {

@@ -41,6 +41,7 @@ impl Builders {
             .processor("memory_limiter", processors::memory_limiter::build)
             .connector("detect", connectors::detect::build)
             .connector("forward", connectors::forward::build)
+            .connector("routing", connectors::routing::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)
             .exporter("debug", exporters::debug::build)

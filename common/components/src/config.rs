@@ -31,6 +31,7 @@ pub mod otlp_receiver;
 mod print;
 pub mod probabilistic_sampler;
 pub mod quantity;
+pub mod routing;
 pub mod section;
 pub mod sending;
 pub mod shared;

@@ -2,3 +2,4 @@
 
 pub(crate) mod detect;
 pub(crate) mod forward;
+pub(crate) mod routing;

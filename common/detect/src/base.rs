@@ -27,7 +27,14 @@ pub(crate) struct Base {
 
 impl Base {
     pub(crate) const fn new() -> Self {
-        Self { level: 0.0, distance: 0.0, plain_distance: 0.0, window_distance: 0.0, rows: 0, window_rows: 0 }
+        Self {
+            level: 0.0,
+            distance: 0.0,
+            plain_distance: 0.0,
+            window_distance: 0.0,
+            rows: 0,
+            window_rows: 0,
+        }
     }
 
     pub(crate) fn level(&self) -> f64 {
@@ -60,7 +67,8 @@ impl Base {
         };
         self.level += level_weight * clipped;
         let distance = innovation.abs();
-        self.distance += spread_weight * (self.clipped(distance, 3.0 * self.distance) - self.distance);
+        self.distance +=
+            spread_weight * (self.clipped(distance, 3.0 * self.distance) - self.distance);
         let plain = self.clipped(distance, WILD * self.plain_distance);
         self.plain_distance += spread_weight * (plain - self.plain_distance);
     }

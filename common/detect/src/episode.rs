@@ -1,8 +1,8 @@
 //! The state of an alarm: when it opened, whether the series is back, and when a new level counts as
 //! normal. An alarm is the row that opens; the state lasts.
 
-use crate::pace::seconds;
 use crate::detector::Config;
+use crate::pace::seconds;
 
 /// Rows in the band before an alarm may close, whatever `clear_after` says.
 const CLEAR_ROWS: u32 = 6;
@@ -124,7 +124,9 @@ impl Episode {
     }
 
     fn judge(&mut self, t_ns: i64, patience: Patience) -> Change {
-        if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns, t_ns) >= patience.clear_after_s {
+        if self.rows_back >= CLEAR_ROWS
+            && seconds(self.back_since_ns, t_ns) >= patience.clear_after_s
+        {
             self.open = false;
             let out_s = seconds(self.opened_ns, self.last_out_ns);
             return Change::Cleared { short: out_s <= SHORT_S || self.rows_out <= SHORT_ROWS };

@@ -5,8 +5,8 @@ use crate::quarantine::{Quarantine, block_s};
 use crate::ring::Ring;
 use crate::rows::Rows;
 use crate::shift::{
-    COUNT, DISTANCE, LONG_DOWN, LONG_UP, NARROWER, SHORT_DOWN, SHORT_UP, SILENT, Seen, Spans, Stats,
-    WIDER, stats,
+    COUNT, DISTANCE, LONG_DOWN, LONG_UP, NARROWER, SHORT_DOWN, SHORT_UP, SILENT, Seen, Spans,
+    Stats, WIDER, stats,
 };
 use crate::tail::{Kind, Tail};
 
@@ -14,15 +14,9 @@ use crate::tail::{Kind, Tail};
 const BASE_S: f64 = 60.0;
 const BASE_ROWS: u32 = 60;
 
-const LEVEL: Kind = Kind {
-    quantile: 0.98,
-    shape_max: 0.2,
-    budget_per_day: 0.03,
-    beyond_largest: 1.7,
-    unsure: 3.0,
-};
-const SPREAD: Kind =
-    Kind { budget_per_day: 0.02, beyond_largest: 2.5, unsure: 5.0, ..LEVEL };
+const LEVEL: Kind =
+    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.03, beyond_largest: 1.7, unsure: 3.0 };
+const SPREAD: Kind = Kind { budget_per_day: 0.02, beyond_largest: 2.5, unsure: 5.0, ..LEVEL };
 /// Changes of spread below this (a logarithm) matter to nobody.
 const LEAST_CHANGE: f64 = 0.5;
 /// Shifts below this share of a row's mean distance neither.

@@ -51,7 +51,8 @@ impl Rows {
 
     /// The score of two rows of a window at this distance or more.
     pub(crate) fn pair(&self, rows: usize, distance: f64, period_s: f64) -> f64 {
-        let rarity = self.above.row_rarity(distance, &ROW).min(self.below.row_rarity(distance, &ROW));
+        let rarity =
+            self.above.row_rarity(distance, &ROW).min(self.below.row_rarity(distance, &ROW));
         let pairs = (rows * (rows - 1) / 2) as f64;
         (2.0 * rarity - libm::log(pairs)) / goal(period_s)
     }

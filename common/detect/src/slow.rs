@@ -24,15 +24,9 @@ const WEIGHTS_WIDE: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
 pub(crate) const COUNT: usize = 4;
 pub(crate) type Values = [f32; COUNT];
 
-const SHAPE: Kind = Kind {
-    quantile: 0.99,
-    shape_max: 0.45,
-    budget_per_day: 0.5,
-    beyond_largest: 1.7,
-    unsure: 5.0,
-};
-const SEASON: Kind =
-    Kind { quantile: 0.98, budget_per_day: 0.1, beyond_largest: 2.0, ..SHAPE };
+const SHAPE: Kind =
+    Kind { quantile: 0.99, shape_max: 0.45, budget_per_day: 0.5, beyond_largest: 1.7, unsure: 5.0 };
+const SEASON: Kind = Kind { quantile: 0.98, budget_per_day: 0.1, beyond_largest: 2.0, ..SHAPE };
 const KINDS: [Kind; COUNT] = [SHAPE, SHAPE, SEASON, SEASON];
 
 #[derive(Clone, Debug)]

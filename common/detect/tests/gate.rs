@@ -13,7 +13,10 @@ struct Source {
 
 impl Source {
     fn unit(&mut self) -> f64 {
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state = self
+            .state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.state >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -48,7 +51,9 @@ fn healthy(kind: &str, dt_ns: i64, rows: i64, seed: u64) -> usize {
 fn healthy_series_stay_within_the_budget() {
     let (mut alarms, mut days) = (0, 0.0);
     for (index, kind) in KINDS.iter().enumerate() {
-        for (dt_ns, rows) in [(100_000_000, 40_000), (1_000_000_000, 40_000), (60_000_000_000, 20_000)] {
+        for (dt_ns, rows) in
+            [(100_000_000, 40_000), (1_000_000_000, 40_000), (60_000_000_000, 20_000)]
+        {
             alarms += healthy(kind, dt_ns, rows, index as u64 + 1);
             days += rows as f64 * dt_ns as f64 / 8.64e13;
         }

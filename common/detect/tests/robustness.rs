@@ -11,7 +11,8 @@ struct Noise(u64);
 
 impl Noise {
     fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -52,7 +53,10 @@ fn faults_open_within_three_rows_and_close() {
     for seed in 0..5 {
         let verdicts = run(&faulty(seed, 2400), Config::default());
         for (onset, end) in [(1200, 1260), (1500, 1560)] {
-            assert!(opened(&verdicts).iter().any(|row| (onset..onset + 4).contains(row)), "{onset}");
+            assert!(
+                opened(&verdicts).iter().any(|row| (onset..onset + 4).contains(row)),
+                "{onset}"
+            );
             assert!(!verdicts[end + 16].open, "seed {seed}: still open after {end}");
         }
     }
@@ -128,14 +132,16 @@ fn a_hole_is_no_alarm() {
 fn a_clock_set_back_is_believed_after_a_minute_of_rows() {
     let mut detector = Detector::new(Config::default());
     (0..500).for_each(|row| _ = detector.push((row + 10_000) * SECOND_NS, row as f64 % 7.0));
-    let rejected = (0..500).filter(|row| detector.push(row * SECOND_NS, *row as f64 % 7.0).rejected);
+    let rejected =
+        (0..500).filter(|row| detector.push(row * SECOND_NS, *row as f64 % 7.0).rejected);
     assert_eq!(rejected.count(), 59);
 }
 
 fn methods() -> impl Strategy<Value = Method> {
     prop_oneof![
         Just(Method::Auto),
-        (any::<f64>(), any::<f64>()).prop_map(|(alpha, threshold)| Method::Ewma { alpha, threshold }),
+        (any::<f64>(), any::<f64>())
+            .prop_map(|(alpha, threshold)| Method::Ewma { alpha, threshold }),
         (0..700_usize, any::<f64>())
             .prop_map(|(window, threshold)| Method::Zscore { window, threshold }),
     ]

@@ -48,11 +48,14 @@ impl Needs {
         })?;
         let position = candidates.iter().position(|it| it.context.name() == named);
         let index = position.ok_or_else(|| format!("there is no context {named} here"))?;
-        let Some(missing) = self.missing(&candidates[index]) else { return Ok(index) };
+        if self.has_all(&candidates[index]) {
+            return Ok(index);
+        }
         let mut inner: Vec<usize> = (index + 1..candidates.len()).collect();
         inner.sort_by_key(|index| priority(candidates[*index].context.name()));
-        let fits = |index: &usize| self.missing(&candidates[*index]).is_none();
-        inner.into_iter().find(fits).ok_or_else(|| format!("the context {named} has no {missing}"))
+        let fits = |index: &usize| self.has_all(&candidates[*index]);
+        // If none has all, binding says best what is missing, and where.
+        Ok(inner.into_iter().find(fits).unwrap_or(index))
     }
 
     /// The prefix of the highest priority.
@@ -60,14 +63,9 @@ impl Needs {
         self.prefixes.iter().map(String::as_str).min_by_key(|prefix| priority(prefix))
     }
 
-    fn missing<C: Context>(&self, candidate: &Candidate<C>) -> Option<String> {
-        let mut functions = self.functions.iter();
-        if let Some(name) = functions.find(|name| candidate.functions.get(name).is_none()) {
-            return Some(format!("function {name}"));
-        }
-        let mut symbols = self.symbols.iter();
-        let symbol = symbols.find(|name| candidate.context.symbol(name).is_none());
-        symbol.map(|name| format!("enum symbol {name}"))
+    fn has_all<C: Context>(&self, candidate: &Candidate<C>) -> bool {
+        self.functions.iter().all(|name| candidate.functions.get(name).is_some())
+            && self.symbols.iter().all(|name| candidate.context.symbol(name).is_some())
     }
 
     pub(crate) fn statement(&mut self, statement: &Statement) {

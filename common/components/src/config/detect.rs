@@ -51,11 +51,8 @@ impl Detect {
 /// `auto`, `ewma: {alpha, threshold}` or `zscore: {window, threshold}`.
 fn method(field: &Field<'_>) -> Method {
     if !matches!(field.value().node, Node::Map(_)) {
-        let names = [
-            ("auto", Method::Auto),
-            ("ewma", ewma_of(0.05, 4.0)),
-            ("zscore", zscore_of(60, 4.0)),
-        ];
+        let names =
+            [("auto", Method::Auto), ("ewma", ewma_of(0.05, 4.0)), ("zscore", zscore_of(60, 4.0))];
         return field.one_of(&names).unwrap_or_default();
     }
     let section = field.section();

@@ -13,6 +13,7 @@ use super::memory_limiter::MemoryLimiter;
 use super::otlp_exporter::OtlpExporter;
 use super::otlp_receiver::OtlpReceiver;
 use super::probabilistic_sampler::ProbabilisticSampler;
+use super::routing::Routing;
 use super::section::Section;
 
 /// Kinds for the catalogs of both binaries.
@@ -27,14 +28,15 @@ pub const SHARED: &[Kind] = &[
     Kind::stable(Class::Processor, "resource", resource),
     Kind::stable(Class::Processor, "probabilistic_sampler", probabilistic_sampler)
         .carrying(&[Signal::Traces, Signal::Logs]),
-    Kind::planned(Class::Connector, "routing"),
+    Kind::stable(Class::Connector, "routing", routing),
     Kind::stable(Class::Connector, "forward", no_keys),
     Kind::planned(Class::Connector, "spanmetrics")
         .carrying(&[Signal::Traces])
         .giving(&[Signal::Metrics])
         .aliased(&["span_metrics"]),
     Kind::stable(Class::Connector, "detect", detect)
-        .carrying(&[Signal::Metrics]).giving(&[Signal::Logs]),
+        .carrying(&[Signal::Metrics])
+        .giving(&[Signal::Logs]),
     Kind::stable(Class::Exporter, "otlp_grpc", otlp_grpc).aliased(&["otlp"]),
     Kind::stable(Class::Exporter, "otlp_http", otlp_http).aliased(&["otlphttp"]),
     Kind::stable(Class::Exporter, "debug", debug).aliased(&["logging"]),
@@ -76,6 +78,10 @@ fn resource(section: &Section<'_>) {
 
 fn probabilistic_sampler(section: &Section<'_>) {
     ProbabilisticSampler::read(section);
+}
+
+fn routing(section: &Section<'_>) {
+    Routing::read(section);
 }
 
 fn memory_limiter(section: &Section<'_>) {

@@ -95,15 +95,21 @@ impl Detect {
     fn judge(&self, request: &[u8], received_at: SystemTime) -> (Vec<u8>, u64) {
         let (mut body, mut records) = (Vec::new(), 0);
         let mut table = self.table();
-        let walked = points::walk(request, |name| self.settings.watches(name), |point| {
-            let Some((verdict, value)) = table.push(point) else { return };
-            if verdict.opened {
-                self.write(&mut body, point, verdict, value, received_at);
-                records += 1;
-            }
-        });
+        let walked = points::walk(
+            request,
+            |name| self.settings.watches(name),
+            |point| {
+                let Some((verdict, value)) = table.push(point) else { return };
+                if verdict.opened {
+                    self.write(&mut body, point, verdict, value, received_at);
+                    records += 1;
+                }
+            },
+        );
         if walked.is_err() {
-            tracing::debug!("connector detect met a malformed metric; the rest of its request is not judged");
+            tracing::debug!(
+                "connector detect met a malformed metric; the rest of its request is not judged"
+            );
         }
         (body, records)
     }
@@ -144,8 +150,7 @@ impl Detect {
             permit: Arc::new(permit),
             ack: Ack::settled(),
         };
-        let batch =
-            Batch { signal: Signal::Logs, parts: vec![part], received_at, metadata: None };
+        let batch = Batch { signal: Signal::Logs, parts: vec![part], received_at, metadata: None };
         self.inlets.of(Signal::Logs).arrive().push(batch, now);
     }
 }

@@ -157,16 +157,21 @@ impl Builder {
     }
 
     fn group(&self, group: &Group) -> Result<Step, Vec<Found>> {
-        let conditions = parsed(&group.conditions, parse::condition);
-        let statements = parsed(&group.statements, parse::statement);
-        let (conditions, statements) = both(conditions, statements)?;
+        let (conditions, mut mistakes) = parsed(&group.conditions, parse::condition);
+        let (statements, more) = parsed(&group.statements, parse::statement);
+        mistakes.extend(more);
         let mut needs = Needs::default();
         conditions.iter().for_each(|(_, tree)| needs.condition(tree));
         statements.iter().for_each(|(_, tree)| needs.statement(tree));
-        let candidate = self.candidate(group.context.as_deref(), &needs)?;
+        let candidate = self.candidate(group.context.as_deref(), &needs, &mut mistakes)?;
         let compiler = compiler(candidate, group.context.is_some());
-        let (conditions, statements) =
-            both(bound_conditions(&compiler, conditions), bound_statements(&compiler, statements))?;
+        let (conditions, more) = bound_conditions(&compiler, conditions);
+        mistakes.extend(more);
+        let (statements, more) = bound_statements(&compiler, statements);
+        mistakes.extend(more);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         Ok(Step {
             context: candidate.context,
             error_mode: group.error_mode,
@@ -177,26 +182,37 @@ impl Builder {
     }
 
     fn entry(&self, entry: &Entry) -> Result<Step, Vec<Found>> {
-        let conditions = parsed(&entry.conditions, parse::condition)?;
+        let (conditions, mut mistakes) = parsed(&entry.conditions, parse::condition);
         let mut needs = Needs::default();
         conditions.iter().for_each(|(_, tree)| needs.condition(tree));
-        let candidate = self.candidate(entry.context.as_deref(), &needs)?;
+        let candidate = self.candidate(entry.context.as_deref(), &needs, &mut mistakes)?;
         let compiler = compiler(candidate, entry.context.is_some());
+        let (conditions, more) = bound_conditions(&compiler, conditions);
+        mistakes.extend(more);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         Ok(Step {
             context: candidate.context,
             error_mode: entry.error_mode,
             shared_cache: None,
-            conditions: bound_conditions(&compiler, conditions)?,
+            conditions,
             work: Work::Drop,
         })
     }
 
-    /// The context that is named, or that the texts are for.
-    fn candidate(&self, name: Option<&str>, needs: &Needs) -> Result<&Candidate<Otlp>, Vec<Found>> {
+    /// The context that is named, or that the texts are for. Without one the mistakes found before are all
+    /// that can be said, if there are any.
+    fn candidate(
+        &self,
+        name: Option<&str>,
+        needs: &Needs,
+        mistakes: &mut Vec<Found>,
+    ) -> Result<&Candidate<Otlp>, Vec<Found>> {
         let Some(name) = name else {
-            let index = needs.infer(&self.candidates);
-            return match index {
+            return match needs.infer(&self.candidates) {
                 Ok(index) => Ok(&self.candidates[index]),
+                Err(_) if !mistakes.is_empty() => Err(std::mem::take(mistakes)),
                 Err(message) => Err(Found::of_group(Class::UnknownPath, message)),
             };
         };
@@ -219,7 +235,7 @@ fn compiler(candidate: &Candidate<Otlp>, is_named: bool) -> Compiler<'_, Otlp> {
 fn parsed<T>(
     texts: &[String],
     parse: impl Fn(&str) -> Result<T, LoadError>,
-) -> Result<Parsed<'_, T>, Vec<Found>> {
+) -> (Parsed<'_, T>, Vec<Found>) {
     all(texts.iter().map(|text| match parse(text) {
         Ok(tree) => Ok((text.as_str(), tree)),
         Err(error) => Err(Found::in_text(text, error)),
@@ -229,7 +245,7 @@ fn parsed<T>(
 fn bound_conditions(
     compiler: &Compiler<'_, Otlp>,
     trees: Parsed<'_, Condition>,
-) -> Result<Vec<Line<crate::Condition<Otlp>>>, Vec<Found>> {
+) -> (Vec<Line<crate::Condition<Otlp>>>, Vec<Found>) {
     let level = Context::level(compiler.context);
     all(trees.iter().map(|(text, tree)| match compiler.condition_of(tree, text) {
         Ok(plan) => Ok(Line::condition(plan, level)),
@@ -240,7 +256,7 @@ fn bound_conditions(
 fn bound_statements(
     compiler: &Compiler<'_, Otlp>,
     trees: Parsed<'_, Statement>,
-) -> Result<Vec<Line<crate::Statement<Otlp>>>, Vec<Found>> {
+) -> (Vec<Line<crate::Statement<Otlp>>>, Vec<Found>) {
     let level = Context::level(compiler.context);
     all(trees.iter().map(|(text, tree)| match compiler.statement_of(tree, text) {
         Ok(plan) => Ok(Line::statement(plan, level)),
@@ -248,8 +264,8 @@ fn bound_statements(
     }))
 }
 
-/// All results, or all errors.
-fn all<T>(results: impl Iterator<Item = Result<T, Found>>) -> Result<Vec<T>, Vec<Found>> {
+/// All that is good, and all that is not.
+fn all<T>(results: impl Iterator<Item = Result<T, Found>>) -> (Vec<T>, Vec<Found>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for result in results {
         match result {
@@ -257,19 +273,5 @@ fn all<T>(results: impl Iterator<Item = Result<T, Found>>) -> Result<Vec<T>, Vec
             Err(found) => bad.push(found),
         }
     }
-    if bad.is_empty() { Ok(good) } else { Err(bad) }
-}
-
-fn both<A, B>(
-    one: Result<A, Vec<Found>>,
-    other: Result<B, Vec<Found>>,
-) -> Result<(A, B), Vec<Found>> {
-    match (one, other) {
-        (Ok(one), Ok(other)) => Ok((one, other)),
-        (Err(mut one), Err(other)) => {
-            one.extend(other);
-            Err(one)
-        }
-        (Err(found), _) | (_, Err(found)) => Err(found),
-    }
+    (good, bad)
 }

@@ -79,8 +79,7 @@ struct Metric<'a> {
 
 impl<'a> Metric<'a> {
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
-        let mut metric =
-            Self { name: "", kind: 0, data: &[], cumulative: false, monotonic: false };
+        let mut metric = Self { name: "", kind: 0, data: &[], cumulative: false, monotonic: false };
         let mut fields = Fields::new(message);
         while let Some(field) = fields.try_next()? {
             match (field.number, field.value) {
@@ -132,9 +131,7 @@ impl<'a> Metric<'a> {
             (5, _) => raw.number.map(Reading::Level),
             (7, true) if self.monotonic => raw.number.map(Reading::Total),
             (7, true) => raw.number.map(Reading::Level),
-            (7, false) => {
-                raw.number.map(|value| Reading::Added { value, start_ns: raw.start_ns })
-            }
+            (7, false) => raw.number.map(|value| Reading::Added { value, start_ns: raw.start_ns }),
             (9 | 10, true) => raw.sum.map(|sum| Reading::TotalMean { sum, count: raw.count }),
             (9 | 10, false) => {
                 raw.sum.filter(|_| raw.count > 0.0).map(|sum| Reading::Level(sum / raw.count))
@@ -190,12 +187,7 @@ impl<'a> Raw<'a> {
     }
 
     /// Writes the series' name and returns its identity.
-    fn describe(
-        &self,
-        metric: &str,
-        resource: &[u8],
-        name: &mut String,
-    ) -> Result<u64, Malformed> {
+    fn describe(&self, metric: &str, resource: &[u8], name: &mut String) -> Result<u64, Malformed> {
         let mut pairs = Vec::new();
         for_messages(self.message, self.attributes_field, |attribute| {
             pairs.push(key_value(attribute)?);

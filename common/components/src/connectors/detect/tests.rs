@@ -38,7 +38,8 @@ impl Bench {
         let permit = Arc::new(self.detect.budget.permit(None));
         let part = Part { body: Bytes::from(body), packed: None, records: 1, permit, ack };
         let received_at = UNIX_EPOCH;
-        let batch = Batch { signal: Signal::Metrics, parts: vec![part], received_at, metadata: None };
+        let batch =
+            Batch { signal: Signal::Metrics, parts: vec![part], received_at, metadata: None };
         self.detect.push(batch, Instant::now());
     }
 
@@ -52,7 +53,9 @@ impl Bench {
 fn request(metric: &str, kind: u32, second: u64, value: f64) -> Vec<u8> {
     let mut out = Vec::new();
     put_message(&mut out, 1, |out| {
-        put_message(out, 1, |out| put_message(out, 1, |out| text_pair(out, "service.name", "shop")));
+        put_message(out, 1, |out| {
+            put_message(out, 1, |out| text_pair(out, "service.name", "shop"))
+        });
         put_message(out, 2, |out| {
             put_message(out, 2, |out| {
                 put_bytes(out, 1, metric.as_bytes());

@@ -75,8 +75,8 @@ fn aggregate(
     }
     match &mut metric.data {
         None => return Changed::default(),
-        // The reference empties them; here they stay.
-        Some(Data::Summary(_)) => return Changed::default(),
+        // Only `aggregate_on_attribute_value` comes here with one, and empties it, as in the reference.
+        Some(Data::Summary(data)) => data.data_points.clear(),
         Some(Data::Gauge(data)) => {
             regroup!(&mut data.data_points, |point| number_key(point, false), |group| {
                 number(group, aggregation)

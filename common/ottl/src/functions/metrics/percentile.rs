@@ -127,5 +127,5 @@ fn of_exponential(point: &ExponentialHistogramDataPoint, percentile: f64) -> Opt
 fn within(offset: i32, index: usize, inside: f64, scale: i32) -> f64 {
     let width = std::f64::consts::LN_2 * 2f64.powi(-scale);
     let lower = (f64::from(offset) + index as f64) * width;
-    (lower + inside * width).exp()
+    lower.exp() * (inside * width).exp()
 }

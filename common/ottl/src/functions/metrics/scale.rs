@@ -1,4 +1,4 @@
-//! Metrics in another unit.
+//! Metrics in another unit. Of exemplars only those of histograms are scaled, as in the reference.
 
 use opentelemetry_proto::tonic::metrics::v1::{Exemplar, exemplar, metric::Data};
 
@@ -44,7 +44,6 @@ fn number(point: &mut NumberDataPoint, factor: f64) {
         Some(number_data_point::Value::AsDouble(value)) => *value *= factor,
         None => {}
     }
-    point.exemplars.iter_mut().for_each(|one| exemplar(one, factor));
 }
 
 fn histogram(point: &mut HistogramDataPoint, factor: f64) {

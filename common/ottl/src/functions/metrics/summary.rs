@@ -8,7 +8,6 @@ use super::message::{
     number_data_point::Value, temporality,
 };
 use crate::function::{Args, Change, Changed};
-use crate::json;
 
 /// `convert_summary_sum_val_to_sum(temporality, monotonic, suffix)`.
 pub(super) fn sum(args: &Args<'_>) -> Result<Change, String> {
@@ -59,7 +58,7 @@ fn quantiles_of<'p>(
     point.quantile_values.iter().map(move |at| {
         let mut number = like(point);
         number.value = Some(Value::AsDouble(at.value));
-        let quantile = any_value::Value::StringValue(json::double_text(at.quantile));
+        let quantile = any_value::Value::DoubleValue(at.quantile);
         let quantile = Some(AnyValue { value: Some(quantile) });
         match number.attributes.iter_mut().find(|attribute| attribute.key == key) {
             Some(attribute) => attribute.value = quantile,
