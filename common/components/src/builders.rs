@@ -39,6 +39,8 @@ impl Builders {
             .processor("resource", processors::resource::build)
             .processor("probabilistic_sampler", processors::probabilistic_sampler::build)
             .processor("memory_limiter", processors::memory_limiter::build)
+            .processor("transform", processors::transform::build)
+            .processor("filter", processors::filter::build)
             .connector("detect", connectors::detect::build)
             .connector("forward", connectors::forward::build)
             .connector("routing", connectors::routing::build)

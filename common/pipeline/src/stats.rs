@@ -7,80 +7,20 @@
 //! while records pass. A ledger stays registered while a component holds it or its counts are not
 //! zero, so that a reload loses no number. Label sets are bounded by the configuration.
 
+mod reason;
+mod source;
 mod text;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use otlp::Signal;
 use tokio::time::Instant;
 
-/// Why an accepted record did not arrive (`medulla_dropped_items`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DropReason {
-    /// A processor could not read it.
-    Malformed,
-    /// It could not be made small enough.
-    TooLarge,
-    /// A condition of the configuration said so.
-    Filtered,
-    /// A sampler left it out.
-    Sampled,
-    /// A routing table had no place for it.
-    NoRoute,
-    /// A queue nobody waits for tried for `max_elapsed_time`.
-    RetryExhausted,
-    /// The backend refused it for good.
-    RejectedByBackend,
-    /// Another branch of a fan-out had it delivered; this one refused it.
-    BranchRefused,
-    /// The process ended before it could be delivered.
-    Shutdown,
-    /// An internal fault.
-    Error,
-}
+pub use reason::{DropReason, RefuseReason};
+pub use source::Source;
 
-/// Why a request was refused whole (`medulla_refused_requests`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefuseReason {
-    /// The byte budget, or the peer's share, was used up.
-    Budget,
-    /// Not the message it claimed to be, or not inflatable.
-    Malformed,
-    /// Over a size limit.
-    TooLarge,
-    /// The sender stalled, or went away in the middle of the body.
-    Stalled,
-    /// A content type, coding, method or path we do not serve.
-    Unsupported,
-    /// The process is stopping.
-    Shutdown,
-}
-
-const DROPS: [(DropReason, &str); 10] = [
-    (DropReason::Malformed, "malformed"),
-    (DropReason::TooLarge, "too_large"),
-    (DropReason::Filtered, "filtered"),
-    (DropReason::Sampled, "sampled"),
-    (DropReason::NoRoute, "no_route"),
-    (DropReason::RetryExhausted, "retry_exhausted"),
-    (DropReason::RejectedByBackend, "rejected_by_backend"),
-    (DropReason::BranchRefused, "branch_refused"),
-    (DropReason::Shutdown, "shutdown"),
-    (DropReason::Error, "error"),
-];
-
-/// One counter per reason, in the order of [`DROPS`].
-type Drops = [AtomicU64; DROPS.len()];
-
-const REFUSALS: [(RefuseReason, &str); 6] = [
-    (RefuseReason::Budget, "budget"),
-    (RefuseReason::Malformed, "malformed"),
-    (RefuseReason::TooLarge, "too_large"),
-    (RefuseReason::Stalled, "stalled"),
-    (RefuseReason::Unsupported, "unsupported"),
-    (RefuseReason::Shutdown, "shutdown"),
-];
+use reason::{DROPS, Drops, REFUSALS};
 
 /// How a sample behaves over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -353,6 +293,7 @@ struct Books {
     processors: Vec<Arc<ProcessorLedger>>,
     exporters: Vec<Arc<ExporterLedger>>,
     probes: Vec<Probe>,
+    sources: Vec<Weak<dyn Source>>,
 }
 
 impl std::fmt::Debug for Stats {
@@ -422,6 +363,12 @@ impl Stats {
         self.lock().probes.push(Box::new(probe));
     }
 
+    /// Adds a source of samples until it is dropped.
+    pub fn watch(&self, source: &Arc<dyn Source>) {
+        let mut books = self.lock();
+        source::add(&mut books.sources, source);
+    }
+
     /// Every value now, grouped by name.
     pub fn collect(&self) -> Vec<Sample> {
         let mut out = Vec::new();
@@ -430,6 +377,7 @@ impl Stats {
         books.processors.iter().for_each(|ledger| ledger.collect(&mut out));
         books.exporters.iter().for_each(|ledger| ledger.collect(&mut out));
         books.probes.iter().for_each(|probe| probe(&mut out));
+        source::collect(&books.sources, &mut out);
         out.sort_by(|a, b| a.name.cmp(&b.name));
         out
     }
