@@ -1,5 +1,6 @@
 //! Commands of `medulla-agent` (contract.md section 1).
 
+mod detect;
 mod doctor;
 mod limit;
 mod reflex;
@@ -58,8 +59,8 @@ enum Command {
     Approve(reflex::Approve),
     /// Watch signals, rules and limits
     Top(reflex::Top),
-    /// Run the detectors over files (not built in yet)
-    Detect(Later),
+    /// Run the anomaly detector over CSV files
+    Detect(detect::Arguments),
     /// Try an OTTL statement (not built in yet)
     Ottl(Later),
 }
@@ -103,7 +104,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => reflex::report(&report),
         Command::Approve(approve) => reflex::approve(approve),
         Command::Top(top) => reflex::top(&top),
-        Command::Detect(_) => later("detect"),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Ottl(_) => later("ottl"),
     }
 }

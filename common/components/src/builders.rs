@@ -41,6 +41,7 @@ impl Builders {
             .processor("memory_limiter", processors::memory_limiter::build)
             .processor("transform", processors::transform::build)
             .processor("filter", processors::filter::build)
+            .connector("detect", connectors::detect::build)
             .connector("forward", connectors::forward::build)
             .connector("routing", connectors::routing::build)
             .connector("spanmetrics", connectors::spanmetrics::build)

@@ -16,6 +16,7 @@ pub mod batch;
 pub mod catalog;
 pub mod client;
 pub mod debug;
+pub mod detect;
 pub mod error;
 mod expand;
 pub mod file;

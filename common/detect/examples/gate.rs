@@ -1,7 +1,8 @@
-//! Runs the detector over every CSV below the folders given, in two threads, and prints one line per series:
-//! path, rows, alarms, then `open-time close-time` pairs. `tools` beside this crate turn that into the gates.
+//! Runs the detector over every CSV below the folders given, in two threads, and prints one line per series: path,
+//! rows, then `+opening|statistic|score` and `-closing` times. Much faster than writing every row; README.md
+//! beside this folder says how the gates are run.
 //!
-//!     cargo run --release -p medulla-detect --example gate -- FOLDER > events.txt
+//!     cargo run --release -p medulla-detect --example gate -- FOLDER... > events.txt
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use crate::episode::{Change, Episode, Patience};
 use crate::fast::{self, Band, Fast};
 use crate::pace::{Pace, Tick};
 use crate::score::Readiness;
-use crate::shift::{DISTANCE, NARROWER, Stats, WIDER};
+use crate::shift::{DISTANCE, NARROWER, Seen, Stats, WIDER};
 use crate::slow::{self, Slow};
 use crate::unit::Unit;
 
@@ -25,6 +25,10 @@ pub(crate) struct Auto {
     episode: Episode,
     alarm: Alarm,
 }
+
+/// What the gate on memory allows for a series.
+const STATE_BYTES_MAX: usize = 4096;
+const _: () = assert!(size_of::<Auto>() <= STATE_BYTES_MAX);
 
 /// What the running alarm is about.
 #[derive(Clone, Debug)]
@@ -53,7 +57,7 @@ struct Row {
     t_ns: i64,
     value: f64,
     period_s: f64,
-    stats: Stats,
+    seen: Seen,
     slow: Option<slow::Seen>,
     moved: bool,
 }
@@ -101,10 +105,10 @@ impl Auto {
     /// Windows start anew after a hole; after a long one the level too.
     fn hole(&mut self, long: bool) -> f64 {
         self.fast.restart_windows();
-        self.slow.restart_step();
         self.episode.interrupt();
         if long && !self.episode.is_open() {
             self.fast.forget_level();
+            self.slow.restart_step();
             self.readiness.be_silent();
         }
         self.pace.period_s()
@@ -112,11 +116,13 @@ impl Auto {
 
     fn look(&mut self, t_ns: i64, value: f64) -> Row {
         let period_s = self.pace.period_s();
-        let stats = self.fast.push(value, period_s);
-        let moved = self.constant.push(value);
-        let slow =
-            if self.episode.is_open() { None } else { self.slow.push(value, t_ns, period_s) };
-        Row { t_ns, value, period_s, stats, slow, moved }
+        let seen = self.fast.push(value, period_s);
+        if self.episode.is_open() {
+            return Row { t_ns, value, period_s, seen, slow: None, moved: false };
+        }
+        let moved = self.constant.push(value, period_s);
+        let slow = self.slow.push(value, t_ns, period_s);
+        Row { t_ns, value, period_s, seen, slow, moved }
     }
 
     fn judge(&mut self, row: &Row) -> Verdict {
@@ -136,7 +142,7 @@ impl Auto {
             let direction = direction(row.value > self.constant.value());
             return Cause { score, statistic: Statistic::Constant, direction };
         }
-        let (which, score) = self.fast.score(&row.stats, row.period_s);
+        let (which, score) = self.fast.score(&row.seen, row.period_s);
         let statistic = match which {
             DISTANCE => Statistic::Distance,
             WIDER | NARROWER => Statistic::Spread,
@@ -148,7 +154,11 @@ impl Auto {
             fast::is_up(which)
         };
         match row.slow {
-            Some(seen) if seen.score > score => self.slow_cause(&seen),
+            Some(seen) if seen.score / self.readiness.slow_reserve() > score => {
+                let mut cause = self.slow_cause(&seen);
+                cause.score /= self.readiness.slow_reserve();
+                cause
+            }
             _ => Cause { score, statistic, direction: direction(up) },
         }
     }
@@ -164,7 +174,7 @@ impl Auto {
         self.alarm = Alarm {
             cause,
             band: (!constant).then(|| self.fast.band(row.period_s)),
-            peaks: row.stats,
+            peaks: row.seen.values,
             slow_peaks: row.slow.map_or([f32::NEG_INFINITY; slow::COUNT], |seen| seen.values),
             baseline: if constant { self.constant.value() } else { self.fast.base().level() },
         };
@@ -178,17 +188,17 @@ impl Auto {
     }
 
     fn learn(&mut self, row: &Row) {
-        self.fast.learn(row.value, &row.stats, row.t_ns, row.period_s);
+        self.fast.learn(row.value, &row.seen.values, row.t_ns, row.period_s);
         if let Some(seen) = &row.slow {
             self.slow.learn(seen, row.t_ns, row.period_s, false);
         }
     }
 
     fn continue_alarm(&mut self, row: &Row) -> Verdict {
-        fast::larger(&mut self.alarm.peaks, &row.stats);
+        fast::larger(&mut self.alarm.peaks, &row.seen.values);
         let back = match &self.alarm.band {
-            Some(band) => Fast::is_back(&row.stats, band),
-            None => self.constant.at_home(),
+            Some(band) => Fast::is_back(&row.seen.values, band),
+            None => self.constant.is_home(row.value),
         };
         if back {
             self.fast.untaint_row();
@@ -210,7 +220,7 @@ impl Auto {
     }
 
     fn accept(&mut self, level: f64, distance: f64, value: f64) {
-        let before = self.fast.base().distance();
+        let before = self.fast.base().plain_distance();
         let factor = if before > 0.0 { (distance / before).max(1.0) } else { 1.0 };
         self.slow.accept(level, self.alarm.baseline);
         self.fast.accept(level, factor);

@@ -171,3 +171,54 @@ fn scientific_ns(text: &str) -> Option<i64> {
     let seconds = text.parse::<f64>().ok()?;
     (seconds.is_finite() && seconds.abs() < 9e9).then_some((seconds * 1e9) as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replayed(input: &str) -> Result<String, Error> {
+        let mut output = Vec::new();
+        replay(input.as_bytes(), &mut output, Config::default())?;
+        Ok(String::from_utf8(output).expect("rows of text"))
+    }
+
+    #[test]
+    fn each_row_has_one_row_as_it_was_read() {
+        let input = "timestamp,value\n2014-02-14 14:30:00,1.5\n2014-02-14 14:30:00,7\n\
+                     2014-02-14T14:29:00Z,nan\n1392388500.25,\n";
+        let expect = "timestamp,value,anomaly_score,label,open\n2014-02-14 14:30:00,1.5,0,0,0\n\
+                      2014-02-14 14:30:00,7,0,0,0\n2014-02-14T14:29:00Z,nan,0,0,0\n\
+                      1392388500.25,,0,0,0\n";
+        assert_eq!(replayed(input).expect("a valid file"), expect);
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let check = |input: &str, expect: &str| {
+            assert_eq!(replayed(input).expect_err("a bad file").to_string(), expect);
+        };
+        check("time,x\n", "the header is \"time,x\", expected \"timestamp,value\"");
+        check("timestamp,value\n1,2\nno comma\n", "line 3: expected timestamp,value");
+        check(
+            "timestamp,value\nyesterday,2\n",
+            "line 2: \"yesterday\" is no timestamp (RFC 3339, YYYY-MM-DD HH:MM:SS or unix seconds)",
+        );
+    }
+
+    #[test]
+    fn timestamps_are_exact() {
+        for (text, expect) in [
+            ("1767571200.123456789", 1_767_571_200_123_456_789),
+            ("1767571200", 1_767_571_200_000_000_000),
+            ("-1.5", -1_500_000_000),
+            ("1e3", 1_000_000_000_000),
+            ("2026-01-05 00:00:00.5", 1_767_571_200_500_000_000),
+            ("2026-01-05T01:00:00+01:00", 1_767_571_200_000_000_000),
+        ] {
+            assert_eq!(timestamp_ns(text), Some(expect), "{text}");
+        }
+        for text in ["", "-", "yesterday", "nan", "1e30", "99999999999999999999"] {
+            assert_eq!(timestamp_ns(text), None, "{text}");
+        }
+    }
+}

@@ -9,12 +9,16 @@ const SPREAD_S: f64 = 1800.0;
 const SPREAD_ROWS: f64 = 300.0;
 /// Rows whose plain mean begins the level.
 const START_ROWS: u32 = 30;
+/// A row counts up to this many plain mean distances.
+const WILD: f64 = 200.0;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Base {
     level: f64,
     /// Mean distance of a row, rows clipped at three of it: the unit of clipping.
     distance: f64,
+    /// Mean distance of a row, all but the wildest rows counted: the unit of what matters.
+    plain_distance: f64,
     /// Slow mean of the trimmed distance in the spread window.
     window_distance: f64,
     rows: u32,
@@ -23,15 +27,22 @@ pub(crate) struct Base {
 
 impl Base {
     pub(crate) const fn new() -> Self {
-        Self { level: 0.0, distance: 0.0, window_distance: 0.0, rows: 0, window_rows: 0 }
+        Self {
+            level: 0.0,
+            distance: 0.0,
+            plain_distance: 0.0,
+            window_distance: 0.0,
+            rows: 0,
+            window_rows: 0,
+        }
     }
 
     pub(crate) fn level(&self) -> f64 {
         self.level
     }
 
-    pub(crate) fn distance(&self) -> f64 {
-        self.distance
+    pub(crate) fn plain_distance(&self) -> f64 {
+        self.plain_distance
     }
 
     pub(crate) fn window_distance(&self) -> f64 {
@@ -55,12 +66,15 @@ impl Base {
             innovation.clamp(-self.distance, self.distance)
         };
         self.level += level_weight * clipped;
-        let clip = if self.rows <= START_ROWS || self.distance <= 0.0 {
-            f64::MAX
-        } else {
-            3.0 * self.distance
-        };
-        self.distance += spread_weight * (innovation.abs().min(clip) - self.distance);
+        let distance = innovation.abs();
+        self.distance +=
+            spread_weight * (self.clipped(distance, 3.0 * self.distance) - self.distance);
+        let plain = self.clipped(distance, WILD * self.plain_distance);
+        self.plain_distance += spread_weight * (plain - self.plain_distance);
+    }
+
+    fn clipped(&self, distance: f64, limit: f64) -> f64 {
+        if self.rows <= START_ROWS || limit <= 0.0 { distance } else { distance.min(limit) }
     }
 
     /// Takes the mean distance of a full spread window.
@@ -80,6 +94,8 @@ impl Base {
     pub(crate) fn accept(&mut self, level: f64, factor: f64) {
         self.level = level;
         self.distance *= factor;
+        self.plain_distance *= factor;
         self.window_distance *= factor;
+        self.window_rows = 0;
     }
 }

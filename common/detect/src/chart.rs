@@ -29,7 +29,7 @@ pub(crate) struct Chart {
 impl Chart {
     pub(crate) fn new(threshold: f64, config: Config) -> Self {
         Self {
-            threshold: if threshold > 0.0 { threshold } else { 3.0 },
+            threshold: usable(threshold),
             patience: Patience::of(&config),
             pace: Pace::new(),
             unit: Unit::new(),
@@ -102,6 +102,11 @@ impl Chart {
             anomaly: if open { self.anomaly } else { 0.0 },
         }
     }
+}
+
+/// A threshold that is no positive number becomes the customary one.
+pub(crate) fn usable(threshold: f64) -> f64 {
+    if threshold > 0.0 && threshold.is_finite() { threshold } else { 3.0 }
 }
 
 /// Of a normal distribution: the square root of half pi.

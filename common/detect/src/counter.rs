@@ -56,3 +56,33 @@ impl Counter {
         wrapped.then(|| (max - before) + reading + 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(width: Width, before: u64, reading: u64, expect: Option<f64>) {
+        let mut counter = Counter::new(width);
+        assert_eq!(counter.rate_per_s(0, before), None);
+        assert_eq!(counter.rate_per_s(2_000_000_000, reading), expect, "{before} to {reading}");
+    }
+
+    #[test]
+    fn counters_grow_wrap_and_are_reset() {
+        check(Width::Bits64, 10, 30, Some(10.0));
+        check(Width::Bits64, 30, 30, Some(0.0));
+        check(Width::Bits64, 30, 10, None);
+        check(Width::Bits64, u64::MAX - 3, 6, Some(5.0));
+        check(Width::Bits32, u64::from(u32::MAX) - 3, 6, Some(5.0));
+        check(Width::Bits32, 1 << 31, 6, None);
+        check(Width::Bits32, u64::MAX, 6, None);
+    }
+
+    #[test]
+    fn a_repeated_timestamp_changes_nothing() {
+        let mut counter = Counter::new(Width::Bits64);
+        counter.rate_per_s(1_000_000_000, 10);
+        assert_eq!(counter.rate_per_s(1_000_000_000, 99), None);
+        assert_eq!(counter.rate_per_s(2_000_000_000, 20), Some(10.0));
+    }
+}

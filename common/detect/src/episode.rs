@@ -2,17 +2,20 @@
 //! normal. An alarm is the row that opens; the state lasts.
 
 use crate::detector::Config;
+use crate::pace::seconds;
 
 /// Rows in the band before an alarm may close, whatever `clear_after` says.
 const CLEAR_ROWS: u32 = 6;
 /// Rows of a new level before it may be accepted, whatever `accept_after` says.
 const ACCEPT_ROWS: u32 = 120;
 /// An alarm whose last row out of the band is within this of its first was short.
-const SHORT_S: f64 = 1.0;
-const SHORT_ROWS: u32 = 2;
+const SHORT_S: f64 = 2.5;
+const SHORT_ROWS: u32 = 4;
 /// Memory of the level and spread seen while open.
 const SHADOW_S: f64 = 300.0;
 const SHADOW_ROWS: f64 = 60.0;
+/// Rows whose plain mean begins it.
+const START_ROWS: u32 = 30;
 
 /// How long states last.
 #[derive(Clone, Copy, Debug)]
@@ -121,13 +124,14 @@ impl Episode {
     }
 
     fn judge(&mut self, t_ns: i64, patience: Patience) -> Change {
-        let seconds = |since: i64| (t_ns - since) as f64 / 1e9;
-        if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns) >= patience.clear_after_s {
+        if self.rows_back >= CLEAR_ROWS
+            && seconds(self.back_since_ns, t_ns) >= patience.clear_after_s
+        {
             self.open = false;
-            let out_s = (self.last_out_ns - self.opened_ns) as f64 / 1e9;
+            let out_s = seconds(self.opened_ns, self.last_out_ns);
             return Change::Cleared { short: out_s <= SHORT_S || self.rows_out <= SHORT_ROWS };
         }
-        if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns) >= patience.accept_after_s {
+        if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns, t_ns) >= patience.accept_after_s {
             self.open = false;
             return Change::Accepted { level: self.level, distance: self.distance };
         }
@@ -137,7 +141,8 @@ impl Episode {
     fn shadow(&mut self, value: f64, period_s: f64) {
         let weight = (1.0 / f64::from(self.rows)).max((period_s / SHADOW_S).min(1.0 / SHADOW_ROWS));
         let innovation = value - self.level;
-        self.level += weight * innovation;
+        let limit = if self.rows > START_ROWS { self.distance } else { f64::MAX };
+        self.level += weight * innovation.clamp(-limit, limit);
         self.distance += weight * (innovation.abs() - self.distance);
     }
 }

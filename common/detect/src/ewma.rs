@@ -2,7 +2,7 @@
 //! prediction *before* the update, in standard deviations, after a warm-up, and an outlier teaches no
 //! more than an alarm's worth.
 
-use crate::chart::{Chart, Normal};
+use crate::chart::{Chart, Normal, usable};
 use crate::detector::{Config, Verdict};
 
 /// Rows before the chart speaks.
@@ -26,6 +26,7 @@ struct Weights {
 impl Ewma {
     pub(crate) fn new(alpha: f64, threshold: f64, config: Config) -> Self {
         let alpha = if alpha.is_finite() { alpha.clamp(1e-6, 1.0) } else { 0.01 };
+        let threshold = usable(threshold);
         Self {
             chart: Chart::new(threshold, config),
             weights: Weights { alpha, threshold, mean: 0.0, variance: 0.0, rows: 0 },

@@ -35,6 +35,7 @@ mod pace;
 mod prototypes;
 mod quarantine;
 mod ring;
+mod rows;
 mod score;
 mod seasonal;
 mod shift;

@@ -5,7 +5,7 @@
 //! after [`STUBBORN_ROWS`] of them.
 
 /// An interval longer than this many periods, and than [`GAP_S`], is a hole in the series.
-const GAP_PERIODS: f64 = 5.0;
+const GAP_PERIODS: f64 = 8.0;
 const GAP_S: f64 = 3.0;
 /// A hole after which the old level says nothing about the new one.
 const LONG_GAP_PERIODS: f64 = 20.0;
@@ -69,7 +69,7 @@ impl Pace {
         if t_ns <= self.last_ns {
             return self.step_back(t_ns);
         }
-        let dt_s = (t_ns as i128 - self.last_ns as i128) as f64 / 1e9;
+        let dt_s = seconds(self.last_ns, t_ns);
         self.last_ns = t_ns;
         self.backward = 0;
         self.classify(dt_s)
@@ -112,4 +112,9 @@ impl Pace {
             weight * if self.intervals > 1 { innovation.clamp(-2.0, 2.0) } else { innovation };
         self.period_s = libm::exp(self.ln_period);
     }
+}
+
+/// From one moment to another.
+pub(crate) fn seconds(from_ns: i64, to_ns: i64) -> f64 {
+    (i128::from(to_ns) - i128::from(from_ns)) as f64 / 1e9
 }

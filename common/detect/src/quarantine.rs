@@ -1,6 +1,7 @@
 //! Block maxima that wait before they are learned. What is younger than [`AGE_S`] when an alarm opens
 //! is thrown away: otherwise a ramp teaches the detector the fault.
 
+use crate::pace::seconds;
 use crate::shift::{SILENT, Stats};
 
 /// A block is one second, or one row of slower series.
@@ -53,7 +54,7 @@ impl Quarantine {
             *most = most.max(*value);
         }
         let block_s = block_s(period_s);
-        let age_s = (t_ns - self.open_since_ns) as f64 / 1e9 + 1.5 * period_s;
+        let age_s = seconds(self.open_since_ns, t_ns) + 1.5 * period_s;
         if age_s <= block_s && age_s >= 0.0 {
             return None;
         }

@@ -5,7 +5,8 @@
 //! bursts), and the mean distance against its slow mean (noise, stall, lost periodicity). Windows
 //! are seconds with a floor in rows.
 
-use crate::ring::Ring;
+use crate::base::Base;
+use crate::ring::{Ring, Window};
 
 /// Number of statistics.
 pub(crate) const COUNT: usize = 7;
@@ -45,23 +46,26 @@ impl Spans {
 pub(crate) struct Seen {
     pub(crate) values: Stats,
     pub(crate) distance: f64,
+    pub(crate) short: Window,
+    pub(crate) long: Window,
 }
 
-/// Keeps logarithms of spreads finite.
-const LEAST_RATIO: f64 = 1e-3;
+/// Share of a row's mean distance that steadies the ratio of two spreads where most rows stand still.
+const STEADY_SHARE: f64 = 0.3;
 
-/// The statistics of the ring's newest rows. `usual` is the slow mean of the spread window's distance.
-pub(crate) fn stats(ring: &Ring, spans: Spans, base: f64, usual: f64) -> Seen {
-    let mut seen = Seen { values: SILENT, distance: 0.0 };
-    means(ring, spans, base, &mut seen.values);
+/// The statistics of the ring's newest rows.
+pub(crate) fn stats(ring: &Ring, spans: Spans, base: &Base) -> Seen {
+    let (short, long) = ring.windows(spans.short, spans.long);
+    let mut seen = Seen { values: SILENT, distance: 0.0, short, long };
+    means(&mut seen, spans, base.level());
     if ring.filled() >= spans.spread {
-        spread(ring, spans, base, usual, &mut seen);
+        spread(ring, spans, base, &mut seen);
     }
     seen
 }
 
-fn means(ring: &Ring, spans: Spans, base: f64, values: &mut Stats) {
-    let (short, long) = ring.windows(spans.short, spans.long);
+fn means(seen: &mut Seen, spans: Spans, base: f64) {
+    let Seen { values, short, long, .. } = seen;
     if short.rows == spans.short {
         values[SHORT_UP] = (short.mean_without_high() - base) as f32;
         values[SHORT_DOWN] = (base - short.mean_without_low()) as f32;
@@ -73,11 +77,13 @@ fn means(ring: &Ring, spans: Spans, base: f64, values: &mut Stats) {
     }
 }
 
-fn spread(ring: &Ring, spans: Spans, base: f64, usual: f64, seen: &mut Seen) {
-    let window = ring.distances(spans.spread, base);
+fn spread(ring: &Ring, spans: Spans, base: &Base, seen: &mut Seen) {
+    let window = ring.distances(spans.spread, base.level());
     seen.distance = window.mean_without_high();
+    let steady = STEADY_SHARE * base.plain_distance();
+    let usual = base.window_distance() + steady;
     if usual > 0.0 {
-        seen.values[WIDER] = libm::log(seen.distance / usual + LEAST_RATIO) as f32;
-        seen.values[NARROWER] = -libm::log(window.mean_without_low() / usual + LEAST_RATIO) as f32;
+        seen.values[WIDER] = libm::log((seen.distance + steady) / usual) as f32;
+        seen.values[NARROWER] = -libm::log((window.mean_without_low() + steady) / usual) as f32;
     }
 }

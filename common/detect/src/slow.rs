@@ -1,6 +1,7 @@
 //! The slow layer: one evaluation per five minutes or row, of the mean over that step, against two
 //! memories of shapes and the time of day. Slow series get every row looked at; fast ones pay nothing.
 
+use crate::pace::seconds;
 use crate::prototypes::Prototypes;
 use crate::seasonal::Season;
 use crate::tail::{Kind, Tail};
@@ -9,11 +10,13 @@ use crate::tail::{Kind, Tail};
 const STEP_S: f64 = 300.0;
 /// Evaluations before shapes are judged.
 const WARM_STEPS: u32 = 50;
+/// A shape can be new only once a day has been seen.
+const WARM_S: f64 = 86_400.0;
 /// Memory of the spread that decides what a new shape is.
 const SPREAD_WEIGHT: f64 = 1e-4;
 /// A shape is new at this share of the spread.
-const VIGILANCE_NEAR: f32 = 0.2;
-const VIGILANCE_WIDE: f32 = 0.3;
+const VIGILANCE_NEAR: f32 = 0.3;
+const VIGILANCE_WIDE: f32 = 0.4;
 const WEIGHTS_NEAR: [f32; 3] = [1.0, 0.2, 0.04];
 const WEIGHTS_WIDE: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
 
@@ -21,11 +24,10 @@ const WEIGHTS_WIDE: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
 pub(crate) const COUNT: usize = 4;
 pub(crate) type Values = [f32; COUNT];
 
-const KINDS: [Kind; COUNT] = [kind(0.99, 1.6), kind(0.99, 1.0), kind(0.98, 0.2), kind(0.98, 0.2)];
-
-const fn kind(quantile: f32, budget_per_day: f64) -> Kind {
-    Kind { quantile, shape_max: 0.45, budget_per_day, beyond_largest: 1.4 }
-}
+const SHAPE: Kind =
+    Kind { quantile: 0.99, shape_max: 0.45, budget_per_day: 0.5, beyond_largest: 1.7, unsure: 5.0 };
+const SEASON: Kind = Kind { quantile: 0.98, budget_per_day: 0.1, beyond_largest: 2.0, ..SHAPE };
+const KINDS: [Kind; COUNT] = [SHAPE, SHAPE, SEASON, SEASON];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Slow {
@@ -81,7 +83,7 @@ impl Slow {
         }
         self.rows += 1;
         self.sum += value;
-        let age_s = (t_ns - self.since_ns) as f64 / 1e9 + 1.5 * period_s;
+        let age_s = seconds(self.since_ns, t_ns) + 1.5 * period_s;
         if age_s <= STEP_S.max(period_s) {
             return None;
         }
@@ -103,14 +105,17 @@ impl Slow {
                 (values[2], values[3]) = (residual, -residual);
             }
         }
-        let (which, score) = self.best(&values, step_s);
+        let (which, mut score) = self.best(&values, step_s);
+        if f64::from(self.steps) * step_s < WARM_S {
+            score = 0.0;
+        }
         Seen { value, values, score, which }
     }
 
     fn best(&self, values: &Values, step_s: f64) -> (usize, f64) {
         let mut best = (0, 0.0);
         for (index, (tail, value)) in self.tails.iter().zip(values).enumerate() {
-            let score = tail.score(*value, &KINDS[index], step_s);
+            let score = tail.score(*value, &KINDS[index], step_s, 0.0);
             if score > best.1 {
                 best = (index, score);
             }

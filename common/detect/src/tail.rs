@@ -31,6 +31,8 @@ pub(crate) struct Kind {
     pub(crate) budget_per_day: f64,
     /// An alarm exceeds the largest known excess by this factor.
     pub(crate) beyond_largest: f64,
+    /// Widens the scale, over the square root of the number of excesses known.
+    pub(crate) unsure: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -68,21 +70,19 @@ impl Tail {
     }
 
     /// How far `value` is beyond what is normal: 1 is an alarm of the kind's budget.
-    pub(crate) fn score(&self, value: f32, kind: &Kind, block_s: f64) -> f64 {
+    pub(crate) fn score(&self, value: f32, kind: &Kind, block_s: f64, least: f64) -> f64 {
         let excess = f64::from(value - self.threshold);
         if !self.ready() || excess <= 0.0 || self.spread <= 0.0 {
             return 0.0;
         }
         let goal = -libm::log(kind.budget_per_day * block_s / 86_400.0);
         let rarity = self.rarity(excess, kind) / goal;
-        if self.largest <= 0.0 {
-            return rarity;
-        }
-        rarity.min(excess / (kind.beyond_largest * f64::from(self.largest)))
+        let least = least.max(kind.beyond_largest * f64::from(self.largest));
+        if least > 0.0 { rarity.min(excess / least) } else { rarity }
     }
 
     /// The value whose score is 1.
-    pub(crate) fn level(&self, kind: &Kind, block_s: f64) -> f64 {
+    pub(crate) fn level(&self, kind: &Kind, block_s: f64, least: f64) -> f64 {
         let (shape, scale) = self.shape_and_scale(kind);
         let rate = self.rate_floor(kind);
         let ln = libm::log(rate / (kind.budget_per_day * block_s / 86_400.0)).max(0.0);
@@ -91,7 +91,7 @@ impl Tail {
         } else {
             scale * (libm::exp(shape * ln) - 1.0) / shape
         };
-        self.threshold() + excess.max(kind.beyond_largest * f64::from(self.largest))
+        self.threshold() + excess.max(least).max(kind.beyond_largest * f64::from(self.largest))
     }
 
     /// Minus the logarithm of the probability of an excess this large.
@@ -109,6 +109,20 @@ impl Tail {
         tail - libm::log(self.rate_floor(kind))
     }
 
+    /// Minus the logarithm of the probability of one row at or above `value`, from the middle (a half) on.
+    pub(crate) fn row_rarity(&self, value: f64, kind: &Kind) -> f64 {
+        if !self.ready() {
+            return f64::INFINITY;
+        }
+        let threshold = self.threshold();
+        if value > threshold {
+            return self.rarity(value - threshold, kind).max(-libm::log(self.rate_floor(kind)));
+        }
+        let share = if threshold > 0.0 { (value / threshold).max(0.0) } else { 0.0 };
+        let half = core::f64::consts::LN_2;
+        half + share * (-libm::log(f64::from(1.0 - kind.quantile)) - half)
+    }
+
     fn rate_floor(&self, kind: &Kind) -> f64 {
         f64::from(self.rate).max(0.1 * f64::from(1.0 - kind.quantile))
     }
@@ -122,7 +136,7 @@ impl Tail {
         let variance = (f64::from(self.square) - mean * mean).max(1e-6 * mean * mean);
         let ratio = mean * mean / variance;
         let shape = (0.5 * (1.0 - ratio)).clamp(-0.2, kind.shape_max);
-        let unsure = 1.0 + 5.0 / f64::from(self.exceedances).sqrt();
+        let unsure = 1.0 + kind.unsure / f64::from(self.exceedances).sqrt();
         (shape, mean * (1.0 - shape) * unsure)
     }
 

@@ -6,6 +6,7 @@ use super::attributes::{read_attributes, read_resource};
 use super::batch::Batch;
 use super::catalog::{Class, Kind};
 use super::debug::Debug;
+use super::detect::Detect;
 use super::file::File;
 use super::filter::Filter;
 use super::health_check::HealthCheck;
@@ -36,7 +37,9 @@ pub const SHARED: &[Kind] = &[
         .carrying(&[Signal::Traces])
         .giving(&[Signal::Metrics])
         .aliased(&["span_metrics"]),
-    Kind::planned(Class::Connector, "detect").carrying(&[Signal::Metrics]).giving(&[Signal::Logs]),
+    Kind::stable(Class::Connector, "detect", detect)
+        .carrying(&[Signal::Metrics])
+        .giving(&[Signal::Logs]),
     Kind::stable(Class::Exporter, "otlp_grpc", otlp_grpc).aliased(&["otlp"]),
     Kind::stable(Class::Exporter, "otlp_http", otlp_http).aliased(&["otlphttp"]),
     Kind::stable(Class::Exporter, "debug", debug).aliased(&["logging"]),
@@ -90,6 +93,10 @@ fn spanmetrics(section: &Section<'_>) {
 
 fn memory_limiter(section: &Section<'_>) {
     MemoryLimiter::read(section);
+}
+
+fn detect(section: &Section<'_>) {
+    Detect::read(section);
 }
 
 fn transform(section: &Section<'_>) {
