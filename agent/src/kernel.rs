@@ -6,8 +6,10 @@
 //! [`fake`] is a kernel for tests that runs the same decision. [`interfaces`] says where to attach;
 //! [`probe`] and [`foreign`] are what `doctor` asks.
 //!
-//! Needs tcx links (6.6) and BPF atomics (5.12). Nothing here decides what to limit.
+//! Needs BPF atomics (5.12); uses tcx links (6.6) where there are any, else the classic hook. Nothing
+//! here decides what to limit.
 
+mod clsact;
 pub mod fake;
 pub mod foreign;
 pub mod interfaces;
@@ -112,6 +114,8 @@ pub enum Error {
     Program(&'static str, aya::programs::ProgramError),
     /// A pinned link cannot be opened or made.
     Link(PathBuf, String),
+    /// An interface's classic hook cannot be used.
+    Hook(String, String),
     /// A map cannot be read or written.
     Map(&'static str, aya::maps::MapError),
     /// Not the map that was expected under this name.
@@ -136,6 +140,7 @@ impl fmt::Display for Error {
             Self::NoProgram(name) => write!(f, "the object has no program {name}"),
             Self::Program(name, error) => write!(f, "program {name}: {}", Chain(error)),
             Self::Link(path, error) => write!(f, "link {}: {error}", path.display()),
+            Self::Hook(name, error) => write!(f, "clsact of {name}: {error}"),
             Self::Map(name, error) => write!(f, "map {name}: {}", Chain(error)),
             Self::Mismatch(name) => write!(f, "map {name} is of another layout"),
             Self::Full(count, what) => write!(f, "all {count} {what} slots are taken"),

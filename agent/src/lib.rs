@@ -9,6 +9,7 @@ mod assemble;
 pub mod cli;
 pub mod config;
 mod folders;
+pub mod host;
 pub mod keeper;
 pub mod kernel;
 pub mod limits;

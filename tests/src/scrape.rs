@@ -39,7 +39,7 @@ impl Metrics {
 
     /// The conservation law at rest, per signal and exporter: accepted + delivered after refusal =
     /// sent + queued + dropped, with nothing queued. Holds for configurations in which every
-    /// receiver feeds every exporter of its signal.
+    /// receiver feeds every exporter of its signal, through the same processors.
     ///
     /// # Errors
     /// The first equation that does not hold, with its numbers.
@@ -59,8 +59,13 @@ impl Metrics {
         let name = format!("otelcol_exporter_sent_{}", signal.noun());
         let sent = self.sum(&name, &[("exporter", exporter)]);
         let queued = self.sum("medulla_queued_items", &ours);
-        let of_component = [("signal", signal.name()), ("component", exporter)];
-        let dropped = self.sum("medulla_dropped_items", &of_component);
+        let dropped_at = |component: &str| {
+            let labels = [("signal", signal.name()), ("component", component)];
+            self.sum("medulla_dropped_items", &labels)
+        };
+        let others = self.exporters(signal).into_iter().filter(|other| other != exporter);
+        let all = self.sum("medulla_dropped_items", &[("signal", signal.name())]);
+        let dropped = all - others.map(|other| dropped_at(&other)).sum::<f64>();
         let holds = accepted + late == sent + queued + dropped && queued == 0.0;
         let numbers = format!(
             "{} {exporter}: accepted {accepted} + late {late} = sent {sent} + queued {queued} + \

@@ -9,6 +9,7 @@ mod bench;
 mod build;
 mod ebpf;
 mod fuzz;
+mod kernels;
 mod run;
 mod setup;
 mod test;
@@ -39,6 +40,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Measure what the project promises, as one table of numbers and goals
     Bench(bench::Arguments),
+    /// Try the agent on other kernels, in software emulation
+    Kernels,
     /// The gate: tidy, format, lints and every test this machine can run
     Test(test::Arguments),
     /// Check the rules of the house that neither rustc nor clippy checks
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Kernels => kernels::run(),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
     }

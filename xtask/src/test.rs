@@ -10,7 +10,7 @@ mod step;
 mod tally;
 mod tools;
 
-use crate::{ebpf, setup};
+use crate::{ebpf, kernels, setup};
 use clap::Args;
 use std::process::ExitCode;
 use step::{Outcome, Report};
@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let built = report.step("build", || step::cargo(["build"]));
     if built {
         tests(arguments, &mut report);
+        other_kernels(&mut report);
     } else {
         report.skip("tests", "the workspace does not build");
     }
@@ -52,11 +53,32 @@ fn kernel_programs() -> Outcome {
             step::embed(object);
             Outcome::Passed
         }
-        Err(reason) if std::env::var_os("CI").is_some_and(|value| value == "true") => {
-            Outcome::Failed(reason)
-        }
+        Err(reason) if is_ci() => Outcome::Failed(reason),
         Err(reason) => Outcome::Skipped(reason),
     }
+}
+
+/// Boots other kernels with the agent that was just built. Where they cannot be had they are
+/// skipped; in CI that is a failure.
+fn other_kernels(report: &mut Report) {
+    let mut line = String::new();
+    report.step("kernels", || match kernels::boot_all(&crate::tree::target().join("debug")) {
+        kernels::Outcome::Passed(passed) => {
+            line = passed;
+            Outcome::Passed
+        }
+        kernels::Outcome::Failed(reason) => {
+            line.clone_from(&reason);
+            Outcome::Failed(reason)
+        }
+        kernels::Outcome::Missing(reason) if is_ci() => Outcome::Failed(reason),
+        kernels::Outcome::Missing(reason) => Outcome::Skipped(reason),
+    });
+    report.note(line);
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true")
 }
 
 fn lints() -> Outcome {

@@ -82,11 +82,18 @@ fn examine() -> Report {
         Vec::new()
     });
     let foreign_programs = foreign::programs(&interfaces).iter().map(ToString::to_string).collect();
-    let features: Vec<Shown> = probe::features(&Folders::of_system().bpf)
+    let mut features: Vec<Shown> = probe::features(&Folders::of_system().bpf)
         .into_iter()
         .map(|found| Shown { name: found.name, available: found.available, detail: found.detail })
         .collect();
+    let classic = features.iter().any(|feature| feature.name == "clsact" && feature.available);
+    let hooks = foreign::hooks_in_use(&interfaces);
+    if !hooks.is_empty() {
+        features.push(Shown { name: "hooks_in_use", available: true, detail: hooks.join(", ") });
+    }
     let missing = features.iter().filter(|feature| !feature.available);
+    // Either hook will do.
+    let missing = missing.filter(|feature| feature.name != "tcx" || !classic);
     problems.extend(missing.map(|feature| format!("{}: {}", feature.name, feature.detail)));
     Report { schema: SCHEMA, kernel, features, processes, foreign_programs, problems }
 }

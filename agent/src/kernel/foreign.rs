@@ -28,13 +28,29 @@ impl fmt::Display for Foreign {
 
 /// All foreign programs on these interfaces. What the kernel does not tell us counts as none.
 pub fn programs(interfaces: &[Interface]) -> Vec<Foreign> {
+    let mut found = attached(interfaces);
+    found.retain(|program| !program.name.starts_with(names::PREFIX));
+    found
+}
+
+/// The hooks that our own programs are on, each once.
+pub fn hooks_in_use(interfaces: &[Interface]) -> Vec<String> {
+    let mut found = attached(interfaces);
+    found.retain(|program| program.name.starts_with(names::PREFIX));
+    let mut hooks: Vec<String> =
+        found.iter().map(|program| format!("{} {}", program.interface, program.hook)).collect();
+    hooks.sort_unstable();
+    hooks.dedup();
+    hooks
+}
+
+fn attached(interfaces: &[Interface]) -> Vec<Foreign> {
     let mut found = Vec::new();
     for interface in interfaces {
         tcx(interface, &mut found);
         clsact(interface, &mut found);
     }
     xdp(interfaces, &mut found);
-    found.retain(|program| !program.name.starts_with(names::PREFIX));
     found
 }
 

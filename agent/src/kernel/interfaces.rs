@@ -76,6 +76,12 @@ pub fn names() -> io::Result<Vec<String>> {
     Ok(list()?.into_keys().collect())
 }
 
+/// The name of the interface with this number.
+pub(super) fn name_of(index: u32) -> Option<String> {
+    let listed = list().ok()?;
+    listed.into_iter().find(|(_, one)| one.index == index).map(|(name, _)| name)
+}
+
 fn choose(
     listed: &BTreeMap<String, Listed>,
     default_routes: &BTreeSet<u32>,

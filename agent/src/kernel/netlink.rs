@@ -10,7 +10,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 const HEADER: usize = 16;
-const REQUEST_DUMP: u16 = 0x1 | 0x300;
+const DUMP: u16 = 0x1 | 0x300;
+const ACKNOWLEDGED: u16 = 0x1 | 0x4;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 /// What the kernel puts into one message of a dump, at most.
@@ -33,7 +34,7 @@ pub(super) fn open(groups: u32, flags: SockFlag) -> nix::Result<OwnedFd> {
 /// Asks for all objects of a kind and hands each answer's body to `take`.
 pub(super) fn dump(kind: u16, body: &[u8], mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let socket = open(0, SockFlag::empty())?;
-    let request = request(kind, body);
+    let request = message(kind, DUMP, body);
     sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
     let mut buffer = vec![0; RECEIVE_BYTES];
     for _ in 0..MESSAGES_MAX {
@@ -45,12 +46,22 @@ pub(super) fn dump(kind: u16, body: &[u8], mut take: impl FnMut(&[u8])) -> io::R
     Ok(())
 }
 
-fn request(kind: u16, body: &[u8]) -> Vec<u8> {
+/// Asks for a change and waits until it is made.
+pub(super) fn request(kind: u16, body: &[u8]) -> io::Result<()> {
+    let socket = open(0, SockFlag::empty())?;
+    let request = message(kind, ACKNOWLEDGED, body);
+    sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+    let mut buffer = vec![0; RECEIVE_BYTES];
+    let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+    messages(&buffer[..length], &mut |_| {}).map(drop)
+}
+
+fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + body.len()).expect("requests are a few bytes");
     let mut request = Vec::with_capacity(HEADER + body.len());
     request.extend(length.to_ne_bytes());
     request.extend(kind.to_ne_bytes());
-    request.extend(REQUEST_DUMP.to_ne_bytes());
+    request.extend(flags.to_ne_bytes());
     // Sequence number and sender: one request per socket needs neither.
     request.extend([0; 8]);
     request.extend(body);
@@ -127,7 +138,7 @@ mod tests {
     #[test]
     fn errors_and_ends() {
         let message = |kind: u16, body: &[u8]| {
-            let mut bytes = request(kind, body);
+            let mut bytes = super::message(kind, DUMP, body);
             bytes.resize(bytes.len().next_multiple_of(4), 0);
             bytes
         };

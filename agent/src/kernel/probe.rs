@@ -4,7 +4,7 @@
 //! with a program that lets everything pass, and taken away.
 
 use super::session::{in_program, load, load_program, program};
-use super::{Chain, Error};
+use super::{Chain, Error, clsact};
 use aya::Ebpf;
 use aya::maps::MapType;
 use aya::programs::tc::TcAttachOptions;
@@ -41,10 +41,11 @@ pub fn features(bpf_dir: &Path) -> Vec<Feature> {
             found.push(Feature::from("limits", limits(&mut ebpf)));
             found.push(Feature::from("latency", latency(&mut ebpf)));
             found.push(Feature::from("tcx", tcx(&mut ebpf)));
+            found.push(Feature::from("clsact", classic(&mut ebpf)));
         }
         Err(error) => {
             let reason = error.to_string();
-            let names = ["limits", "latency", "tcx"];
+            let names = ["limits", "latency", "tcx", "clsact"];
             found.extend(names.map(|name| Feature::from(name, Err(reason.clone()))));
         }
     }
@@ -109,4 +110,23 @@ fn tcx(ebpf: &mut Ebpf) -> Result<String, String> {
     };
     attach().map_err(|error| error.to_string())?;
     Ok("links that are replaced without a gap".to_owned())
+}
+
+/// The same on the classic hook, which kernels without tcx links use.
+fn classic(ebpf: &mut Ebpf) -> Result<String, String> {
+    let index = nix::net::if_::if_nametoindex("lo").map_err(|error| format!("lo: {error}"))?;
+    let made = clsact::prepare("lo").map_err(|error| error.to_string())?;
+    let mut attach = || {
+        let program = program(ebpf, names::EMPTY)?;
+        // The attempt on the other hook may have loaded it.
+        if program.fd().is_err() {
+            program.load().map_err(in_program(names::EMPTY))?;
+        }
+        clsact::trial(program)
+    };
+    let tried = attach().map_err(|error| error.to_string());
+    if made {
+        clsact::clean(index).map_err(|error| error.to_string())?;
+    }
+    tried.map(|()| "filters for kernels without tcx".to_owned())
 }

@@ -3,11 +3,12 @@
 //! Everything that must outlive the process is pinned under `<folder>/v<abi>/`: maps by name, links
 //! as `links/<interface index>_in` and `_out` (bpffs keeps dots in names for itself). A session that starts on old pins reuses the maps,
 //! and with them every limit, and swaps the program of a pinned link in place, so that no packet
-//! slips by. Dropping a session leaves all pins; [`Session::unpin`] takes them away. Mounts nothing:
-//! the folder must be on bpffs.
+//! slips by. Where the kernel has no tcx links, found by trying, the classic hook (`clsact`) is used, and folders stand
+//! in place of the links. Dropping a session leaves all pins; [`Session::unpin`] takes them away.
+//! Mounts nothing: the folder must be on bpffs.
 
 use super::interfaces::{Header, Interface};
-use super::{Error, object};
+use super::{Error, clsact, object};
 use aya::maps::{Map, MapData};
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
 use aya::programs::tc::{SchedClassifierLink, SchedClassifierLinkId, TcAttachOptions};
@@ -35,11 +36,13 @@ const FRAME: [u8; 14] = [0; 14];
 pub struct Session {
     folder: PathBuf,
     ebpf: Ebpf,
+    /// Use the classic hook without trying the other.
+    classic: bool,
 }
 
 /// A program's place: its direction and the name of its pin.
 #[derive(Clone, Copy)]
-enum Hook {
+pub(super) enum Hook {
     Ingress,
     Egress,
 }
@@ -63,7 +66,7 @@ impl Hook {
         }
     }
 
-    fn attach_type(self) -> TcAttachType {
+    pub(super) fn attach_type(self) -> TcAttachType {
         match self {
             Self::Ingress => TcAttachType::Ingress,
             Self::Egress => TcAttachType::Egress,
@@ -82,12 +85,18 @@ impl Session {
         if system.filesystem_type() != BPF_FS_MAGIC {
             return Err(Error::NotBpffs(bpf_dir.to_owned()));
         }
-        let mut session = Self { ebpf: load(Some(&folder))?, folder };
+        let mut session = Self { ebpf: load(Some(&folder))?, folder, classic: false };
         for name in names::PROGRAMS {
             load_program(&mut session.ebpf, name)?;
         }
         read_clock(&mut session.ebpf)?;
         Ok(session)
+    }
+
+    /// Attaches as on a kernel without tcx links, whether or not this one has them.
+    #[must_use]
+    pub fn classic(self) -> Self {
+        Self { classic: true, ..self }
     }
 
     /// Descriptors of all maps in the order of `names::MAPS`, to be handed to the agent.
@@ -102,6 +111,9 @@ impl Session {
 
     fn attach_hook(&mut self, interface: &Interface, hook: Hook) -> Result<(), Error> {
         let path = self.link_path(interface.index, hook);
+        if self.classic || path.is_dir() {
+            return self.attach_classic(interface, hook);
+        }
         let name = hook.program(interface.header);
         let program = program(&mut self.ebpf, name)?;
         if replace(program, name, &path)? {
@@ -109,14 +121,39 @@ impl Session {
         }
         // First, so that a flood is dropped before others spend time on it.
         let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-        let id = program.attach_with_options(&interface.name, hook.attach_type(), order);
-        let link = take(program, name, id.map_err(in_program(name))?)?;
+        let id = match program.attach_with_options(&interface.name, hook.attach_type(), order) {
+            Err(error) if is_unknown(&error) => return self.attach_classic(interface, hook),
+            attached => attached.map_err(in_program(name))?,
+        };
+        let link = take(program, name, id)?;
         link.pin(&path).map(drop).map_err(|error| in_link(&path)(&error))
+    }
+
+    /// A filter instead of a link, and folders instead of pins.
+    fn attach_classic(&mut self, interface: &Interface, hook: Hook) -> Result<(), Error> {
+        if clsact::prepare(&interface.name)? {
+            make(&self.qdisc_path(interface.index))?;
+        }
+        let name = hook.program(interface.header);
+        let program = program(&mut self.ebpf, name)?;
+        clsact::attach(program, name, &interface.name, hook)?;
+        make(&self.link_path(interface.index, hook))
     }
 
     /// Detaches from an interface by its index, whether or not it still exists.
     pub fn detach(&mut self, index: u32) -> Result<(), Error> {
-        Hook::BOTH.into_iter().try_for_each(|hook| remove(&self.link_path(index, hook)))
+        for hook in Hook::BOTH {
+            let path = self.link_path(index, hook);
+            if path.is_dir() {
+                clsact::detach(index, hook)?;
+            }
+            remove(&path)?;
+        }
+        let qdisc = self.qdisc_path(index);
+        if qdisc.is_dir() {
+            clsact::clean(index)?;
+        }
+        remove(&qdisc)
     }
 
     /// Indices of the interfaces that have a pinned link.
@@ -168,6 +205,11 @@ impl Session {
 
     fn link_path(&self, index: u32, hook: Hook) -> PathBuf {
         self.folder.join("links").join(format!("{index}_{}", hook.suffix()))
+    }
+
+    /// Stands where we made the qdisc.
+    fn qdisc_path(&self, index: u32) -> PathBuf {
+        self.folder.join("links").join(format!("{index}_qdisc"))
     }
 }
 
@@ -265,10 +307,22 @@ fn data(map: &Map) -> Option<&MapData> {
 }
 
 fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
+    let removed = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+    match removed {
         Err(error) if error.kind() != NOT_FOUND => Err(in_folder(path)(error)),
         _ => Ok(()),
     }
+}
+
+fn make(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(in_folder(path))
+}
+
+/// What a kernel answers that does not know tcx links: it takes the type for none of this program's,
+/// or the request for too long.
+pub(super) fn is_unknown(error: &ProgramError) -> bool {
+    let ProgramError::SyscallError(error) = error else { return false };
+    is(&error.io_error, Errno::EINVAL) || is(&error.io_error, Errno::E2BIG)
 }
 
 fn in_folder(path: &Path) -> impl Fn(std::io::Error) -> Error {

@@ -19,8 +19,21 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn nothing_slips_by_while_sessions_come_and_go() {
-    run(|lab| {
-        let (mut session, mut maps) = lab.open();
+    nothing_slips_by(|session| session);
+}
+
+#[test]
+fn nothing_slips_by_on_the_classic_hook() {
+    nothing_slips_by(Session::classic);
+}
+
+fn nothing_slips_by(hook: fn(Session) -> Session) {
+    run(move |lab| {
+        let open = || {
+            let (session, maps) = lab.open();
+            (hook(session), maps)
+        };
+        let (mut session, mut maps) = open();
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (told, count) = (Arc::clone(&stop), Arc::clone(&sent));
         let peer = lab.peer(move || {
@@ -40,7 +53,7 @@ fn nothing_slips_by_while_sessions_come_and_go() {
         let begun = Instant::now();
         for _ in 0..50 {
             drop(session);
-            (session, maps) = lab.open();
+            (session, maps) = open();
             session.attach(&wire()).unwrap();
             // Adopted as it was written.
             let written = maps.written().unwrap();
@@ -97,6 +110,39 @@ fn links_follow_interfaces_that_come_and_go() {
         assert_eq!(session.attached().into_iter().collect::<Vec<_>>(), [1]);
         session.unpin().unwrap();
     });
+}
+
+#[test]
+fn the_classic_hook_follows_interfaces_and_leaves_nothing() {
+    run(|lab| {
+        let mut session = lab.open().0.classic();
+        ip("link add d0 index 77 type veth");
+        command("tc", "qdisc add dev lo clsact");
+        let (lo, d0) = (interface("lo"), interface("d0"));
+        assert!(session.follow(&[lo.clone(), d0.clone()]).is_empty());
+        let both =
+            ["d0 clsact egress", "d0 clsact ingress", "lo clsact egress", "lo clsact ingress"];
+        assert_eq!(foreign::hooks_in_use(&[lo.clone(), d0.clone()]), both);
+        // A later keeper finds them, and another interface under the number of one that is gone.
+        drop(session);
+        let mut session = lab.open().0.classic();
+        assert_eq!(session.attached().into_iter().collect::<Vec<_>>(), [1, 77]);
+        ip("link del d0");
+        ip("link add d2 index 77 type veth");
+        session.attach(&interface("d2")).unwrap();
+        assert!(session.follow(std::slice::from_ref(&lo)).is_empty());
+        assert_eq!(session.attached().into_iter().collect::<Vec<_>>(), [1]);
+        assert!(!qdiscs("d2").contains("clsact"));
+        session.unpin().unwrap();
+        assert!(foreign::hooks_in_use(std::slice::from_ref(&lo)).is_empty());
+        // It was there before us.
+        assert!(qdiscs("lo").contains("clsact"));
+    });
+}
+
+fn qdiscs(interface: &str) -> String {
+    let output = Command::new("tc").args(["qdisc", "show", "dev", interface]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

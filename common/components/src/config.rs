@@ -11,6 +11,7 @@
 //!
 //! What it leaves out: `http:` and `https:` configuration sources, and map keys are not expanded.
 
+pub mod attributes;
 pub mod batch;
 pub mod catalog;
 pub mod client;
@@ -27,6 +28,7 @@ pub mod model;
 pub mod otlp_exporter;
 pub mod otlp_receiver;
 mod print;
+pub mod probabilistic_sampler;
 pub mod quantity;
 pub mod section;
 pub mod sending;

@@ -1,4 +1,8 @@
 //! What happens to batches between receiver and exporter.
 
+pub(crate) mod attributes;
 pub mod batch;
 pub mod memory_limiter;
+pub(crate) mod probabilistic_sampler;
+pub(crate) mod resource;
+mod rewrite;

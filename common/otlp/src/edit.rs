@@ -219,6 +219,10 @@ pub trait Visitor {
     /// Sees one message.
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Self::Error>;
 
+    /// Hears how many records (spans, log records, metric points) went with the message that it has
+    /// just dropped.
+    fn dropped(&mut self, _records: u64) {}
+
     /// Hears that a record cannot be walked. If that is no error it stays as it was, but for the
     /// replacement that the visitor gave it before.
     fn malformed(&mut self) -> Result<(), Self::Error> {

@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use crate::ast::{self, Comparison, Condition, Statement};
+use crate::ast::{self, Comparison, Condition};
 use crate::context::{Context, Purpose};
 use crate::eval::constant;
 use crate::function::{Body, Definition, Kind};
-use crate::plan::{Action, CompareExpr, Cond, Expr, LevelSet, MathExpr};
+use crate::plan::{CompareExpr, Cond, Expr, LevelSet, MathExpr};
 use crate::{Class, LoadError, compare, functions};
 
 mod argument;
@@ -76,6 +76,10 @@ pub struct Uses {
     pub reads: LevelSet,
     /// The levels it writes.
     pub writes: LevelSet,
+    /// The levels of which it needs the messages with all that is in them.
+    pub wholes: LevelSet,
+    /// Whether it works on the record as a whole.
+    pub whole_record: bool,
     /// Whether it depends on the record in another way: through the cache, or a function that has no path among its
     /// arguments and so may give another value each time.
     pub is_bound: bool,
@@ -86,6 +90,8 @@ impl Uses {
     pub fn add(&mut self, other: Self) {
         self.reads.add_all(other.reads);
         self.writes.add_all(other.writes);
+        self.wholes.add_all(other.wholes);
+        self.whole_record |= other.whole_record;
         self.is_bound |= other.is_bound;
     }
 }
@@ -105,15 +111,6 @@ pub(crate) struct Binder<'b, C: Context> {
 impl<'b, C: Context> Binder<'b, C> {
     pub(crate) fn new(context: &'b C, functions: &'b Functions, needs_prefix: bool) -> Self {
         Self { context, functions, needs_prefix, uses: Uses::default(), scopes: Vec::new() }
-    }
-
-    pub(crate) fn statement(
-        &mut self,
-        tree: &Statement,
-    ) -> Result<(Action<C>, Option<Cond<C>>), LoadError> {
-        let action = self.action(&tree.editor)?;
-        let condition = tree.condition.as_ref().map(|tree| self.condition(tree)).transpose()?;
-        Ok((action, condition))
     }
 
     pub(crate) fn condition(&mut self, tree: &Condition) -> Result<Cond<C>, LoadError> {

@@ -48,7 +48,9 @@ pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
 /// The order of values that have one.
 pub fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     match (left, right) {
-        (Value::Nil, Value::Nil) => Some(Ordering::Equal),
+        _ if is_nil(left) || is_nil(right) => {
+            (is_nil(left) && is_nil(right)).then_some(Ordering::Equal)
+        }
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
         (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
         (Value::Double(left), Value::Double(right)) => left.partial_cmp(right),
@@ -59,6 +61,15 @@ pub fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
         (Value::Duration(left), Value::Duration(right)) => Some(left.cmp(right)),
         (Value::Time(left), Value::Time(right)) => Some(left.at.cmp(&right.at)),
         _ => None,
+    }
+}
+
+/// No bytes are nothing, as in the reference.
+fn is_nil(value: &Value<'_>) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::Bytes(bytes) => bytes.is_empty(),
+        _ => false,
     }
 }
 

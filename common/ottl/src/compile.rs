@@ -1,5 +1,6 @@
 //! Texts compiled for a context: what the users of the crate hold and run.
 
+use crate::ast;
 use crate::bind::{Binder, Functions, Uses};
 use crate::context::Context;
 use crate::eval::{Env, Frame};
@@ -21,6 +22,7 @@ pub struct Statement<C: Context> {
     pub(crate) action: Action<C>,
     pub(crate) condition: Option<Cond<C>>,
     uses: Uses,
+    condition_uses: Uses,
     text: Box<str>,
 }
 
@@ -41,17 +43,34 @@ pub struct Expression<C: Context> {
 impl<C: Context> Compiler<'_, C> {
     /// Compiles a statement.
     pub fn statement(&self, text: &str) -> Result<Statement<C>, LoadError> {
-        let tree = parse::statement(text)?;
+        self.statement_of(&parse::statement(text)?, text)
+    }
+
+    pub(crate) fn statement_of(
+        &self,
+        tree: &ast::Statement,
+        text: &str,
+    ) -> Result<Statement<C>, LoadError> {
         let mut binder = self.binder();
-        let (action, condition) = binder.statement(&tree)?;
-        Ok(Statement { action, condition, uses: binder.uses, text: text.into() })
+        let action = binder.action(&tree.editor)?;
+        let mut uses = std::mem::take(&mut binder.uses);
+        let condition = tree.condition.as_ref().map(|tree| binder.condition(tree)).transpose()?;
+        uses.add(binder.uses);
+        Ok(Statement { action, condition, uses, condition_uses: binder.uses, text: text.into() })
     }
 
     /// Compiles a condition.
     pub fn condition(&self, text: &str) -> Result<Condition<C>, LoadError> {
-        let tree = parse::condition(text)?;
+        self.condition_of(&parse::condition(text)?, text)
+    }
+
+    pub(crate) fn condition_of(
+        &self,
+        tree: &ast::Condition,
+        text: &str,
+    ) -> Result<Condition<C>, LoadError> {
         let mut binder = self.binder();
-        let condition = binder.condition(&tree)?;
+        let condition = binder.condition(tree)?;
         Ok(Condition { condition, uses: binder.uses, text: text.into() })
     }
 
@@ -71,12 +90,33 @@ impl<C: Context> Compiler<'_, C> {
 impl<C: Context> Statement<C> {
     /// Runs it on a record and says whether its condition held. A failure leaves the record as it was.
     pub fn run<'a>(&'a self, frame: &mut Frame<'a, C>) -> Result<bool, RunError> {
-        if let Some(condition) = &self.condition
-            && !condition.eval(Env::new(frame))?
-        {
+        if !self.applies(frame)? {
             return Ok(false);
         }
-        self.action.run(frame).map(|()| true)
+        self.act(frame).map(|()| true)
+    }
+
+    /// Whether its condition holds, if it has one.
+    pub(crate) fn applies<'a>(&'a self, frame: &Frame<'a, C>) -> Result<bool, RunError> {
+        match &self.condition {
+            Some(condition) => condition.eval(Env::new(frame)),
+            None => Ok(true),
+        }
+    }
+
+    /// What it does when it applies.
+    pub(crate) fn act<'a>(&'a self, frame: &mut Frame<'a, C>) -> Result<(), RunError> {
+        self.action.run(frame)
+    }
+
+    /// What its condition reads, if it has one.
+    pub(crate) fn condition_uses(&self) -> Option<Uses> {
+        self.condition.as_ref().map(|_| self.condition_uses)
+    }
+
+    /// Whether it works on the record as a whole, and so may append siblings.
+    pub(crate) fn changes_record(&self) -> bool {
+        matches!(self.action, Action::Change { .. })
     }
 
     /// The text it was made from.

@@ -158,6 +158,8 @@ pub struct Found<P> {
     /// The level of nesting that the path reads, 0 for the outermost (a resource) and growing inwards. A condition
     /// runs once for each message of the innermost level it reads.
     pub level: u8,
+    /// Whether it reads the messages within its message, too (the events of a span): with them a walk is slower.
+    pub with_children: bool,
     /// Whether it can be set at all; a statement that sets it otherwise is refused when it is loaded.
     pub writable: bool,
 }
@@ -165,11 +167,11 @@ pub struct Found<P> {
 impl<P> Found<P> {
     /// A path that can be set.
     pub fn new(path: P, level: u8) -> Self {
-        Self { path, level, writable: true }
+        Self { path, level, with_children: false, writable: true }
     }
 
     /// A path that can only be read.
     pub fn read_only(path: P, level: u8) -> Self {
-        Self { path, level, writable: false }
+        Self { path, level, with_children: false, writable: false }
     }
 }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | a write that fails | changes nothing; there it can leave an empty attribute |
 //! | the children of a message around the record (`span.events` from an event) | are as they were when the walk came to them, and read-only |
+//! | an empty list of whole numbers, set where doubles belong, or the other way round | is an empty list; there it is a wrong type |
 //! | `otelcol.grpc.metadata` and `otelcol.client.metadata` | are the same: the headers that `include_metadata` keeps |
 //!
 //! Profiles have no context: they pass through raw.
@@ -139,8 +140,19 @@ impl Context for Otlp {
     }
 
     fn has_prefix(&self, name: &str) -> bool {
+        // As in the reference the alias means the scope around a record only.
+        let is_around = |named| self.chain().any(|around| around == named);
         name == request::PREFIX
-            || Self::from_name(name).is_some_and(|named| self.chain().any(|around| around == named))
+            || Self::from_name(name).is_some_and(is_around)
+                && (*self != Self::Scope || name != "instrumentation_scope")
+    }
+
+    fn is_own(&self, prefix: &str) -> bool {
+        Self::from_name(prefix) == Some(*self)
+    }
+
+    fn level(&self) -> u8 {
+        Self::level(*self) as u8
     }
 
     fn resolve(&self, prefix: &str, segments: &[Segment<'_>]) -> Result<Found<Path>, String> {

@@ -145,7 +145,7 @@ impl<C: Context> LocalExpr<C> {
         }
         let value = scope.and_then(|scope| scope.values.get(self.index));
         let value = value.ok_or_else(|| RunError::new("a formal without a value"))?;
-        index::find(value.clone(), Keys::eval(&self.keys, env)?.as_slice())
+        index::pick(value.clone(), Keys::eval(&self.keys, env)?.as_slice())
     }
 }
 

@@ -11,6 +11,8 @@ pub mod metrics;
 pub mod parsing;
 pub mod patterns;
 pub mod spans;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod time;
 pub mod types;

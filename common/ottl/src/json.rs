@@ -45,6 +45,13 @@ pub fn as_string(any: &Any) -> String {
     }
 }
 
+/// A text as JSON.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    write_text(&mut out, text, OTLP);
+    out
+}
+
 /// A double as text; NaN and infinity are words.
 pub fn double_text(value: f64) -> String {
     if value.is_nan() {
@@ -74,8 +81,9 @@ fn write_value(out: &mut String, value: &Value<'_>, style: Style) -> Result<(), 
             return write_list(out, items, |out, item| write_value(out, item, style));
         }
         Value::Time(time) => put(out, format_args!("\"{}\"", time.rfc3339())),
-        Value::TraceId(id) | Value::ProfileId(id) => put(out, format_args!("\"{}\"", hex(id))),
-        Value::SpanId(id) => put(out, format_args!("\"{}\"", hex(id))),
+        // Go's encoder takes them for the arrays that they are.
+        Value::TraceId(id) | Value::ProfileId(id) => return write_numbers(out, id),
+        Value::SpanId(id) => return write_numbers(out, id),
         Value::Opaque(_) => out.push_str("{}"),
     }
     Ok(())
@@ -115,6 +123,13 @@ fn write_list<T>(
     }
     out.push(']');
     Ok(())
+}
+
+fn write_numbers(out: &mut String, bytes: &[u8]) -> Result<(), RunError> {
+    write_list(out, bytes, |out, byte| {
+        put(out, format_args!("{byte}"));
+        Ok(())
+    })
 }
 
 fn write_text(out: &mut String, text: &str, style: Style) {

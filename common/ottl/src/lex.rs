@@ -128,7 +128,8 @@ fn number(text: &str) -> Result<(Token, usize), Mistake> {
     let mut length = whole + 1 + run(rest, |byte| byte.is_ascii_digit());
     length += exponent(&text[length..]);
     let message = || (0, format!("{} is no number", &text[..length]));
-    text[..length].parse().map(|value| (Token::Double(value), length)).map_err(|_| message())
+    let value: f64 = text[..length].parse().map_err(|_| message())?;
+    if value.is_finite() { Ok((Token::Double(value), length)) } else { Err(message()) }
 }
 
 /// The length of an exponent, 0 where there is none.

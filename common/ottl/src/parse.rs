@@ -147,6 +147,11 @@ impl<'t> Parser<'t> {
             Some(Token::Name(name)) if matches!(name.as_str(), "nil" | "true" | "false") => {
                 parser.plain()
             }
+            Some(Token::Name(name))
+                if value::is_symbol(name) && !matches!(parser.ahead(1), Some(Token::Sign("("))) =>
+            {
+                parser.plain()
+            }
             _ => parser.sum(),
         })
     }

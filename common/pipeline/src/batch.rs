@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use otlp::Signal;
 
-use crate::{Ack, Permit};
+use crate::{Ack, Exhausted, Permit};
 
 /// Request headers kept by `include_metadata`: lower-case name and value, in order of arrival.
 pub type Metadata = Vec<(String, String)>;
@@ -51,6 +51,18 @@ impl Part {
     /// Bytes of memory this part holds.
     pub fn bytes(&self) -> usize {
         self.body.len() + self.packed.as_ref().map_or(0, |packed| packed.bytes.len())
+    }
+
+    /// Puts another body in the place of this one, with `records` records. The form in which it came
+    /// goes; the permit follows the size, and if it may not, the part stays as it was.
+    pub fn rewrite(&mut self, body: Bytes, records: u64) -> Result<(), Exhausted> {
+        if body.len() > self.permit.bytes() {
+            self.permit = Arc::new(self.permit.beside(body.len())?);
+        } else if let Some(permit) = Arc::get_mut(&mut self.permit) {
+            permit.shrink_to(body.len());
+        }
+        (self.body, self.packed, self.records) = (body, None, records);
+        Ok(())
     }
 
     fn branch(&self, ack: Ack) -> Self {

@@ -150,6 +150,13 @@ impl Permit {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Another permit, for `bytes`, charged to the same peer.
+    pub fn beside(&self, bytes: usize) -> Result<Self, Exhausted> {
+        let mut permit = Self { budget: self.budget.clone(), peer: self.peer, bytes: 0 };
+        permit.grow(bytes)?;
+        Ok(permit)
+    }
 }
 
 impl Drop for Permit {

@@ -35,6 +35,7 @@ impl From<bool> for Outcome {
 pub(crate) struct Report {
     tally: Tally,
     failed: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Report {
@@ -57,6 +58,11 @@ impl Report {
                 true
             }
         }
+    }
+
+    /// A line that the summary repeats.
+    pub(crate) fn note(&mut self, line: String) {
+        self.notes.extend((!line.is_empty()).then_some(line));
     }
 
     pub(crate) fn skip(&mut self, name: &str, reason: &str) {
@@ -102,6 +108,7 @@ impl Report {
         for step in &self.failed {
             println!("failed step {step}");
         }
+        self.notes.iter().for_each(|line| println!("{line}"));
         let failed = self.tally.failed + self.failed.len();
         let skipped = self.tally.skipped();
         println!("{} passed, {failed} failed, {skipped} skipped", self.tally.passed());

@@ -2,6 +2,7 @@
 
 use otlp::Signal;
 
+use super::attributes::{read_attributes, read_resource};
 use super::batch::Batch;
 use super::catalog::{Class, Kind};
 use super::debug::Debug;
@@ -10,6 +11,7 @@ use super::health_check::HealthCheck;
 use super::memory_limiter::MemoryLimiter;
 use super::otlp_exporter::OtlpExporter;
 use super::otlp_receiver::OtlpReceiver;
+use super::probabilistic_sampler::ProbabilisticSampler;
 use super::section::Section;
 
 /// Kinds for the catalogs of both binaries.
@@ -20,9 +22,9 @@ pub const SHARED: &[Kind] = &[
     Kind::stable(Class::Processor, "memory_limiter", memory_limiter),
     Kind::planned(Class::Processor, "transform"),
     Kind::planned(Class::Processor, "filter"),
-    Kind::planned(Class::Processor, "attributes"),
-    Kind::planned(Class::Processor, "resource"),
-    Kind::planned(Class::Processor, "probabilistic_sampler")
+    Kind::stable(Class::Processor, "attributes", attributes),
+    Kind::stable(Class::Processor, "resource", resource),
+    Kind::stable(Class::Processor, "probabilistic_sampler", probabilistic_sampler)
         .carrying(&[Signal::Traces, Signal::Logs]),
     Kind::planned(Class::Connector, "routing"),
     Kind::stable(Class::Connector, "forward", no_keys),
@@ -60,6 +62,18 @@ fn no_keys(_section: &Section<'_>) {}
 
 fn batch(section: &Section<'_>) {
     Batch::read(section);
+}
+
+fn attributes(section: &Section<'_>) {
+    read_attributes(section);
+}
+
+fn resource(section: &Section<'_>) {
+    read_resource(section);
+}
+
+fn probabilistic_sampler(section: &Section<'_>) {
+    ProbabilisticSampler::read(section);
 }
 
 fn memory_limiter(section: &Section<'_>) {

@@ -97,7 +97,7 @@ pub(super) fn request<V: Visitor>(
         generation: 0,
         dropped: 0,
     };
-    match walk.children(text, RESOURCES, false) {
+    match walk.children(text, RESOURCES, None, false) {
         Ok(seen) => Ok(Summary { is_changed: seen.is_changed, dropped: walk.dropped }),
         Err(Stop::Malformed) => Err(Malformed.into()),
         Err(Stop::Visitor(error)) => Err(error),
@@ -117,8 +117,15 @@ fn framed(route: &Route) -> Levels {
 
 impl<V: Visitor> Walk<'_, V> {
     /// Walks the children of a message and copies its other fields, unless they are `held` back
-    /// because the message around the children may yet change.
-    fn children(&mut self, text: Text<'_>, nest: Nest, held: bool) -> Result<Seen, Stop<V::Error>> {
+    /// because the message around the children may yet change. That message, if it is not at hand
+    /// yet (`around`), is put there for the first child.
+    fn children(
+        &mut self,
+        text: Text<'_>,
+        nest: Nest,
+        mut around: Option<Level>,
+        held: bool,
+    ) -> Result<Seen, Stop<V::Error>> {
         let mut seen = Seen::default();
         let mut fields = Fields::new(text.bytes);
         while let Some(field) = fields.try_next()? {
@@ -133,6 +140,9 @@ impl<V: Visitor> Walk<'_, V> {
                 self.editor.plan.copy(text.part(field.raw));
                 seen.left += 1;
             } else {
+                if let Some(level) = around.take() {
+                    self.frame(text, level, nest)?;
+                }
                 self.child(text.part(field.raw), text.part(inner), nest, &mut seen)?;
             }
         }
@@ -171,12 +181,16 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// A resource or a scope.
     fn group(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<Fate, Stop<V::Error>> {
-        self.frame(text, level, nest)?;
-        if self.route.visits.has(level) && self.visit(level, None)? == Verdict::Drop {
-            self.dropped += records(self.route.signal, level, text.bytes)?;
-            return Ok(Fate::Dropped);
+        self.editor.frames[level as usize].is_changed = false;
+        let is_visited = self.route.visits.has(level);
+        if is_visited {
+            self.frame(text, level, nest)?;
+            if self.visit(level, None)? == Verdict::Drop {
+                return self.drop(text, level);
+            }
         }
-        let mut seen = self.children(text, nest, self.is_held(level))?;
+        let around = (!is_visited).then_some(level);
+        let mut seen = self.children(text, nest, around, self.is_held(level))?;
         if level == Level::Scope {
             self.append_siblings(&mut seen)?;
         }
@@ -189,8 +203,7 @@ impl<V: Visitor> Walk<'_, V> {
             return self.descend(text, level);
         }
         if self.visit(level, Some(text.bytes))? == Verdict::Drop {
-            self.dropped += records(self.route.signal, level, text.bytes)?;
-            return Ok(Fate::Dropped);
+            return self.drop(text, level);
         }
         if !self.editor.changes.is_set[level as usize] {
             return self.descend(text, level);
@@ -205,6 +218,13 @@ impl<V: Visitor> Walk<'_, V> {
         }
         self.editor.changes.messages[level as usize] = message;
         Ok(fate)
+    }
+
+    fn drop(&mut self, text: Text<'_>, level: Level) -> Result<Fate, Stop<V::Error>> {
+        let dropped = records(self.route.signal, level, text.bytes)?;
+        self.visitor.dropped(dropped);
+        self.dropped += dropped;
+        Ok(Fate::Dropped)
     }
 
     /// Walks what is below a record or a point. A record that cannot be walked stays.
@@ -243,8 +263,8 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// A span with its events or a point with its exemplars.
     fn nested(&mut self, text: Text<'_>, level: Level, nest: Nest) -> Result<Fate, Stop<V::Error>> {
-        self.frame(text, level, nest)?;
-        let seen = self.children(text, nest, self.is_held(level))?;
+        self.editor.frames[level as usize].is_changed = false;
+        let seen = self.children(text, nest, Some(level), self.is_held(level))?;
         self.finish(text, level, nest, seen)
     }
 
@@ -261,7 +281,7 @@ impl<V: Visitor> Walk<'_, V> {
             match field.value {
                 Value::Bytes(inner) if field.number == number => {
                     let mark = self.editor.plan.open(number);
-                    seen = self.children(text.part(inner), POINTS, held)?;
+                    seen = self.children(text.part(inner), POINTS, None, held)?;
                     if held {
                         self.head_of_data(text.part(inner), number)?;
                     }
@@ -278,6 +298,7 @@ impl<V: Visitor> Walk<'_, V> {
     fn metric_frame(&mut self, text: Text<'_>) -> Result<Option<u32>, Stop<V::Error>> {
         let Some((data, inner)) = Data::of_metric(text.bytes)? else { return Ok(None) };
         self.data = Some(data);
+        self.editor.frames[Level::Record as usize].is_changed = false;
         let nest = Nest { number: data.number(), level: Level::Child };
         self.frame(text, Level::Record, nest)?;
         if self.framed.has(Level::Record) {
@@ -312,7 +333,6 @@ impl<V: Visitor> Walk<'_, V> {
             frame.whole.extend_from_slice(text.bytes);
         }
         if self.framed.has(level) {
-            frame.is_changed = false;
             frame.message.clear();
             others(text.bytes, nest.number, |raw| frame.message.extend_from_slice(raw))?;
         }

@@ -189,9 +189,7 @@ fn converted<C: Context>(
         });
     }
     match expr {
-        Expr::Const(Value::Nil) if !matches!(kind, Kind::Any) => {
-            Err(mismatch(kind.name(), "nil", offset))
-        }
+        Expr::Const(Value::Nil) if !takes_nil(kind) => Err(mismatch(kind.name(), "nil", offset)),
         Expr::Const(value) => convert(kind, value).map(Given::Const).map_err(refused),
         Expr::List(_) => {
             convert(kind, Value::List(Vec::new())).map_err(refused)?;
@@ -205,7 +203,16 @@ fn converted<C: Context>(
     }
 }
 
+/// Whether a literal nil can be meant.
+fn takes_nil(kind: &Kind) -> bool {
+    use Kind::{Any, BoolLike, BytesLike, DoubleLike, IntLike, StrLike};
+    matches!(kind, Any | StrLike | IntLike | DoubleLike | BoolLike | BytesLike)
+}
+
 fn is_literal(tree: &ast::Expr) -> bool {
     use ast::Expr::{Call, Group, Math, Negate, Path};
-    !matches!(tree, Path(_) | Call(_) | Math(..) | Negate(_) | Group(_))
+    match tree {
+        Negate(inner) => is_literal(inner),
+        other => !matches!(other, Path(_) | Call(_) | Math(..) | Group(_)),
+    }
 }

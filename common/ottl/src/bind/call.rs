@@ -9,7 +9,7 @@ use crate::{Class, LoadError};
 
 impl<C: Context> Binder<'_, C> {
     /// The editor of a statement.
-    pub(super) fn action(&mut self, call: &Call) -> Result<Action<C>, LoadError> {
+    pub(crate) fn action(&mut self, call: &Call) -> Result<Action<C>, LoadError> {
         let definition = self.function(call)?;
         let matched = matched(definition, call)?;
         let mut target = Place::Nothing;
@@ -39,6 +39,7 @@ impl<C: Context> Binder<'_, C> {
                 self.uses.reads.add(level);
                 self.uses.writes.add(level);
                 self.uses.is_bound = true;
+                self.uses.whole_record = true;
                 Action::Change { name, given, change }
             }
             Body::Plain(_) | Body::Prepared(_) | Body::OfRecord(_) => {
@@ -65,7 +66,8 @@ impl<C: Context> Binder<'_, C> {
         let body = self.callable(definition, &given, call)?;
         // Without a path among its arguments it may give another value each time.
         self.uses.is_bound |= self.uses.reads == LevelSet::default() && !is_pure(definition);
-        self.uses.is_bound |= matches!(definition.body, Body::OfRecord(_));
+        self.uses.whole_record |= matches!(definition.body, Body::OfRecord(_));
+        self.uses.is_bound |= self.uses.whole_record;
         self.uses.add(outside);
         let keys = self.keys(&call.keys)?;
         let calls_back = given.iter().any(|it| matches!(it, Given::Lambda(_) | Given::Lazy(_)));
@@ -126,7 +128,8 @@ fn refused(call: &Call, message: String) -> LoadError {
 fn constants<C: Context>(given: &[Given<C>]) -> Args<'_> {
     let passed = given.iter().map(|given| match given {
         Given::Const(value) => Passed::Value(value.by_ref()),
-        _ => Passed::Absent,
+        Given::Absent => Passed::Absent,
+        _ => Passed::Later,
     });
     Args::new(passed, None)
 }

@@ -20,8 +20,8 @@ impl<C: Context> Binder<'_, C> {
             self.own_cache(prefix, path)?;
             return Ok(Expr::Cache(self.keys(keys)?));
         }
-        let (found, expr) = self.resolved(prefix, segments, path)?;
-        self.uses.reads.add(found);
+        let (level, expr) = self.resolved(prefix, segments, path)?;
+        self.uses.reads.add(level);
         Ok(Expr::Path(expr))
     }
 
@@ -117,6 +117,9 @@ impl<C: Context> Binder<'_, C> {
         path: &ast::Path,
     ) -> Result<(u8, PathExpr<C>), LoadError> {
         let found = self.found(prefix, segments, path)?;
+        if found.with_children {
+            self.uses.wholes.add(found.level);
+        }
         let mut keys = Vec::new();
         for segment in segments {
             keys.extend(self.keys(&segment.keys)?);

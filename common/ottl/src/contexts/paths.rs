@@ -90,7 +90,8 @@ pub(super) fn resolve(
     }
     let is_literal = keys.iter().all(|key| !matches!(key, KeyText::Dynamic));
     let field = Field { level: owner.level(), row, is_literal };
-    Ok(Found::new(Path(Target::Field(field)), owner.level() as u8))
+    let found = Found::new(Path(Target::Field(field)), owner.level() as u8);
+    Ok(Found { with_children: field.reads_children(), ..found })
 }
 
 /// The keys behind the last name, and whether there are keys before it.

@@ -14,9 +14,11 @@ pub const MAX_PARAMS: usize = 8;
 /// One argument.
 #[derive(Default)]
 pub enum Argument<'a> {
-    /// Left out, or not constant while the function is prepared.
+    /// Left out.
     #[default]
     Absent,
+    /// Given, but not constant, while the function is prepared.
+    Later,
     /// Converted to the parameter's kind.
     Value(Value<'a>),
     /// A converter of one argument.
@@ -52,8 +54,13 @@ impl<'a> Args<'a> {
         self.now.clone().ok_or_else(|| RunError::new("there is no clock here"))
     }
 
-    /// Whether the argument is there (nil is).
+    /// Whether the argument has a value (nil is one): it is given, and constant while the function is prepared.
     pub fn has(&self, index: usize) -> bool {
+        !matches!(self.arguments.get(index), None | Some(Argument::Absent | Argument::Later))
+    }
+
+    /// Whether the argument is given, constant or not.
+    pub fn is_given(&self, index: usize) -> bool {
         !matches!(self.arguments.get(index), None | Some(Argument::Absent))
     }
 

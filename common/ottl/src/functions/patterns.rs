@@ -1,6 +1,75 @@
-//! Regular expressions, globs and grok.
+//! Tests of texts against patterns: regular expressions, networks, check digits.
 
-use crate::function::Definition;
+use std::net::IpAddr;
+
+use crate::function::{Args, Body, Call, Definition, Kind, required};
+use crate::pattern::Pattern;
+use crate::{RunError, Value};
+
+mod network;
+
+use network::Network;
 
 /// The family.
-pub const ALL: &[Definition] = &[];
+pub const ALL: &[Definition] = &[
+    Definition {
+        name: "IsMatch",
+        params: &[required("target", Kind::StrLike), required("pattern", Kind::Str)],
+        body: Body::Prepared(is_match),
+    },
+    Definition {
+        name: "IsInCIDR",
+        params: &[required("target", Kind::Str), required("networks", Kind::Items(&Kind::Str))],
+        body: Body::Prepared(is_in_cidr),
+    },
+    Definition {
+        name: "IsValidLuhn",
+        params: &[required("target", Kind::StrLike)],
+        body: Body::Plain(is_valid_luhn),
+    },
+];
+
+/// Nil matches nothing.
+fn is_match(args: &Args<'_>) -> Result<Call, String> {
+    let pattern = Pattern::regex(args, 1)?;
+    Ok(Box::new(move |args| {
+        let regex = pattern.get(args)?;
+        Ok(Value::Bool(args.opt_str(0).is_some_and(|text| regex.is_match(text))))
+    }))
+}
+
+fn is_in_cidr(args: &Args<'_>) -> Result<Call, String> {
+    let constant = match args.has(1) {
+        true => Some(networks(args).map_err(|error| error.to_string())?),
+        false => None,
+    };
+    Ok(Box::new(move |args| {
+        let Ok(address) = args.str(0)?.parse::<IpAddr>() else { return Ok(Value::Bool(false)) };
+        let is_in = |networks: &[Network]| networks.iter().any(|network| network.contains(address));
+        Ok(Value::Bool(match &constant {
+            Some(networks) => is_in(networks),
+            None => is_in(&networks(args)?),
+        }))
+    }))
+}
+
+fn networks(args: &Args<'_>) -> Result<Vec<Network>, RunError> {
+    let network = |text: &String| {
+        Network::parse(text).ok_or_else(|| RunError::new(format!("{text:?} is no network")))
+    };
+    args.strs(1)?.iter().map(network).collect()
+}
+
+/// The check digit of card numbers: from the right every second digit is doubled, and the sum ends with 0.
+fn is_valid_luhn<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
+    let text = args.str(0)?.replace(' ', "");
+    let mut sum = 0;
+    for (index, character) in text.chars().rev().enumerate() {
+        let digit = character
+            .to_digit(10)
+            .ok_or_else(|| RunError::new(format!("{character:?} is no digit")))?;
+        let counted = if index % 2 == 1 { digit * 2 } else { digit };
+        sum += u64::from(if counted > 9 { counted - 9 } else { counted });
+    }
+    Ok(Value::Bool(!text.is_empty() && sum % 10 == 0))
+}

@@ -1,6 +1,150 @@
 //! Times and durations.
+//!
+//! A time carries the zone it is told in; its parts (`Hour`, `Day`) are read there. Formats are strptime-like and
+//! act through [`layout`], as in the reference. Years -9999 to 9999 are times; anything outside is an error.
 
-use crate::function::Definition;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use crate::RunError;
+use crate::function::Kind::{Duration, Int, LiteralStr, Str, Time as Instant};
+use crate::function::{Args, Body, Call, Definition, Param, optional, required};
+use crate::value::{Time, Value};
+
+mod duration;
+mod layout;
+mod locale;
+mod parse;
+mod strptime;
+mod write;
+mod zone;
+
+const NS_PER_S: i64 = 1_000_000_000;
+/// From the first of January of year 1, where Go counts from, to 1970.
+const S_BEFORE_1970: i128 = 62_135_596_800;
+
+const OF_TIME: &[Param] = &[required("time", Instant)];
+const OF_DURATION: &[Param] = &[required("duration", Duration)];
 
 /// The family.
-pub const ALL: &[Definition] = &[];
+pub const ALL: &[Definition] = &[
+    define("Now", &[], Body::Plain(|args| Ok(Value::Time(args.now()?)))),
+    define(
+        "Time",
+        &[
+            required("time", Str),
+            required("format", LiteralStr),
+            optional("location", LiteralStr),
+            optional("locale", LiteralStr),
+        ],
+        Body::Prepared(time),
+    ),
+    define(
+        "FormatTime",
+        &[required("time", Instant), required("format", LiteralStr)],
+        Body::Prepared(format_time),
+    ),
+    define("Duration", &[required("duration", Str)], Body::Plain(duration_of)),
+    define("Hours", OF_DURATION, Body::Plain(|args| fractional(args, 3600 * NS_PER_S))),
+    define("Minutes", OF_DURATION, Body::Plain(|args| fractional(args, 60 * NS_PER_S))),
+    define("Seconds", OF_DURATION, Body::Plain(|args| fractional(args, NS_PER_S))),
+    define("Milliseconds", OF_DURATION, Body::Plain(|args| whole(args, 1_000_000))),
+    define("Microseconds", OF_DURATION, Body::Plain(|args| whole(args, 1000))),
+    define("Nanoseconds", OF_DURATION, Body::Plain(|args| whole(args, 1))),
+    define("Year", OF_TIME, Body::Plain(|args| part(args, |at| at.year().into()))),
+    define("Month", OF_TIME, Body::Plain(|args| part(args, |at| at.month().into()))),
+    define("Day", OF_TIME, Body::Plain(|args| part(args, |at| at.day().into()))),
+    define("Hour", OF_TIME, Body::Plain(|args| part(args, |at| at.hour().into()))),
+    define("Minute", OF_TIME, Body::Plain(|args| part(args, |at| at.minute().into()))),
+    define("Second", OF_TIME, Body::Plain(|args| part(args, |at| at.second().into()))),
+    define(
+        "Nanosecond",
+        OF_TIME,
+        Body::Plain(|args| part(args, |at| at.subsec_nanosecond().into())),
+    ),
+    define("Weekday", OF_TIME, Body::Plain(|args| part(args, weekday))),
+    define("Unix", &[required("seconds", Int), optional("nanoseconds", Int)], Body::Plain(unix)),
+    define("UnixNano", OF_TIME, Body::Plain(|args| since_1970(args, 1))),
+    define("UnixMicro", OF_TIME, Body::Plain(|args| since_1970(args, 1000))),
+    define("UnixMilli", OF_TIME, Body::Plain(|args| since_1970(args, 1_000_000))),
+    define("UnixSeconds", OF_TIME, Body::Plain(|args| since_1970(args, NS_PER_S))),
+    define(
+        "TruncateTime",
+        &[required("time", Instant), required("duration", Duration)],
+        Body::Plain(truncate),
+    ),
+];
+
+const fn define(name: &'static str, params: &'static [Param], body: Body) -> Definition {
+    Definition { name, params, body }
+}
+
+/// `Time(text, format, location, locale)`.
+fn time(args: &Args<'_>) -> Result<Call, String> {
+    let reader = parse::Reader::new(literal(args, 1)?, args.opt_str(2), args.opt_str(3))?;
+    Ok(Box::new(move |args| reader.read(args.str(0)?, args).map(Value::Time)))
+}
+
+fn format_time(args: &Args<'_>) -> Result<Call, String> {
+    let layout = layout::chunks(&strptime::layout(literal(args, 1)?)?);
+    Ok(Box::new(move |args| Ok(Value::text(write::write(args.time(0)?, &layout)))))
+}
+
+fn literal<'b>(args: &'b Args<'_>, index: usize) -> Result<&'b str, String> {
+    args.str(index).map_err(|error| error.to_string())
+}
+
+fn duration_of<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
+    duration::parse(args.str(0)?).map(Value::Duration)
+}
+
+/// How often the unit fits, with its fraction; divided as Go does it, so that the last bit agrees.
+fn fractional<'a>(args: &Args<'a>, unit_ns: i64) -> Result<Value<'a>, RunError> {
+    let duration_ns = args.duration(0)?;
+    let (units, rest_ns) = (duration_ns / unit_ns, duration_ns % unit_ns);
+    Ok(Value::Double(units as f64 + rest_ns as f64 / unit_ns as f64))
+}
+
+fn whole<'a>(args: &Args<'a>, unit_ns: i64) -> Result<Value<'a>, RunError> {
+    Ok(Value::Int(args.duration(0)? / unit_ns))
+}
+
+fn part<'a>(args: &Args<'a>, read: fn(&Zoned) -> i64) -> Result<Value<'a>, RunError> {
+    let time = args.time(0)?;
+    Ok(Value::Int(read(&time.at.to_zoned(time.zone.clone()))))
+}
+
+/// Sunday is 0.
+fn weekday(at: &Zoned) -> i64 {
+    at.weekday().to_sunday_zero_offset().into()
+}
+
+fn unix<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
+    let nanoseconds = if args.has(1) { args.int(1)? } else { 0 };
+    let at = i128::from(args.int(0)?) * i128::from(NS_PER_S) + i128::from(nanoseconds);
+    Ok(Value::Time(Time { at: instant(at)?, zone: TimeZone::system() }))
+}
+
+fn since_1970<'a>(args: &Args<'a>, unit_ns: i64) -> Result<Value<'a>, RunError> {
+    let units = args.time(0)?.at.as_nanosecond().div_euclid(i128::from(unit_ns));
+    Ok(Value::Int(units as i64))
+}
+
+/// Down to a multiple of the duration since year 1; a duration that is not positive changes nothing.
+fn truncate<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
+    let (time, duration_ns) = (args.time(0)?, i128::from(args.duration(1)?));
+    if duration_ns <= 0 {
+        return Ok(Value::Time(time.clone()));
+    }
+    let at = time.at.as_nanosecond();
+    let rest = (at + S_BEFORE_1970 * i128::from(NS_PER_S)).rem_euclid(duration_ns);
+    Ok(Value::Time(Time { at: instant(at - rest)?, zone: time.zone.clone() }))
+}
+
+fn instant(nanoseconds: i128) -> Result<Timestamp, RunError> {
+    Timestamp::from_nanosecond(nanoseconds)
+        .map_err(|_| RunError::new("a time outside of the years -9999 to 9999"))
+}
+
+#[cfg(test)]
+mod tests;

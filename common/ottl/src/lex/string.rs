@@ -68,8 +68,10 @@ fn number(text: &str, from: usize, digits: usize, radix: u32, kind: char) -> Res
     u32::from_str_radix(digits, radix).map_err(|_| wrong())
 }
 
+/// The reference takes a byte's number for that of a character.
 fn byte(value: u32, length: usize, out: &mut Vec<u8>) -> usize {
-    out.push(value as u8);
+    let character = char::from(value as u8);
+    out.extend_from_slice(character.encode_utf8(&mut [0; 2]).as_bytes());
     length
 }
 
@@ -79,10 +81,8 @@ fn character(value: u32, length: usize, out: &mut Vec<u8>) -> Result<usize, Stri
     Ok(length)
 }
 
-/// Escapes can spell bytes that are no UTF-8, which OTLP could not carry.
 fn valid(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(bytes).expect("only whole characters are written")
 }
 
 #[cfg(test)]

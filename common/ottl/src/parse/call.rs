@@ -114,7 +114,11 @@ impl Parser<'_> {
     fn formal(&mut self) -> Option<String> {
         let name = match self.peek()? {
             Token::Sign("_") => "_",
-            Token::Name(name) if super::is_path_name(name) => name,
+            Token::Name(name)
+                if super::is_path_name(name) && !super::RESERVED.contains(&name.as_str()) =>
+            {
+                name
+            }
             _ => return None,
         };
         self.next += 1;

@@ -15,11 +15,15 @@ impl Parser<'_> {
             Some(Token::Name(name)) if name == "true" => self.take(Expr::Bool(true)),
             Some(Token::Name(name)) if name == "false" => self.take(Expr::Bool(false)),
             Some(Token::Name(name)) if name == "nil" => self.take(Expr::Nil),
+            Some(Token::Name(name)) if is_symbol(name) => {
+                let offset = self.offset();
+                self.take(Expr::Enum(name.clone(), offset))
+            }
             _ => self.fail("a value"),
         }
     }
 
-    /// A converter's call, an enum symbol or a path, its first name being next.
+    /// A converter's call or a path, its first name being next.
     pub(super) fn named(&mut self, name: &str) -> Parsed<Expr> {
         if matches!(self.ahead(1), Some(Token::Sign("("))) {
             return self.converter(name);
@@ -27,11 +31,9 @@ impl Parser<'_> {
         if super::is_path_name(name) {
             return self.path().map(Expr::Path);
         }
-        if is_symbol(name) {
-            let offset = self.offset();
-            return self.take(Expr::Enum(name.to_owned(), offset));
-        }
-        self.fail("a path in lower case, an enum symbol in upper case, or a converter's call")
+        self.fail(
+            "a path in lower case or a converter's call; enum symbols take no part in arithmetic",
+        )
     }
 
     fn path(&mut self) -> Parsed<Path> {
@@ -107,6 +109,6 @@ impl Parser<'_> {
 }
 
 /// `SPAN_KIND_SERVER`
-fn is_symbol(name: &str) -> bool {
+pub(super) fn is_symbol(name: &str) -> bool {
     name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
 }

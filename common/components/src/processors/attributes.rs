@@ -1,0 +1,253 @@
+//! The processor `attributes`: inserts, updates, deletes, hashes, extracts and converts attributes of
+//! spans, log records and metric points, in the order of the configuration.
+//!
+//! Each action is a splice of the record's bytes; what it does not touch is copied as it stands. The
+//! processor `resource` does the same to resources.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use otlp::Malformed;
+use otlp::edit::{At, Changes, Data, Level, Route, Verdict, Visitor, fields};
+use ottl::contexts::any;
+use ottl::value::{Any, Value};
+use pipeline::{Batch, DropReason, Metadata, Processor, ProcessorLedger, Signal};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::rewrite::rewrite;
+use crate::component::{BuildError, Context};
+use crate::config::ComponentConfig;
+use crate::config::attributes::{Action, Keys, Source, Type, read_attributes};
+
+/// Builds the processor for one pipeline.
+pub(crate) fn build(
+    config: &ComponentConfig,
+    signal: Signal,
+    context: &Context,
+) -> Result<Arc<dyn Processor>, BuildError> {
+    let level = if signal == Signal::Metrics { Level::Child } else { Level::Record };
+    Ok(Arc::new(Attributes {
+        actions: config.read(read_attributes),
+        route: Route::visiting(signal, &[level]),
+        ledger: context.stats.processor(config.id.as_str(), signal),
+    }))
+}
+
+struct Attributes {
+    actions: Vec<Action>,
+    route: Route,
+    ledger: Arc<ProcessorLedger>,
+}
+
+impl Processor for Attributes {
+    fn process(&self, batch: Batch, _now: Instant, out: &mut Vec<Batch>) {
+        let metadata = batch.metadata.clone();
+        let mut visitor =
+            Records { actions: &self.actions, signal: self.route.signal, metadata: &metadata };
+        let reason = DropReason::Error;
+        out.extend(rewrite(batch, &self.route, &mut visitor, &self.ledger, reason));
+    }
+}
+
+struct Records<'p> {
+    actions: &'p [Action],
+    signal: Signal,
+    metadata: &'p Option<Arc<Metadata>>,
+}
+
+impl Visitor for Records<'_> {
+    type Error = Malformed;
+
+    fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
+        let message = at.message();
+        let number = field_of_attributes(self.signal, at.data);
+        if let Cow::Owned(edited) = apply(self.actions, message, number, self.metadata.as_deref())?
+        {
+            changes.replace(at.level, &edited);
+        }
+        Ok(Verdict::Keep)
+    }
+}
+
+/// OTLP: the field that holds a record's attributes.
+fn field_of_attributes(signal: Signal, data: Option<Data>) -> u32 {
+    match (signal, data) {
+        (Signal::Traces, _) => 9,
+        (Signal::Logs, _) => 6,
+        (_, Some(Data::Histogram)) => 9,
+        (_, Some(Data::ExponentialHistogram)) => 1,
+        _ => 7,
+    }
+}
+
+/// Does all actions to the attributes in field `number` of a message.
+pub(super) fn apply<'m>(
+    actions: &[Action],
+    message: &'m [u8],
+    number: u32,
+    metadata: Option<&Metadata>,
+) -> Result<Cow<'m, [u8]>, Malformed> {
+    let mut record = Edited { message: Cow::Borrowed(message), number };
+    for action in actions {
+        record.act(action, metadata)?;
+    }
+    Ok(record.message)
+}
+
+/// A message on its way through the actions.
+struct Edited<'m> {
+    message: Cow<'m, [u8]>,
+    number: u32,
+}
+
+impl Edited<'_> {
+    fn act(&mut self, action: &Action, metadata: Option<&Metadata>) -> Result<(), Malformed> {
+        match action {
+            Action::Set { key, source, adds, replaces } => {
+                let is_there = self.get(key)?.is_some();
+                if !(if is_there { *replaces } else { *adds }) {
+                    return Ok(());
+                }
+                match self.value(source, metadata)? {
+                    Some(value) => self.put(key, &value),
+                    None => Ok(()),
+                }
+            }
+            Action::Delete(keys) => self.delete(keys),
+            Action::Hash(keys) => self.hash(keys),
+            Action::Extract { key, pattern } => self.extract(key, pattern),
+            Action::Convert { key, to } => self.convert(key, *to),
+        }
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
+        fields::attribute(&self.message, self.number, key.as_bytes())
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>, Malformed> {
+        let Some(value) = self.get(key)? else { return Ok(None) };
+        Ok(match any::read(value)? {
+            Value::Str(text) => Some(text.into_owned()),
+            _ => None,
+        })
+    }
+
+    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), Malformed> {
+        let mut out = Vec::new();
+        fields::put_attribute(&self.message, self.number, key.as_bytes(), value, &mut out)?;
+        self.message = Cow::Owned(out);
+        Ok(())
+    }
+
+    /// The bytes of an `AnyValue`.
+    fn value(
+        &self,
+        source: &Source,
+        metadata: Option<&Metadata>,
+    ) -> Result<Option<Vec<u8>>, Malformed> {
+        match source {
+            Source::Value(value) => Ok(Some(bytes_of(value))),
+            Source::Attribute(key) => Ok(self.get(key)?.map(Cow::into_owned)),
+            Source::Header(name) => {
+                let named = metadata.into_iter().flatten().filter(|(header, _)| header == name);
+                let values: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
+                Ok((!values.is_empty()).then(|| bytes_of(&Any::Str(values.join(";")))))
+            }
+        }
+    }
+
+    fn delete(&mut self, keys: &Keys) -> Result<(), Malformed> {
+        let mut out = Vec::new();
+        if let Some(key) = &keys.key
+            && fields::remove_attribute(&self.message, self.number, key.as_bytes(), &mut out)?
+        {
+            self.message = Cow::Owned(std::mem::take(&mut out));
+        }
+        let Some(pattern) = &keys.pattern else { return Ok(()) };
+        let keep =
+            |key: &[u8]| Ok(!std::str::from_utf8(key).is_ok_and(|key| pattern.is_match(key)));
+        if fields::retain_attributes(&self.message, self.number, keep, &mut out)? {
+            self.message = Cow::Owned(out);
+        }
+        Ok(())
+    }
+
+    fn hash(&mut self, keys: &Keys) -> Result<(), Malformed> {
+        let matching = match &keys.pattern {
+            Some(pattern) => self.keys()?.into_iter().filter(|key| pattern.is_match(key)).collect(),
+            None => Vec::new(),
+        };
+        for key in keys.key.iter().chain(&matching) {
+            let Some(value) = self.get(key)? else { continue };
+            let hashed = hash(&any::read(value)?);
+            self.put(key, &bytes_of(&Any::Str(hashed)))?;
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> Result<Vec<String>, Malformed> {
+        let entries = fields::repeated(&self.message, self.number);
+        entries
+            .map(|entry| Ok(String::from_utf8_lossy(fields::key(entry?)?).into_owned()))
+            .collect()
+    }
+
+    fn extract(&mut self, key: &str, pattern: &regex::Regex) -> Result<(), Malformed> {
+        let Some(text) = self.text(key)? else { return Ok(()) };
+        let Some(found) = pattern.captures(&text) else { return Ok(()) };
+        for name in pattern.capture_names().flatten() {
+            let group = found.name(name).map_or("", |group| group.as_str());
+            self.put(name, &bytes_of(&Any::Str(group.to_owned())))?;
+        }
+        Ok(())
+    }
+
+    fn convert(&mut self, key: &str, to: Type) -> Result<(), Malformed> {
+        let Some(value) = self.get(key)? else { return Ok(()) };
+        match converted(&any::read_owned(&value)?, to) {
+            Some(value) => self.put(key, &bytes_of(&value)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn bytes_of(value: &Any) -> Vec<u8> {
+    let mut out = Vec::new();
+    any::write_owned(&mut out, value);
+    out
+}
+
+/// As the Collector hashes: numbers as eight bytes, little-endian; what is none of these, and the empty
+/// text, becomes the empty text.
+fn hash(value: &Value<'_>) -> String {
+    let bytes = match value {
+        Value::Str(text) => text.as_bytes().to_vec(),
+        Value::Bool(value) => vec![u8::from(*value)],
+        Value::Int(value) => value.to_le_bytes().to_vec(),
+        Value::Double(value) => value.to_le_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    match bytes.is_empty() {
+        true => String::new(),
+        false => ottl::json::hex(&Sha256::digest(&bytes)),
+    }
+}
+
+/// The value in another type; nothing if it has that type, or cannot have it.
+fn converted(value: &Any, to: Type) -> Option<Any> {
+    match (value, to) {
+        (Any::Str(text), Type::Int) => text.parse().ok().map(Any::Int),
+        (Any::Str(text), Type::Double) => text.parse().ok().map(Any::Double),
+        (Any::Bool(value), Type::Int) => Some(Any::Int(i64::from(*value))),
+        (Any::Bool(value), Type::Double) => Some(Any::Double(f64::from(u8::from(*value)))),
+        (Any::Double(value), Type::Int) => Some(Any::Int(*value as i64)),
+        (Any::Int(value), Type::Double) => Some(Any::Double(*value as f64)),
+        (Any::Str(_) | Any::Empty, Type::String) => None,
+        (value, Type::String) => Some(Any::Str(ottl::json::as_string(value))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Editors that keep some of a map's entries.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::RunError;
+use crate::function::{Args, Edit, Target};
+use crate::pattern::Pattern;
+
+/// Removes the first entry under the key.
+pub(super) fn delete_key<'a>(target: &mut dyn Target<'a>, args: &Args<'a>) -> Result<(), RunError> {
+    let key = args.str(0)?;
+    let mut is_gone = false;
+    target.retain(&mut |name| {
+        let is_it = !is_gone && name == key;
+        is_gone |= is_it;
+        !is_it
+    })
+}
+
+/// Keeps or removes what the pattern finds.
+pub(super) fn matching(args: &Args<'_>, keeps: bool) -> Result<Edit, String> {
+    let pattern = Pattern::regex(args, 0)?;
+    Ok(Box::new(move |target, args| {
+        let regex = pattern.get(args)?;
+        target.retain(&mut |name| regex.is_match(name) == keeps)
+    }))
+}
+
+/// Keeps the entries under the keys of a list.
+pub(super) fn keep_keys(args: &Args<'_>) -> Result<Edit, String> {
+    let constant = match args.has(0) {
+        true => Some(set(args).map_err(|error| error.to_string())?),
+        false => None,
+    };
+    Ok(Box::new(move |target, args| match &constant {
+        Some(keys) => target.retain(&mut |name| keys.contains(name)),
+        None => {
+            let keys = set(args)?;
+            target.retain(&mut |name| keys.contains(name))
+        }
+    }))
+}
+
+fn set(args: &Args<'_>) -> Result<HashSet<String>, RunError> {
+    Ok(args.strs(0)?.into_iter().collect())
+}
+
+/// Keeps so many entries: those under the keys that matter most, then the first ones.
+pub(super) fn limit(args: &Args<'_>) -> Result<Edit, String> {
+    let limit = args.int(0).map_err(|error| error.to_string())?;
+    let limit = usize::try_from(limit).map_err(|_| format!("the limit {limit} is negative"))?;
+    let keys = args.strs(1).map_err(|error| error.to_string())?;
+    if keys.len() > limit {
+        return Err(format!("the limit {limit} is less than the {} priority keys", keys.len()));
+    }
+    // As in the reference, a key that is listed twice takes the room of two.
+    let mut weights: HashMap<String, usize> = HashMap::new();
+    keys.into_iter().for_each(|key| *weights.entry(key).or_default() += 1);
+    Ok(Box::new(move |target, _| {
+        let (mut total, mut taken) = (0, 0);
+        target.retain(&mut |name| {
+            total += 1;
+            taken += weights.get(name).unwrap_or(&0);
+            true
+        })?;
+        if total <= limit {
+            return Ok(());
+        }
+        // Where a record repeats keys, even those of priority can be too many.
+        let mut room_first = limit;
+        let mut room = limit.saturating_sub(taken);
+        target.retain(&mut |name| {
+            let left = if weights.contains_key(name) { &mut room_first } else { &mut room };
+            let is_kept = *left > 0;
+            *left = left.saturating_sub(1);
+            is_kept
+        })
+    }))
+}

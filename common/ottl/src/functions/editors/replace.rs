@@ -1,0 +1,202 @@
+//! Editors that replace texts, or parts of them.
+//!
+//! All of them end in the same three parameters: the replacement, a converter applied to it, and a format
+//! for what the converter gives. The format must hold `%s` and no other verb; it is looked at only when
+//! something is replaced with a converter.
+
+use std::borrow::Cow;
+
+use regex::Regex;
+
+use crate::function::{Args, Edit, Kind, Param, optional, required};
+use crate::functions::collections::merged;
+use crate::functions::text::sprintf;
+use crate::pattern::{Pattern, Template};
+use crate::value::Any;
+use crate::{RunError, Value};
+
+const REPLACEMENT: Param = required("replacement", Kind::Str);
+const FUNCTION: Param = optional("function", Kind::Function);
+const FORMAT: Param = optional("replacement_format", Kind::Any);
+
+/// The parameters of the editors of one text.
+pub(super) const ONE: &[Param] = &[
+    required("target", Kind::Target),
+    required("pattern", Kind::Str),
+    REPLACEMENT,
+    FUNCTION,
+    FORMAT,
+];
+
+/// The parameters of `replace_all_matches`.
+pub(super) const ALL_MATCHES: &[Param] = &[
+    required("target", Kind::MapTarget),
+    required("pattern", Kind::Str),
+    REPLACEMENT,
+    FUNCTION,
+    FORMAT,
+];
+
+/// The parameters of `replace_all_patterns`.
+pub(super) const ALL_PATTERNS: &[Param] = &[
+    required("target", Kind::MapTarget),
+    required("mode", Kind::LiteralStr),
+    required("pattern", Kind::Str),
+    REPLACEMENT,
+    FUNCTION,
+    FORMAT,
+];
+
+/// What matches are replaced with; its converter and its format are the next arguments.
+struct Replacement {
+    index: usize,
+    constant: Option<Template>,
+}
+
+impl Replacement {
+    fn prepare(args: &Args<'_>, index: usize) -> Result<Self, String> {
+        if args.has(index + 2) && !matches!(args.peek(index + 2), Value::Str(_)) {
+            return Err(format!("the format is a {}", args.peek(index + 2).kind()));
+        }
+        Ok(Self { index, constant: args.opt_str(index).map(Template::parse) })
+    }
+
+    fn template(&self, args: &Args<'_>) -> Result<Cow<'_, Template>, RunError> {
+        match &self.constant {
+            Some(template) => Ok(Cow::Borrowed(template)),
+            None => Ok(Cow::Owned(Template::parse(args.str(self.index)?))),
+        }
+    }
+
+    /// `text` through the converter and the format, or as it is without a converter.
+    fn converted(&self, args: &Args<'_>, text: String) -> Result<String, RunError> {
+        if !args.has(self.index + 1) {
+            return Ok(text);
+        }
+        let value = args.apply(self.index + 1, Value::text(text)).unwrap_or(Ok(Value::Nil))?;
+        let Value::Str(text) = value else { return Err(RunError::of_type("string", value.kind())) };
+        if !args.has(self.index + 2) {
+            return Ok(text.into_owned());
+        }
+        let format = args.str(self.index + 2)?;
+        if !format.contains("%s") || format.replace("%s", "").contains('%') {
+            let message = format!("the format {format:?} must hold %s and no other verb");
+            return Err(RunError::new(message));
+        }
+        Ok(sprintf(format, &[Value::Str(text)]))
+    }
+
+    /// The text with every match replaced; nothing where none is found.
+    fn apply(
+        &self,
+        args: &Args<'_>,
+        regex: &Regex,
+        text: &str,
+    ) -> Result<Option<String>, RunError> {
+        if !regex.is_match(text) {
+            return Ok(None);
+        }
+        let template = self.template(args)?;
+        let mut made = String::with_capacity(text.len());
+        let mut end = 0;
+        for captures in regex.captures_iter(text) {
+            let found = captures.get_match();
+            made.push_str(&text[end..found.start()]);
+            end = found.end();
+            let mut expanded = String::new();
+            template.expand(&captures, &mut expanded);
+            made.push_str(&self.converted(args, expanded)?);
+        }
+        made.push_str(&text[end..]);
+        Ok(Some(made))
+    }
+}
+
+pub(super) fn replace_pattern(args: &Args<'_>) -> Result<Edit, String> {
+    let pattern = Pattern::regex(args, 0)?;
+    let replacement = Replacement::prepare(args, 1)?;
+    Ok(Box::new(move |target, args| {
+        let Value::Str(text) = target.get()? else { return Ok(()) };
+        match replacement.apply(args, &*pattern.get(args)?, &text)? {
+            Some(made) => target.set(Value::text(made)),
+            None => Ok(()),
+        }
+    }))
+}
+
+/// A text that matches the glob as a whole is replaced.
+pub(super) fn replace_match(args: &Args<'_>) -> Result<Edit, String> {
+    let pattern = Pattern::glob(args, 0)?;
+    let replacement = Replacement::prepare(args, 1)?;
+    Ok(Box::new(move |target, args| {
+        let Value::Str(text) = target.get()? else { return Ok(()) };
+        if !pattern.get(args)?.is_match(&text) {
+            return Ok(());
+        }
+        let made = replacement.converted(args, args.str(1)?.to_owned())?;
+        target.set(Value::text(made))
+    }))
+}
+
+/// Each value of the map that matches the glob as a whole is replaced.
+pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, String> {
+    let pattern = Pattern::glob(args, 0)?;
+    let replacement = Replacement::prepare(args, 1)?;
+    Ok(Box::new(move |target, args| {
+        let mut map = target.map()?;
+        let glob = pattern.get(args)?;
+        let mut made = None;
+        for (_, value) in &mut map.entries {
+            let Any::Str(text) = value else { continue };
+            if glob.is_match(text) {
+                if made.is_none() {
+                    made = Some(replacement.converted(args, args.str(1)?.to_owned())?);
+                }
+                *text = made.clone().unwrap_or_default();
+            }
+        }
+        if made.is_some() { target.set(Value::map(map)) } else { Ok(()) }
+    }))
+}
+
+pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, String> {
+    let pattern = Pattern::regex(args, 1)?;
+    let replacement = Replacement::prepare(args, 2)?;
+    match args.opt_str(0).unwrap_or_default() {
+        "value" => Ok(Box::new(move |target, args| {
+            let mut map = target.map()?;
+            let regex = pattern.get(args)?;
+            let mut is_changed = false;
+            for (_, value) in &mut map.entries {
+                let Any::Str(text) = value else { continue };
+                // A converter that fails leaves its value.
+                if let Ok(Some(made)) = replacement.apply(args, &regex, text) {
+                    *text = made;
+                    is_changed = true;
+                }
+            }
+            if is_changed { target.set(Value::map(map)) } else { Ok(()) }
+        })),
+        "key" => Ok(Box::new(move |target, args| {
+            let regex = pattern.get(args)?;
+            let mut is_changed = false;
+            target.retain(&mut |key| {
+                is_changed |= regex.is_match(key);
+                true
+            })?;
+            if !is_changed {
+                return Ok(());
+            }
+            let entries = target.map()?.entries.into_iter();
+            let renamed = entries.filter_map(|(key, value)| {
+                match replacement.apply(args, &regex, &key) {
+                    Ok(made) => Some((made.unwrap_or(key), value)),
+                    // A converter that fails drops its entry.
+                    Err(_) => None,
+                }
+            });
+            target.set(Value::map(merged(renamed)))
+        })),
+        other => Err(format!("the mode is \"key\" or \"value\", not {other:?}")),
+    }
+}

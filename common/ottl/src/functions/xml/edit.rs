@@ -1,0 +1,95 @@
+//! Parts of documents: taken out, taken away, put in.
+
+use super::document::{Document, Kind, ROOT};
+use super::select::{Path, Selected};
+use super::{read, write};
+use crate::RunError;
+use crate::function::{Args, Call};
+use crate::value::Value;
+
+/// `GetXML(text, path)`: the selected nodes one after the other; of attributes the values.
+pub(super) fn get(args: &Args<'_>) -> Result<Call, String> {
+    let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
+    Ok(Box::new(move |args| {
+        let document = read::document(args.str(0)?)?;
+        let mut out = String::new();
+        for selected in path.select(&document)? {
+            match selected {
+                Selected::Node(id) => write::node(&mut out, &document, id),
+                Selected::Attribute(id, index) => {
+                    if let Some((_, value)) = attribute(&document, id, index) {
+                        write::text(&mut out, value);
+                    }
+                }
+            }
+        }
+        Ok(Value::text(out))
+    }))
+}
+
+fn attribute(document: &Document, id: usize, index: usize) -> Option<&(String, String)> {
+    match &document.nodes[id].kind {
+        Kind::Element { attributes, .. } => attributes.get(index),
+        _ => None,
+    }
+}
+
+/// `RemoveXML(text, path)`.
+pub(super) fn remove(args: &Args<'_>) -> Result<Call, String> {
+    let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
+    Ok(Box::new(move |args| {
+        let mut document = read::document(args.str(0)?)?;
+        // From the back, so that the indices of attributes stay right.
+        for selected in path.select(&document)?.into_iter().rev() {
+            match selected {
+                Selected::Node(ROOT) => {}
+                Selected::Node(id) => {
+                    let parent = document.nodes[id].parent;
+                    document.nodes[parent].children.retain(|child| *child != id);
+                }
+                Selected::Attribute(id, index) => drop(take_attribute(&mut document, id, index)),
+            }
+        }
+        Ok(Value::text(write::document(&document)))
+    }))
+}
+
+/// Takes an attribute out of its element.
+pub(super) fn take_attribute(
+    document: &mut Document,
+    id: usize,
+    index: usize,
+) -> Option<(String, String)> {
+    match &mut document.nodes[id].kind {
+        Kind::Element { attributes, .. } if index < attributes.len() => {
+            Some(attributes.remove(index))
+        }
+        _ => None,
+    }
+}
+
+/// `InsertXML(text, path, sub_document)`: into each selected element, behind what it holds.
+pub(super) fn insert(args: &Args<'_>) -> Result<Call, String> {
+    let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
+    Ok(Box::new(move |args| {
+        let mut document = read::document(args.str(0)?)?;
+        let inserted = read::document(args.str(2)?)?;
+        for selected in path.select(&document)? {
+            match selected {
+                Selected::Node(id) if document.is_element(id) => {
+                    graft(&mut document, id, &inserted, ROOT);
+                }
+                _ => return Err(RunError::new("the path selects what is no element")),
+            }
+        }
+        Ok(Value::text(write::document(&document)))
+    }))
+}
+
+/// Copies what is below `from` of another document. The depth is bounded when that document is read.
+fn graft(document: &mut Document, into: usize, other: &Document, from: usize) {
+    for child in &other.nodes[from].children {
+        let copy = document.push(into, other.nodes[*child].kind.clone());
+        graft(document, copy, other, *child);
+    }
+}

@@ -1,0 +1,220 @@
+//! Programs: groups of statements and lists of conditions, compiled to run over whole requests.
+//!
+//! A program is a sequence of walks over a request, each of which runs the steps of one or several groups at
+//! the levels they are for. Groups that follow each other share a walk where nobody can tell the
+//! difference: none of them writes a message around its records that another one reads. A request that nothing
+//! changes comes back as the same bytes.
+//!
+//! A condition that reads only messages around the records is evaluated once for each of these, not
+//! once for each record; [`Counters::evaluations`] counts what really ran.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use otlp::{Malformed, Signal};
+
+use crate::RunError;
+use crate::contexts::Request;
+use crate::value::Time;
+
+mod build;
+mod fuse;
+mod step;
+mod visit;
+
+pub use build::{Entry, Group, Mistake, filter, transform};
+pub use step::Counted;
+pub use visit::Runner;
+
+use fuse::Walk;
+
+/// What happens when a statement or condition fails on a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorMode {
+    /// The whole request is refused.
+    Propagate,
+    /// It is counted and logged, and the next one runs.
+    #[default]
+    Ignore,
+    /// It is counted, and the next one runs.
+    Silent,
+}
+
+impl ErrorMode {
+    /// Upper and lower case are the same.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "propagate" => Some(Self::Propagate),
+            "ignore" => Some(Self::Ignore),
+            "silent" => Some(Self::Silent),
+            _ => None,
+        }
+    }
+}
+
+/// What a statement or condition came to since it was compiled.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// How often it, or its condition, was evaluated.
+    pub evaluations: AtomicU64,
+    /// Records for which the condition held and nothing failed.
+    pub matched: AtomicU64,
+    /// Records for which it failed.
+    pub failed: AtomicU64,
+    /// Records for which the condition did not hold.
+    pub skipped: AtomicU64,
+}
+
+/// [`Counters`] of one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) evaluations: u64,
+    pub(crate) matched: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+}
+
+impl Counters {
+    pub(crate) fn add(&self, tally: Tally) {
+        let add = |counter: &AtomicU64, by: u64| {
+            if by > 0 {
+                counter.fetch_add(by, Ordering::Relaxed);
+            }
+        };
+        add(&self.evaluations, tally.evaluations);
+        add(&self.matched, tally.matched);
+        add(&self.failed, tally.failed);
+        add(&self.skipped, tally.skipped);
+    }
+}
+
+/// Compiled groups of one signal.
+#[derive(Clone)]
+pub struct Program {
+    signal: Signal,
+    walks: Vec<Arc<Walk>>,
+}
+
+/// What a program made of a request.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The request now; the same bytes if nothing changed, and none if nothing is left.
+    pub body: Bytes,
+    /// Whether it differs from what came in.
+    pub is_changed: bool,
+    /// Spans, log records or metric points that were dropped.
+    pub dropped: u64,
+    /// Records that could not be read and stay as they were.
+    pub malformed: u64,
+    /// How many evaluations failed and were ignored.
+    pub failures: u64,
+    /// The first of them that wants to be logged: the text and what went wrong.
+    pub first_failure: Option<Failure>,
+}
+
+/// A text that failed on a record.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The statement or condition.
+    pub text: String,
+    /// What went wrong.
+    pub error: RunError,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.text, self.error)
+    }
+}
+
+/// Why a request is refused as a whole.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    /// It is no request.
+    Malformed,
+    /// A text failed whose error mode is to propagate.
+    Failed(Failure),
+}
+
+impl From<Malformed> for Refused {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed => Malformed.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Program {
+    /// The signal it is for.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// How often it walks over a request.
+    pub fn walks(&self) -> usize {
+        self.walks.len()
+    }
+
+    /// This program and then another one of the same signal, in as few walks as may be.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let steps =
+            self.walks.iter().chain(&next.walks).flat_map(|walk| walk.steps.iter().cloned());
+        Self { signal: self.signal, walks: fuse::walks(self.signal, steps) }
+    }
+
+    /// Its statements and conditions with what they came to.
+    pub fn counted(&self) -> impl Iterator<Item = Counted<'_>> {
+        self.walks.iter().flat_map(|walk| &walk.steps).flat_map(|step| step.counted())
+    }
+
+    /// Runs it over a request; `now` is the clock.
+    pub fn run(
+        &self,
+        runner: &mut Runner,
+        body: &Bytes,
+        request: &Request,
+        now: &Time,
+    ) -> Result<Outcome, Refused> {
+        let mut outcome = Outcome {
+            body: body.clone(),
+            is_changed: false,
+            dropped: 0,
+            malformed: 0,
+            failures: 0,
+            first_failure: None,
+        };
+        runner.begin();
+        for walk in &self.walks {
+            runner.walk(walk, request, now, &mut outcome)?;
+        }
+        Ok(outcome)
+    }
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("signal", &self.signal).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for Program {
+    /// The plan: walks, steps, statements.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, walk) in self.walks.iter().enumerate() {
+            writeln!(f, "walk {} over {:?}", index + 1, walk.route.visits)?;
+            walk.steps.iter().try_for_each(|step| write!(f, "{step}"))?;
+        }
+        Ok(())
+    }
+}

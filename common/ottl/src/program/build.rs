@@ -1,0 +1,277 @@
+//! From the texts of a configuration to a program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use otlp::Signal;
+
+use super::step::{Line, Step, Work};
+use super::{ErrorMode, Program, fuse};
+use crate::ast::{Condition, Statement};
+use crate::bind::Functions;
+use crate::compile::Compiler;
+use crate::context::{Context, Purpose};
+use crate::contexts::Otlp;
+use crate::infer::{Candidate, Needs};
+use crate::{Class, LoadError, parse};
+
+/// A group of statements as it is configured.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The context, if it is named; then paths need no prefix.
+    pub context: Option<String>,
+    /// Any of them must hold, if there are any.
+    pub conditions: Vec<String>,
+    /// In the order of running.
+    pub statements: Vec<String>,
+    /// What happens to failures.
+    pub error_mode: ErrorMode,
+    /// Whether the cache outlives a record.
+    pub shared_cache: bool,
+}
+
+/// Conditions that drop, as they are configured.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    /// The context, if it is named; then paths need no prefix.
+    pub context: Option<String>,
+    /// Any of them drops the record.
+    pub conditions: Vec<String>,
+    /// What happens to failures.
+    pub error_mode: ErrorMode,
+}
+
+/// What is wrong with a configuration.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    /// The index of the group or entry.
+    pub group: usize,
+    /// The text, if one alone is to blame.
+    pub text: Option<String>,
+    /// What is wrong with it.
+    pub error: LoadError,
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.text {
+            Some(text) => {
+                let (line, column) = self.error.position(text);
+                write!(f, "{text:?} at {line}:{column}: {}", self.error)
+            }
+            None => self.error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// Compiles groups of statements. All mistakes are reported.
+pub fn transform(signal: Signal, groups: &[Group], lambdas: bool) -> Result<Program, Vec<Mistake>> {
+    let mut builder = Builder::new(signal, Purpose::Transform, lambdas);
+    builder.cache = NEXT_CACHE.fetch_add(1, Ordering::Relaxed);
+    let mut mistakes = Vec::new();
+    let mut steps = Vec::new();
+    for (index, group) in groups.iter().enumerate() {
+        match builder.group(group) {
+            // A group of a named context may do nothing.
+            Ok(step) if step.lines() == 0 => {}
+            Ok(step) => steps.push(Arc::new(step)),
+            Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
+        }
+    }
+    builder.program(steps, mistakes)
+}
+
+/// Compiles conditions that drop records: those of the outer levels run first.
+pub fn filter(signal: Signal, entries: &[Entry], lambdas: bool) -> Result<Program, Vec<Mistake>> {
+    let builder = Builder::new(signal, Purpose::Filter, lambdas);
+    let mut mistakes = Vec::new();
+    let mut steps = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        match builder.entry(entry) {
+            // Without any condition it still removes what is empty.
+            Ok(step) => steps.push(Arc::new(step)),
+            Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
+        }
+    }
+    steps.sort_by_key(|step| step.level());
+    builder.program(steps, mistakes)
+}
+
+/// Programs that share a walk do not share a cache.
+static NEXT_CACHE: AtomicU64 = AtomicU64::new(0);
+
+/// A mistake that does not know its group yet.
+struct Found {
+    text: Option<String>,
+    error: LoadError,
+}
+
+impl Found {
+    fn in_group(self, group: usize) -> Mistake {
+        Mistake { group, text: self.text, error: self.error }
+    }
+
+    fn in_text(text: &str, error: LoadError) -> Self {
+        Self { text: Some(text.to_owned()), error }
+    }
+
+    fn of_group(class: Class, message: String) -> Vec<Self> {
+        vec![Self { text: None, error: LoadError::new(class, 0, message) }]
+    }
+}
+
+struct Builder {
+    signal: Signal,
+    /// The number of the cache that groups share.
+    cache: u64,
+    candidates: Vec<Candidate<Otlp>>,
+}
+
+/// Texts and their trees.
+type Parsed<'t, T> = Vec<(&'t str, T)>;
+
+impl Builder {
+    fn new(signal: Signal, purpose: Purpose, lambdas: bool) -> Self {
+        let contexts = Otlp::ALL.into_iter().filter(|context| {
+            let is_leaf = matches!(context, Otlp::Exemplar | Otlp::SpanLink);
+            context.is_in(signal) && !(purpose == Purpose::Filter && is_leaf)
+        });
+        let candidate = |context: Otlp| Candidate {
+            context,
+            functions: Functions::new(&context, purpose, lambdas),
+        };
+        Self { signal, cache: 0, candidates: contexts.map(candidate).collect() }
+    }
+
+    fn program(
+        &self,
+        steps: Vec<Arc<Step>>,
+        mistakes: Vec<Mistake>,
+    ) -> Result<Program, Vec<Mistake>> {
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        Ok(Program { signal: self.signal, walks: fuse::walks(self.signal, steps) })
+    }
+
+    fn group(&self, group: &Group) -> Result<Step, Vec<Found>> {
+        let (conditions, mut mistakes) = parsed(&group.conditions, parse::condition);
+        let (statements, more) = parsed(&group.statements, parse::statement);
+        mistakes.extend(more);
+        let mut needs = Needs::default();
+        conditions.iter().for_each(|(_, tree)| needs.condition(tree));
+        statements.iter().for_each(|(_, tree)| needs.statement(tree));
+        let candidate = self.candidate(group.context.as_deref(), &needs, &mut mistakes)?;
+        let compiler = compiler(candidate, group.context.is_some());
+        let (conditions, more) = bound_conditions(&compiler, conditions);
+        mistakes.extend(more);
+        let (statements, more) = bound_statements(&compiler, statements);
+        mistakes.extend(more);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        Ok(Step {
+            context: candidate.context,
+            error_mode: group.error_mode,
+            shared_cache: group.shared_cache.then_some(self.cache),
+            conditions,
+            work: Work::Edit(statements),
+        })
+    }
+
+    fn entry(&self, entry: &Entry) -> Result<Step, Vec<Found>> {
+        let (conditions, mut mistakes) = parsed(&entry.conditions, parse::condition);
+        let mut needs = Needs::default();
+        conditions.iter().for_each(|(_, tree)| needs.condition(tree));
+        let candidate = self.candidate(entry.context.as_deref(), &needs, &mut mistakes)?;
+        let compiler = compiler(candidate, entry.context.is_some());
+        let (conditions, more) = bound_conditions(&compiler, conditions);
+        mistakes.extend(more);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        Ok(Step {
+            context: candidate.context,
+            error_mode: entry.error_mode,
+            shared_cache: None,
+            conditions,
+            work: Work::Drop,
+        })
+    }
+
+    /// The context that is named, or that the texts are for. Without one the mistakes found before are all
+    /// that can be said, if there are any.
+    fn candidate(
+        &self,
+        name: Option<&str>,
+        needs: &Needs,
+        mistakes: &mut Vec<Found>,
+    ) -> Result<&Candidate<Otlp>, Vec<Found>> {
+        let Some(name) = name else {
+            return match needs.infer(&self.candidates) {
+                Ok(index) => Ok(&self.candidates[index]),
+                Err(_) if !mistakes.is_empty() => Err(std::mem::take(mistakes)),
+                Err(message) => Err(Found::of_group(Class::UnknownPath, message)),
+            };
+        };
+        let named = self.candidates.iter().find(|it| it.context.name().eq_ignore_ascii_case(name));
+        named.ok_or_else(|| {
+            let message = format!("{} have no context {name}", self.signal.name());
+            Found::of_group(Class::UnknownPath, message)
+        })
+    }
+}
+
+fn compiler(candidate: &Candidate<Otlp>, is_named: bool) -> Compiler<'_, Otlp> {
+    Compiler {
+        context: &candidate.context,
+        functions: &candidate.functions,
+        needs_prefix: !is_named,
+    }
+}
+
+fn parsed<T>(
+    texts: &[String],
+    parse: impl Fn(&str) -> Result<T, LoadError>,
+) -> (Parsed<'_, T>, Vec<Found>) {
+    all(texts.iter().map(|text| match parse(text) {
+        Ok(tree) => Ok((text.as_str(), tree)),
+        Err(error) => Err(Found::in_text(text, error)),
+    }))
+}
+
+fn bound_conditions(
+    compiler: &Compiler<'_, Otlp>,
+    trees: Parsed<'_, Condition>,
+) -> (Vec<Line<crate::Condition<Otlp>>>, Vec<Found>) {
+    let level = Context::level(compiler.context);
+    all(trees.iter().map(|(text, tree)| match compiler.condition_of(tree, text) {
+        Ok(plan) => Ok(Line::condition(plan, level)),
+        Err(error) => Err(Found::in_text(text, error)),
+    }))
+}
+
+fn bound_statements(
+    compiler: &Compiler<'_, Otlp>,
+    trees: Parsed<'_, Statement>,
+) -> (Vec<Line<crate::Statement<Otlp>>>, Vec<Found>) {
+    let level = Context::level(compiler.context);
+    all(trees.iter().map(|(text, tree)| match compiler.statement_of(tree, text) {
+        Ok(plan) => Ok(Line::statement(plan, level)),
+        Err(error) => Err(Found::in_text(text, error)),
+    }))
+}
+
+/// All that is good, and all that is not.
+fn all<T>(results: impl Iterator<Item = Result<T, Found>>) -> (Vec<T>, Vec<Found>) {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(found) => bad.push(found),
+        }
+    }
+    (good, bad)
+}

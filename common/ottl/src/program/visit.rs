@@ -1,0 +1,314 @@
+//! Running a walk: each record through the steps of its level.
+
+use bumpalo::Bump;
+use otlp::edit::{At, Changes, Editor, Verdict, Visitor};
+
+use super::fuse::Walk;
+use super::step::{Line, Step, Work};
+use super::{ErrorMode, Failure, Outcome, Refused, Tally};
+use crate::RunError;
+use crate::compile::{Condition, Statement};
+use crate::contexts::{Otlp, Record, Request, Scratch};
+use crate::eval::Frame;
+use crate::value::{Map, Time};
+
+/// What a run needs and the next one can use again. One for each worker.
+#[derive(Default)]
+pub struct Runner {
+    editor: Editor,
+    arena: Bump,
+    scratch: Scratch,
+    state: State,
+}
+
+/// What a walk keeps from record to record.
+#[derive(Default)]
+struct State {
+    tallies: Vec<Tally>,
+    /// What hoisted conditions came to for the messages around the record; absent if not evaluated yet.
+    hoisted: Vec<Option<bool>>,
+    /// The caches that outlive a record, by number.
+    caches: Vec<(u64, Map)>,
+    failures: u64,
+    malformed: u64,
+    first_failure: Option<Failure>,
+    /// A failure of a filter that refuses the request once the walk is over.
+    refusal: Option<Failure>,
+}
+
+impl State {
+    fn begin(&mut self, walk: &Walk) {
+        let lines = walk.steps.iter().map(|step| step.lines()).sum();
+        self.tallies.clear();
+        self.tallies.resize(lines, Tally::default());
+        self.hoisted.clear();
+        self.hoisted.resize(lines, None);
+        (self.failures, self.malformed) = (0, 0);
+        (self.first_failure, self.refusal) = (None, None);
+    }
+
+    /// Lends a cache; a new one if nobody shared it yet.
+    fn take_cache(&mut self, number: u64) -> Map {
+        let found = self.caches.iter_mut().find(|(known, _)| *known == number);
+        found.map_or_else(Map::new, |(_, cache)| std::mem::take(cache))
+    }
+
+    fn give_cache(&mut self, number: u64, cache: Map) {
+        match self.caches.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, slot)) => *slot = cache,
+            None => self.caches.push((number, cache)),
+        }
+    }
+
+    fn forget_hoisted(&mut self) {
+        self.hoisted.iter_mut().for_each(|slot| *slot = None);
+    }
+
+    /// Counts a failure that does not end the walk.
+    fn note(&mut self, mode: ErrorMode, text: &str, error: RunError) {
+        self.failures += 1;
+        if mode == ErrorMode::Ignore && self.first_failure.is_none() {
+            self.first_failure = Some(Failure { text: text.to_owned(), error });
+        }
+    }
+}
+
+impl Runner {
+    /// Begins with a request.
+    pub(super) fn begin(&mut self) {
+        self.state.caches.clear();
+    }
+
+    pub(super) fn walk(
+        &mut self,
+        walk: &Walk,
+        request: &Request,
+        now: &Time,
+        outcome: &mut Outcome,
+    ) -> Result<(), Refused> {
+        self.state.begin(walk);
+        let mut visit = Visit {
+            walk,
+            request,
+            now,
+            arena: &mut self.arena,
+            scratch: &mut self.scratch,
+            state: &mut self.state,
+        };
+        let summary = self.editor.run(&walk.route, &outcome.body, &mut visit);
+        let counters = walk.steps.iter().flat_map(|step| step.all_counters());
+        counters.zip(&self.state.tallies).for_each(|(counters, tally)| counters.add(*tally));
+        let summary = summary?;
+        if let Some(failure) = self.state.refusal.take() {
+            return Err(Refused::Failed(failure));
+        }
+        outcome.body = self.editor.body(&outcome.body);
+        outcome.is_changed |= summary.is_changed;
+        outcome.dropped += summary.dropped;
+        outcome.malformed += self.state.malformed;
+        outcome.failures += self.state.failures;
+        if outcome.first_failure.is_none() {
+            outcome.first_failure = self.state.first_failure.take();
+        }
+        Ok(())
+    }
+}
+
+struct Visit<'v> {
+    walk: &'v Walk,
+    request: &'v Request,
+    now: &'v Time,
+    arena: &'v mut Bump,
+    scratch: &'v mut Scratch,
+    state: &'v mut State,
+}
+
+impl Visitor for Visit<'_> {
+    type Error = Refused;
+
+    fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
+        let level = at.level as u8;
+        // Another message around what comes next.
+        let mut line = 0;
+        for step in &self.walk.steps {
+            for hoisted in step.hoists() {
+                if hoisted == Some(level) {
+                    self.state.hoisted[line] = None;
+                }
+                line += 1;
+            }
+        }
+        let verdict = self.record(at, changes);
+        self.arena.reset();
+        verdict
+    }
+
+    fn malformed(&mut self) -> Result<(), Refused> {
+        let refuses = |step: &std::sync::Arc<Step>| step.error_mode == ErrorMode::Propagate;
+        if self.walk.steps.iter().any(refuses) {
+            return Err(Refused::Malformed);
+        }
+        self.state.malformed += 1;
+        Ok(())
+    }
+}
+
+impl Visit<'_> {
+    /// Runs the steps of the record's level.
+    fn record(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
+        let record = Record::new(at, self.request, std::mem::take(self.scratch));
+        let walk: &Walk = self.walk;
+        let mut frame = Frame::new(record, &*self.arena, Some(self.now));
+        let mut line = 0;
+        let mut verdict = Verdict::Keep;
+        for step in &walk.steps {
+            if step.context.level() == at.level {
+                frame.cache =
+                    step.shared_cache.map_or_else(Map::new, |it| self.state.take_cache(it));
+                let kept = Run { step, first_line: line, state: self.state }.step(&mut frame)?;
+                if let Some(number) = step.shared_cache {
+                    self.state.give_cache(number, std::mem::take(&mut frame.cache));
+                }
+                if !kept {
+                    verdict = Verdict::Drop;
+                    break;
+                }
+            }
+            line += step.lines();
+        }
+        *self.scratch = frame.record.finish(changes);
+        Ok(verdict)
+    }
+}
+
+/// The texts of a step on one record.
+struct Run<'r, 'a> {
+    step: &'a Step,
+    /// The index of the step's first text among those of the walk.
+    first_line: usize,
+    state: &'r mut State,
+}
+
+impl<'a> Run<'_, 'a> {
+    /// Whether the record is kept.
+    fn step(&mut self, frame: &mut Frame<'a, Otlp>) -> Result<bool, Refused> {
+        match &self.step.work {
+            Work::Drop => self.any_condition(frame).map(|drops| !drops),
+            Work::Edit(statements) => {
+                if self.step.conditions.is_empty() || self.any_condition(frame)? {
+                    self.statements(statements, frame)?;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    fn any_condition(&mut self, frame: &Frame<'a, Otlp>) -> Result<bool, Refused> {
+        for (index, line) in self.step.conditions.iter().enumerate() {
+            match self.condition(line, self.first_line + index, frame) {
+                Ok(false) => {}
+                Ok(true) => return Ok(true),
+                Err(error) => {
+                    self.fail(line.plan.text(), error)?;
+                    if self.step.error_mode == ErrorMode::Propagate {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn condition(
+        &mut self,
+        line: &'a Line<Condition<Otlp>>,
+        index: usize,
+        frame: &Frame<'a, Otlp>,
+    ) -> Result<bool, RunError> {
+        let hoisted = line.hoisted.is_some();
+        let holds = self.test(index, hoisted, |_| line.plan.holds(frame))?;
+        self.state.tallies[index].matched += u64::from(holds);
+        Ok(holds)
+    }
+
+    /// Evaluates a condition, unless it is hoisted and known.
+    fn test(
+        &mut self,
+        index: usize,
+        hoisted: bool,
+        evaluate: impl FnOnce(&mut Self) -> Result<bool, RunError>,
+    ) -> Result<bool, RunError> {
+        let known = if hoisted { self.state.hoisted[index] } else { None };
+        let holds = match known {
+            Some(known) => Ok(known),
+            None => {
+                self.state.tallies[index].evaluations += 1;
+                evaluate(self)
+            }
+        };
+        let tally = &mut self.state.tallies[index];
+        match &holds {
+            Ok(holds) => {
+                tally.skipped += u64::from(!holds);
+                if hoisted {
+                    self.state.hoisted[index] = Some(*holds);
+                }
+            }
+            Err(_) => tally.failed += 1,
+        }
+        holds
+    }
+
+    fn statements(
+        &mut self,
+        lines: &'a [Line<Statement<Otlp>>],
+        frame: &mut Frame<'a, Otlp>,
+    ) -> Result<(), Refused> {
+        let first = self.first_line + self.step.conditions.len();
+        for (index, line) in lines.iter().enumerate() {
+            if let Err(error) = self.statement(line, first + index, frame) {
+                self.fail(line.plan.text(), error)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(
+        &mut self,
+        line: &'a Line<Statement<Otlp>>,
+        index: usize,
+        frame: &mut Frame<'a, Otlp>,
+    ) -> Result<(), RunError> {
+        if !self.test(index, line.hoisted.is_some(), |_| line.plan.applies(frame))? {
+            return Ok(());
+        }
+        let done = line.plan.act(frame);
+        let tally = &mut self.state.tallies[index];
+        match &done {
+            Ok(()) => tally.matched += 1,
+            Err(_) => tally.failed += 1,
+        }
+        if line.writes_around {
+            self.state.forget_hoisted();
+        }
+        done
+    }
+
+    /// Ends the walk, now or when it is through, or goes on.
+    fn fail(&mut self, text: &str, error: RunError) -> Result<(), Refused> {
+        let mode = self.step.error_mode;
+        if mode != ErrorMode::Propagate {
+            self.state.note(mode, text, error);
+            return Ok(());
+        }
+        let failure = Failure { text: text.to_owned(), error };
+        match self.step.work {
+            Work::Edit(_) => Err(Refused::Failed(failure)),
+            // A filter looks at the rest, too.
+            Work::Drop => {
+                self.state.refusal.get_or_insert(failure);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One case: run it and compare.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use medulla_ottl::Time;
+use medulla_ottl::contexts::{Otlp, Request};
+use medulla_ottl::playground::{Failed, Problem, Setting, any_value};
+use medulla_ottl::program::{Program, Refused, Runner};
+use otlp::Signal;
+use serde_json::{Value as Json, json};
+
+use super::compare::canonical;
+use super::{config, yaml};
+
+/// Runs a case; the error says how its result differs.
+pub(crate) fn case(case: &Json, folder: &Path) -> Result<(), String> {
+    let fixture = case["fixture"].as_str().ok_or("no fixture")?;
+    let text = std::fs::read_to_string(folder.join("fixtures").join(fixture));
+    let input = text.map_err(|error| error.to_string())?;
+    let signal = match fixture.as_bytes().first() {
+        Some(b't') => Signal::Traces,
+        Some(b'm') => Signal::Metrics,
+        _ => Signal::Logs,
+    };
+    let mut body = Vec::new();
+    otlp::json::read_request(signal, input.as_bytes(), 1 << 26, &mut body)
+        .map_err(|error| format!("fixture: {error}"))?;
+    let got = match case["kind"].as_str() {
+        Some("transform" | "filter") => processor(case, signal, body.into()),
+        _ => texts(case, signal, body.into())?,
+    };
+    compare(case, &got, &input)
+}
+
+/// What `medulla-gateway ottl` would print as `expect`.
+fn texts(case: &Json, signal: Signal, body: Bytes) -> Result<Json, String> {
+    let context = case["context"].as_str().and_then(Otlp::from_name).ok_or("no context")?;
+    let setting = Setting {
+        signal,
+        context,
+        lambdas: gates(case).any(|gate| gate == "ottl.functions.enableLambda"),
+        stops: case["error_mode"] == "propagate",
+        now: Time::from_unix_nano(1_790_000_000_000_000_000),
+    };
+    let sources = match (&case["source"], &case["sources"]) {
+        (Json::String(source), _) => vec![source.as_str()],
+        (_, Json::Array(sources)) => sources.iter().filter_map(Json::as_str).collect(),
+        _ => vec![""],
+    };
+    let got = match case["kind"].as_str() {
+        Some("condition") => setting.condition(sources[0], &body).map(|it| json!({"conditions": it})),
+        Some("value") => setting.values(sources[0], &body).map(|values| {
+            let values: Vec<Json> = values
+                .iter()
+                .map(|value| match value {
+                    Ok(value) => serde_json::from_str(&any_value(value)).expect("it is JSON"),
+                    Err(error) => json!({"error": true, "why": error.to_string()}),
+                })
+                .collect();
+            json!({"values": values})
+        }),
+        _ => setting.statements(&sources, &body).map(|(body, failed)| {
+            json!({"result": written(signal, &body), "runtime_errors": failures(&failed)})
+        }),
+    };
+    Ok(got.unwrap_or_else(|problem| match problem {
+        Problem::Load(_, error) => json!({"load_error": error.to_string()}),
+        Problem::Malformed => json!({"malformed": true}),
+    }))
+}
+
+fn failures(failed: &[Failed]) -> Vec<Json> {
+    let one = |it: &Failed| json!({"record": it.record, "statement": it.statement, "why": it.error.to_string()});
+    failed.iter().map(one).collect()
+}
+
+fn gates(case: &Json) -> impl Iterator<Item = &str> {
+    case["gates"].as_array().into_iter().flatten().filter_map(Json::as_str)
+}
+
+fn written(signal: Signal, body: &[u8]) -> Json {
+    let mut out = Vec::new();
+    otlp::json::write_request(signal, body, &mut out).expect("the result is a request");
+    serde_json::from_slice(&out).expect("it is JSON")
+}
+
+fn processor(case: &Json, signal: Signal, body: Bytes) -> Json {
+    let build = match case["kind"].as_str() {
+        Some("transform") => config::transform_of,
+        _ => config::filter_of,
+    };
+    let source = case["source"].as_str().unwrap_or("");
+    let program = yaml::parse(source).and_then(|config| build(&config, signal));
+    match program {
+        Err(error) => json!({"load_error": error}),
+        Ok(None) => json!({"result": written(signal, &body)}),
+        Ok(Some(program)) => ran(&program, signal, &body),
+    }
+}
+
+fn ran(program: &Program, signal: Signal, body: &Bytes) -> Json {
+    let now = Time::from_unix_nano(1_790_000_000_000_000_000);
+    match program.run(&mut Runner::default(), body, &Request::default(), &now) {
+        Err(Refused::Malformed) => json!({"malformed": true}),
+        Err(failed @ Refused::Failed(_)) => json!({"consume_error": failed.to_string()}),
+        Ok(outcome) if outcome.body.is_empty() => json!({"dropped": true}),
+        Ok(outcome) => {
+            if !outcome.is_changed {
+                assert_eq!(
+                    outcome.body.as_ptr(),
+                    body.as_ptr(),
+                    "untouched bytes are the same bytes"
+                );
+            }
+            json!({"result": written(signal, &outcome.body)})
+        }
+    }
+}
+
+fn compare(case: &Json, got: &Json, input: &str) -> Result<(), String> {
+    let expect = &case["expect"];
+    let differs = |what: &str| Err(format!("{what}\n  expected {expect}\n  got      {got}"));
+    let refused = expect.get("parse_error").or_else(|| expect.get("config_error")).is_some();
+    if refused != got.get("load_error").is_some() {
+        return differs("load");
+    }
+    if refused {
+        return Ok(());
+    }
+    if expect.get("consume_error").is_some() != got.get("consume_error").is_some() {
+        return differs("refusal");
+    }
+    if expect.get("consume_error").is_some() {
+        return Ok(());
+    }
+    if (expect["dropped"] == json!(true)) != (got["dropped"] == json!(true)) {
+        return differs("dropped");
+    }
+    if places(&expect["runtime_errors"]) != places(&got["runtime_errors"])
+        && case["kind"] == "statement"
+    {
+        return differs("errors");
+    }
+    let unordered: Vec<String> = case["unordered"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .map(str::to_owned)
+        .collect();
+    let same =
+        |one: &Json, other: &Json| canonical(one, &unordered) == canonical(other, &unordered);
+    let fixture: Json = serde_json::from_str(input).expect("a fixture is JSON");
+    if let Some(shape) = expect.get("value_shape").and_then(Json::as_str) {
+        let shape = regex::Regex::new(shape).expect("a shape is a pattern");
+        let texts = got["values"].as_array().into_iter().flatten();
+        let mut fits = texts
+            .map(|value| value["stringValue"].as_str().is_some_and(|text| shape.is_match(text)));
+        return if fits.all(|fits| fits) { Ok(()) } else { differs("shape") };
+    }
+    if let Some(conditions) = expect.get("conditions") {
+        return if *conditions == got["conditions"] { Ok(()) } else { differs("conditions") };
+    }
+    if let Some(values) = expect.get("values") {
+        let got = without_why(&got["values"]);
+        return if same(values, &got) { Ok(()) } else { differs("values") };
+    }
+    if expect["dropped"] == json!(true) {
+        return Ok(());
+    }
+    let wanted = if expect["unchanged"] == json!(true) { &fixture } else { &expect["result"] };
+    let is_as_good = expect["partial"] == json!(true) && same(&fixture, &got["result"]);
+    if same(wanted, &got["result"]) || is_as_good { Ok(()) } else { differs("result") }
+}
+
+fn without_why(values: &Json) -> Json {
+    let mut values = values.clone();
+    for value in values.as_array_mut().into_iter().flatten() {
+        if let Some(entries) = value.as_object_mut() {
+            entries.remove("why");
+        }
+    }
+    values
+}
+
+/// Which statement failed on which record.
+fn places(errors: &Json) -> Vec<(u64, u64)> {
+    let place = |error: &Json| {
+        (error["record"].as_u64().unwrap_or(0), error["statement"].as_u64().unwrap_or(0))
+    };
+    errors.as_array().into_iter().flatten().map(place).collect()
+}

@@ -1,0 +1,250 @@
+//! Programs over whole requests: untouched bytes, hoisted conditions, fused walks, and the examples of the
+//! issue that asked for them.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use medulla_ottl::contexts::Request;
+use medulla_ottl::program::{Entry, ErrorMode, Group, Outcome, Refused, Runner, filter, transform};
+use medulla_ottl::{Program, Time};
+use otlp::Signal;
+use serde_json::{Value as Json, json};
+
+fn bytes_of(signal: Signal, request: &Json) -> Bytes {
+    let mut out = Vec::new();
+    otlp::json::read_request(signal, request.to_string().as_bytes(), 1 << 24, &mut out).unwrap();
+    out.into()
+}
+
+fn json_of(signal: Signal, body: &[u8]) -> Json {
+    let mut out = Vec::new();
+    otlp::json::write_request(signal, body, &mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn statements(signal: Signal, context: Option<&str>, texts: &[&str]) -> Program {
+    let statements = texts.iter().map(|text| (*text).to_owned()).collect();
+    let context = context.map(str::to_owned);
+    let group = Group { context, statements, error_mode: ErrorMode::Propagate, ..Group::default() };
+    transform(signal, &[group], false).unwrap()
+}
+
+fn dropping(signal: Signal, texts: &[&str]) -> Program {
+    let entry = |text: &&str| Entry { conditions: vec![(*text).to_owned()], ..Entry::default() };
+    let entries: Vec<Entry> = texts.iter().map(entry).collect();
+    filter(signal, &entries, false).unwrap()
+}
+
+fn run(program: &Program, body: &Bytes) -> Result<Outcome, Refused> {
+    let now = Time::from_unix_nano(1_700_000_000_000_000_000);
+    program.run(&mut Runner::default(), body, &Request::default(), &now)
+}
+
+/// Resources of `envs`, each with two scopes of three records.
+fn logs(envs: &[&str]) -> Bytes {
+    let record = |index: usize| {
+        json!({"body": {"stringValue": format!("line {index}")}, "severityNumber": index,
+            "attributes": [{"key": "n", "value": {"intValue": index.to_string()}},
+                {"key": "a", "value": {"stringValue": "x"}}]})
+    };
+    let scope = |name: &str| {
+        let records: Vec<Json> = (0..3).map(record).collect();
+        json!({"scope": {"name": name}, "logRecords": records})
+    };
+    let resource = |env: &&str| {
+        json!({"resource": {"attributes": [{"key": "env", "value": {"stringValue": env}}]},
+            "scopeLogs": [scope("one"), scope("two")]})
+    };
+    let resources: Vec<Json> = envs.iter().map(resource).collect();
+    bytes_of(Signal::Logs, &json!({"resourceLogs": resources}))
+}
+
+fn bodies(outcome: &Outcome) -> Vec<String> {
+    let json = json_of(Signal::Logs, &outcome.body);
+    let mut found = Vec::new();
+    for resource in json["resourceLogs"].as_array().unwrap() {
+        for scope in resource["scopeLogs"].as_array().unwrap() {
+            for record in scope["logRecords"].as_array().unwrap() {
+                found.push(record["body"]["stringValue"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn bodies_are_hashed_where_the_resource_is_production() {
+    let text = r#"set(log.body, SHA256(log.body)) where resource.attributes["env"] == "prod""#;
+    let outcome = run(&statements(Signal::Logs, None, &[text]), &logs(&["dev", "prod"])).unwrap();
+    let bodies = bodies(&outcome);
+    assert_eq!(bodies[..3], ["line 0", "line 1", "line 2"]);
+    assert!(bodies[6..].iter().all(|body| body.len() == 64), "{bodies:?}");
+    assert_eq!(bodies[6], bodies[9], "the same text has the same hash");
+}
+
+#[test]
+fn a_metric_is_reduced_to_two_labels() {
+    let mut points = Vec::new();
+    for node in 0..3 {
+        for pod in 0..4 {
+            let label =
+                |key: &str, value: String| json!({"key": key, "value": {"stringValue": value}});
+            points.push(json!({"timeUnixNano": "1700000000000000000",
+                "asInt": (100 * node + pod).to_string(), "attributes": [label("cluster", "c".into()),
+                label("node", format!("n{node}")), label("pod", format!("p{node}{pod}"))]}));
+        }
+    }
+    let metric = json!({"name": "requests",
+        "sum": {"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": points}});
+    let request = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]});
+    let text = r#"aggregate_on_attributes("sum", ["cluster", "node"])"#;
+    let program = statements(Signal::Metrics, Some("metric"), &[text]);
+    let outcome = run(&program, &bytes_of(Signal::Metrics, &request)).unwrap();
+    let json = json_of(Signal::Metrics, &outcome.body);
+    let points = json.pointer("/resourceMetrics/0/scopeMetrics/0/metrics/0/sum/dataPoints");
+    let mut sums: Vec<i64> = points
+        .and_then(Json::as_array)
+        .unwrap()
+        .iter()
+        .map(|point| point["asInt"].as_str().unwrap().parse().unwrap())
+        .collect();
+    sums.sort_unstable();
+    assert_eq!(sums, [6, 406, 806]);
+}
+
+#[test]
+fn what_nobody_changes_is_the_same_bytes() {
+    let body = logs(&["a", "b"]);
+    for program in [
+        statements(Signal::Logs, None, &[r#"set(log.attributes["z"], 1) where log.body == "no""#]),
+        statements(Signal::Logs, None, &[r#"delete_key(log.attributes, "none")"#]),
+        statements(Signal::Logs, None, &[r#"set(log.attributes["a"], "x")"#]),
+        dropping(Signal::Logs, &[r#"log.body == "no""#, r#"resource.attributes["env"] == "c""#]),
+    ] {
+        let outcome = run(&program, &body).unwrap();
+        assert_eq!(outcome.body.as_ptr(), body.as_ptr(), "{program}");
+        assert!(!outcome.is_changed);
+    }
+}
+
+#[test]
+fn a_condition_on_the_resource_runs_once_per_resource() {
+    let text = r#"set(log.attributes["hit"], true) where resource.attributes["env"] == "prod""#;
+    let program = statements(Signal::Logs, None, &[text]);
+    run(&program, &logs(&["dev", "prod", "prod"])).unwrap();
+    let counted = program.counted().next().unwrap();
+    assert_eq!(counted.text, text);
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    assert_eq!(count(&counted.counters.evaluations), 3, "6 records each");
+    assert_eq!(count(&counted.counters.matched), 12);
+    assert_eq!(count(&counted.counters.skipped), 6);
+    assert_eq!(count(&counted.counters.failed), 0);
+}
+
+#[test]
+fn a_hoisted_condition_sees_what_a_statement_wrote_around_it() {
+    let program = statements(
+        Signal::Logs,
+        None,
+        &[
+            r#"set(log.attributes["seen"], true) where resource.attributes["done"] == nil"#,
+            r#"set(resource.attributes["done"], true) where log.severity_number == 1"#,
+        ],
+    );
+    let outcome = run(&program, &logs(&["dev"])).unwrap();
+    let json = json_of(Signal::Logs, &outcome.body).to_string();
+    assert_eq!(json.matches(r#""seen""#).count(), 2, "the records before and with severity 1");
+}
+
+/// Programs of logs of every level and kind, in an order that makes some walk together.
+fn programs() -> Vec<Program> {
+    let edit = |text: &str| statements(Signal::Logs, None, &[text]);
+    vec![
+        edit(r#"set(resource.attributes["r"], "1")"#),
+        edit(r#"set(scope.name, resource.attributes["r"]) where resource.attributes["r"] != nil"#),
+        edit(r#"set(log.attributes["s"], scope.name) where resource.attributes["env"] == "prod""#),
+        dropping(Signal::Logs, &["log.severity_number == 1"]),
+        edit(r#"set(resource.attributes["last"], log.body)"#),
+        edit(r#"set(log.attributes["of"], resource.attributes["last"])"#),
+        edit(r#"keep_keys(log.attributes, ["of", "n"])"#),
+        dropping(Signal::Logs, &[r#"resource.attributes["env"] == "dev" and scope.name == "1""#]),
+    ]
+}
+
+#[test]
+fn fused_programs_do_what_they_do_one_after_the_other() {
+    let body = logs(&["dev", "prod", "test"]);
+    for start in 0..programs().len() {
+        for end in start + 1..=programs().len() {
+            let mut apart = body.clone();
+            for program in &programs()[start..end] {
+                apart = run(program, &apart).unwrap().body;
+            }
+            let fused = programs().drain(start..end).reduce(Program::then).unwrap();
+            let together = run(&fused, &body).unwrap().body;
+            let same = json_of(Signal::Logs, &together) == json_of(Signal::Logs, &apart);
+            assert!(same, "{start}..{end}\n{fused}");
+        }
+    }
+    let fused = programs().into_iter().reduce(Program::then).unwrap();
+    assert!(fused.walks() < programs().len(), "{fused}");
+}
+
+#[test]
+fn failures_are_counted_refused_or_passed_over() {
+    let group = |error_mode| Group {
+        statements: vec![
+            r#"set(log.attributes["x"], log.attributes["a"]["b"])"#.to_owned(),
+            r#"set(log.attributes["after"], true)"#.to_owned(),
+        ],
+        error_mode,
+        ..Group::default()
+    };
+    let body = logs(&["dev"]);
+    let with = |mode| run(&transform(Signal::Logs, &[group(mode)], false).unwrap(), &body);
+    assert!(matches!(with(ErrorMode::Propagate), Err(Refused::Failed(_))));
+    let ignored = with(ErrorMode::Ignore).unwrap();
+    assert_eq!((ignored.failures, ignored.first_failure.is_some()), (6, true));
+    assert!(json_of(Signal::Logs, &ignored.body).to_string().contains("after"));
+    let silent = with(ErrorMode::Silent).unwrap();
+    assert_eq!((silent.failures, silent.first_failure.is_none()), (6, true));
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_reported_with_its_place() {
+    let group = |texts: &[&str]| Group {
+        statements: texts.iter().map(|text| (*text).to_owned()).collect(),
+        ..Group::default()
+    };
+    let groups = [
+        group(&["set(log.attributes[\"a\"], 1", "set(log.nope, 1)"]),
+        group(&["set(log.body, Nope())"]),
+        group(&["set(log.attributes.x, 1)", "set(log.body, SHA256(5))"]),
+    ];
+    let mistakes = transform(Signal::Logs, &groups, false).unwrap_err();
+    let shown: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(mistakes.iter().map(|it| it.group).collect::<Vec<_>>(), [0, 0, 1, 2, 2]);
+    assert!(shown[0].contains("at 1:27"), "{shown:?}");
+    assert!(shown[1].contains("log has no path nope"), "{shown:?}");
+    assert!(shown[2].contains("at 1:15: unknown_function: Nope"), "{shown:?}");
+    assert!(shown[3].contains(r#"log.attributes["x"]"#), "{shown:?}");
+    assert!(shown[4].contains("expected string, found int"), "{shown:?}");
+}
+
+#[test]
+fn malformed_records_in_a_good_request_are_counted() {
+    // A record whose attribute claims more bytes than there are.
+    let mut scope = Vec::new();
+    otlp::wire::put_bytes(&mut scope, 2, &[0x32, 0x7f, 0x01]);
+    otlp::wire::put_message(&mut scope, 2, |record| otlp::wire::put_uint(record, 2, 9));
+    let mut body = Vec::new();
+    otlp::wire::put_message(&mut body, 1, |resource| otlp::wire::put_bytes(resource, 2, &scope));
+    let body = Bytes::from(body);
+    let text = r#"set(log.attributes["a"], 1)"#;
+    let refused = run(&statements(Signal::Logs, None, &[text]), &body);
+    assert!(refused.is_err(), "errors propagate");
+    let group = Group { statements: vec![text.to_owned()], ..Group::default() };
+    let outcome = run(&transform(Signal::Logs, &[group], false).unwrap(), &body).unwrap();
+    assert_eq!(outcome.failures + outcome.malformed, 1, "{outcome:?}");
+    assert!(outcome.is_changed, "the other record is edited");
+}
