@@ -94,10 +94,33 @@ fn sample(line: &str) -> Option<(String, BTreeMap<String, String>, f64)> {
     Some((name.to_owned(), labels, value.parse().ok()?))
 }
 
-/// Values of our labels are ids and reasons: they hold no quotes and no commas.
-fn parse_labels(text: &str) -> BTreeMap<String, String> {
-    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(key, value)| (key.trim().to_owned(), value.trim_matches('"').to_owned())).collect()
+/// `key="value",key="value"`; values may hold escaped quotes, backslashes and line ends.
+fn parse_labels(mut text: &str) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    while let Some((key, rest)) = text.split_once("=\"") {
+        let (value, rest) = unquote(rest);
+        labels.insert(key.trim_matches([',', ' ']).to_owned(), value);
+        text = rest;
+    }
+    labels
+}
+
+/// The text up to the closing quote, and what is behind it.
+fn unquote(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '"' => return (value, &text[index + 1..]),
+            '\\' => match characters.next() {
+                Some((_, 'n')) => value.push('\n'),
+                Some((_, escaped)) => value.push(escaped),
+                None => break,
+            },
+            character => value.push(character),
+        }
+    }
+    (value, "")
 }
 
 #[cfg(test)]
@@ -112,6 +135,12 @@ otelcol_exporter_sent_spans_total{exporter=\"otlp_http\"} 9
 medulla_queued_items{signal=\"traces\",exporter=\"otlp_http\"} 0
 medulla_dropped_items_total{signal=\"traces\",component=\"otlp_http\",reason=\"error\"} 1
 ";
+
+    #[test]
+    fn labels_may_hold_anything() {
+        let metrics = Metrics::parse(r#"x_total{a="set(b, \"c\\n\")",d="e"} 2"#);
+        assert_eq!(metrics.sum("x", &[("a", r#"set(b, "c\n")"#), ("d", "e")]), 2.0);
+    }
 
     #[test]
     fn samples_are_summed_by_labels() {

@@ -39,6 +39,8 @@ impl Builders {
             .processor("resource", processors::resource::build)
             .processor("probabilistic_sampler", processors::probabilistic_sampler::build)
             .processor("memory_limiter", processors::memory_limiter::build)
+            .processor("transform", processors::transform::build)
+            .processor("filter", processors::filter::build)
             .connector("forward", connectors::forward::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)

@@ -2,7 +2,10 @@
 
 pub(crate) mod attributes;
 pub mod batch;
+pub(crate) mod filter;
 pub mod memory_limiter;
 pub(crate) mod probabilistic_sampler;
 pub(crate) mod resource;
 mod rewrite;
+mod texts;
+pub(crate) mod transform;

@@ -33,5 +33,6 @@ pub use outcome::{Cause, Message, Outcome, Refusal, RefusalKind};
 pub use queue::{Queue, QueueSettings};
 pub use retry::{Backoff, RetrySettings};
 pub use stats::{
-    DropReason, ExporterLedger, Kind, ProcessorLedger, ReceiverLedger, RefuseReason, Sample, Stats,
+    DropReason, ExporterLedger, Kind, ProcessorLedger, ReceiverLedger, RefuseReason, Sample,
+    Source, Stats,
 };

@@ -1,7 +1,9 @@
 //! The two roles in the graph: processors, which are synchronous, and sinks, which end the walk.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -28,6 +30,17 @@ pub trait Processor: Send + Sync {
 
     /// Called once, last: gives up everything held.
     fn drain(&self, _out: &mut Vec<Batch>) {}
+
+    /// One processor that does what this one and then `next` do, where that costs less than one after
+    /// the other.
+    fn fuse(&self, _next: &dyn Processor) -> Option<Arc<dyn Processor>> {
+        None
+    }
+
+    /// Itself, for the [`fuse`](Self::fuse) of the processor before it.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// The end of a pipeline: an exporter's queue, or a connector into other pipelines. It settles the

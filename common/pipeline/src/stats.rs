@@ -10,7 +10,7 @@
 mod text;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use otlp::Signal;
 use tokio::time::Instant;
@@ -338,6 +338,12 @@ impl ExporterLedger {
     }
 }
 
+/// A part that counts by itself, for as long as it lives.
+pub trait Source: Send + Sync {
+    /// Appends what it counted. Samples of the same name and labels from several sources are added.
+    fn collect(&self, out: &mut Vec<Sample>);
+}
+
 /// Further sources of samples (process, budget, kernel).
 type Probe = Box<dyn Fn(&mut Vec<Sample>) + Send + Sync>;
 
@@ -353,6 +359,7 @@ struct Books {
     processors: Vec<Arc<ProcessorLedger>>,
     exporters: Vec<Arc<ExporterLedger>>,
     probes: Vec<Probe>,
+    sources: Vec<Weak<dyn Source>>,
 }
 
 impl std::fmt::Debug for Stats {
@@ -422,6 +429,13 @@ impl Stats {
         self.lock().probes.push(Box::new(probe));
     }
 
+    /// Adds a source of samples until it is dropped.
+    pub fn watch(&self, source: &Arc<dyn Source>) {
+        let mut books = self.lock();
+        books.sources.retain(|known| known.strong_count() > 0);
+        books.sources.push(Arc::downgrade(source));
+    }
+
     /// Every value now, grouped by name.
     pub fn collect(&self) -> Vec<Sample> {
         let mut out = Vec::new();
@@ -430,6 +444,7 @@ impl Stats {
         books.processors.iter().for_each(|ledger| ledger.collect(&mut out));
         books.exporters.iter().for_each(|ledger| ledger.collect(&mut out));
         books.probes.iter().for_each(|probe| probe(&mut out));
+        collect_sources(&books.sources, &mut out);
         out.sort_by(|a, b| a.name.cmp(&b.name));
         out
     }
@@ -463,6 +478,20 @@ fn find_or_add<T>(
     let ledger = Arc::new(new());
     books.push(ledger.clone());
     ledger
+}
+
+/// Samples of parts, those of the same name and labels added: two pipelines may have the same
+/// processor.
+fn collect_sources(sources: &[Weak<dyn Source>], out: &mut Vec<Sample>) {
+    let mut samples = Vec::new();
+    sources.iter().filter_map(Weak::upgrade).for_each(|source| source.collect(&mut samples));
+    samples.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    samples.dedup_by(|next, kept| {
+        let is_same = next.name == kept.name && next.labels == kept.labels;
+        kept.value += if is_same { next.value } else { 0.0 };
+        is_same
+    });
+    out.append(&mut samples);
 }
 
 /// What a component dropped, by reason.

@@ -59,6 +59,11 @@ impl<'a> Section<'a> {
         Self { map: None, path, known, open, ..*self }
     }
 
+    /// Whether nothing is written in it.
+    pub fn is_empty(&self) -> bool {
+        self.map.is_none_or(|map| map.iter().next().is_none())
+    }
+
     /// The path of this section.
     pub fn path(&self) -> &str {
         &self.path

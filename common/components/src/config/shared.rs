@@ -7,12 +7,14 @@ use super::batch::Batch;
 use super::catalog::{Class, Kind};
 use super::debug::Debug;
 use super::file::File;
+use super::filter::Filter;
 use super::health_check::HealthCheck;
 use super::memory_limiter::MemoryLimiter;
 use super::otlp_exporter::OtlpExporter;
 use super::otlp_receiver::OtlpReceiver;
 use super::probabilistic_sampler::ProbabilisticSampler;
 use super::section::Section;
+use super::transform::Transform;
 
 /// Kinds for the catalogs of both binaries.
 pub const SHARED: &[Kind] = &[
@@ -20,8 +22,8 @@ pub const SHARED: &[Kind] = &[
     Kind::planned(Class::Receiver, "hostmetrics").carrying(&[Signal::Metrics, Signal::Logs]),
     Kind::stable(Class::Processor, "batch", batch),
     Kind::stable(Class::Processor, "memory_limiter", memory_limiter),
-    Kind::planned(Class::Processor, "transform"),
-    Kind::planned(Class::Processor, "filter"),
+    Kind::stable(Class::Processor, "transform", transform),
+    Kind::stable(Class::Processor, "filter", filter),
     Kind::stable(Class::Processor, "attributes", attributes),
     Kind::stable(Class::Processor, "resource", resource),
     Kind::stable(Class::Processor, "probabilistic_sampler", probabilistic_sampler)
@@ -78,6 +80,14 @@ fn probabilistic_sampler(section: &Section<'_>) {
 
 fn memory_limiter(section: &Section<'_>) {
     MemoryLimiter::read(section);
+}
+
+fn transform(section: &Section<'_>) {
+    Transform::read(section);
+}
+
+fn filter(section: &Section<'_>) {
+    Filter::read(section);
 }
 
 fn otlp_grpc(section: &Section<'_>) {

@@ -271,7 +271,15 @@ fn processors(
     context: &Context,
 ) -> Result<Vec<Arc<dyn Processor>>, BuildError> {
     let sections = pipeline.processors.iter().filter_map(|id| config.find(Class::Processor, id));
-    sections.map(|section| builders.build_processor(section, pipeline.signal, context)).collect()
+    let mut built: Vec<Arc<dyn Processor>> = Vec::new();
+    for section in sections {
+        let next = builders.build_processor(section, pipeline.signal, context)?;
+        match built.last().and_then(|last| last.fuse(&*next)) {
+            Some(fused) => *built.last_mut().expect("it was just fused") = fused,
+            None => built.push(next),
+        }
+    }
+    Ok(built)
 }
 
 fn sinks(

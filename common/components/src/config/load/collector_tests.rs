@@ -239,7 +239,6 @@ service:
             "receivers.hostmetrics: not_built_in: receiver hostmetrics: not built in yet",
             "receivers.filelog: unknown_component: no receiver \"filelog\", expected one of \
              hostmetrics, otlp",
-            "processors.transform: not_built_in: processor transform: not built in yet",
             "processors.tail_sampling: unknown_component: no processor \"tail_sampling\", expected \
              one of attributes, batch, filter, memory_limiter, probabilistic_sampler, resource, \
              transform",
@@ -250,6 +249,94 @@ service:
             "exporters.prometheusremotewrite: not_built_in: exporter prometheus_remote_write: not \
              built in yet",
             "exporters.loadbalancing: not_built_in: exporter loadbalancing: not built in yet",
+        ],
+    );
+}
+
+/// The examples of the Collector's own documents of both processors, shortened.
+const STATEMENTS: &str = r#"
+receivers: {otlp: {protocols: {grpc: {}}}}
+processors:
+  transform:
+    error_mode: ignore
+    trace_statements:
+      - set(span.status.code, STATUS_CODE_OK) where span.attributes["http.path"] == "/health"
+      - replace_pattern(span.attributes["process.command_line"], "password\\=[^\\s]*(\\s?)", "password=***")
+      - keep_keys(resource.attributes, ["service.name", "host.name"])
+    metric_statements:
+      - context: datapoint
+        conditions: ['metric.type == METRIC_DATA_TYPE_SUM']
+        statements:
+          - set(attributes["path"], "$$0")
+          - limit(attributes, 100, ["host.name"])
+    log_statements:
+      - context: log
+        error_mode: silent
+        statements: ['set(severity_text, "FAIL") where body == "request failed"']
+  filter:
+    error_mode: propagate
+    traces:
+      span: ['attributes["container.name"] == "app_container_1"', 'name == "app_3"']
+      spanevent: ['IsMatch(name, ".*grpc.*")']
+    metrics:
+      datapoint: ['metric.type == METRIC_DATA_TYPE_SUMMARY']
+    logs:
+      log_record: ['IsMatch(body, ".*password.*")', 'severity_number < SEVERITY_NUMBER_WARN']
+  filter/inferred:
+    log_conditions:
+      - log.attributes["x"] == "1"
+      - resource.attributes["host.name"] == "localhost"
+exporters: {debug: }
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [filter, transform], exporters: [debug]}
+    logs: {receivers: [otlp], processors: [transform, filter, filter/inferred], exporters: [debug]}
+"#;
+
+#[test]
+fn statements_and_conditions_of_the_collectors_documents_load() {
+    load_text(STATEMENTS).expect("all of it is built in");
+}
+
+#[test]
+fn mistakes_in_statements_are_named_with_their_place() {
+    check(
+        r#"
+receivers: {otlp: {protocols: {grpc: {}}}}
+processors:
+  transform:
+    error_mode: sometimes
+    trace_statements: ['set(span.nope, 1)', 'set(span.name "x")']
+    log_statements:
+      - context: log
+        statements: ['set(severity_number, SEVERITY_NUMBER_NOPE)']
+      - context: span
+        statements: ['set(name, "x")']
+    flatten_data: true
+  filter:
+    logs: {log_record: ['body ~= "x"'], include: {match_type: strict}}
+    trace_conditions: ['resource.attributes["a"] == 1', {conditions: ['true']}]
+exporters: {debug: }
+service:
+  pipelines:
+    logs: {receivers: [otlp], processors: [transform, filter], exporters: [debug]}
+"#,
+        &[
+            "processors.transform.error_mode: bad_value: \"sometimes\", expected one of ignore, \
+             propagate, silent",
+            "processors.transform.flatten_data: not_built_in: true is not built in yet, expected \
+             false",
+            "processors.transform.trace_statements[1]: bad_value: at 1:15: parse: found \"x\", \
+             expected `,`",
+            "processors.transform.log_statements[0].statements[0]: bad_value: at 1:22: \
+             unknown_enum: the context log has no enum symbol SEVERITY_NUMBER_NOPE",
+            "processors.transform.log_statements[1]: bad_value: unknown_path: logs have no context \
+             span",
+            "processors.filter.trace_conditions[0]: wrong_type: a text, expected a group as the \
+             others are",
+            "processors.filter.logs.include: not_built_in: not built in yet",
+            "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
+             '~'",
         ],
     );
 }

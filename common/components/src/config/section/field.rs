@@ -32,6 +32,11 @@ impl<'a> Field<'a> {
         &self.path
     }
 
+    /// The report that errors here go to.
+    pub fn report(&self) -> &'a Report {
+        self.report
+    }
+
     /// Reports an error here.
     pub fn error(&self, code: Code, message: impl Into<String>) {
         self.report.error(self.value.origin, &self.path, code, message);

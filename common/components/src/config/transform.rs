@@ -1,0 +1,95 @@
+//! The processor `transform`, with the Collector's keys: flat lists of statements and groups.
+
+use otlp::Signal;
+use ottl::Program;
+use ottl::program::{ErrorMode, Group, transform};
+
+use super::error::Code;
+use super::ottl::{LAMBDAS, Place, context, error_mode, report, sources, texts};
+use super::section::{Field, Section};
+
+/// The keys of the statements, by signal.
+const KEYS: [(&str, Signal); 3] = [
+    ("trace_statements", Signal::Traces),
+    ("metric_statements", Signal::Metrics),
+    ("log_statements", Signal::Logs),
+];
+
+/// Settings of the processor `transform`.
+#[derive(Clone, Debug, Default)]
+pub struct Transform {
+    programs: Vec<(Signal, Program)>,
+}
+
+impl Transform {
+    /// Reads the section and compiles every statement.
+    pub fn read(section: &Section<'_>) -> Self {
+        let mode = error_mode(section, ErrorMode::default());
+        section.not_built_yet(&["profile_statements"]);
+        if section.bool("flatten_data", false) {
+            let message = "true is not built in yet, expected false";
+            section.error("flatten_data", Code::NotBuiltIn, message);
+        }
+        let program = |(key, signal)| Some((signal, program(section.list(key), signal, mode)?));
+        Self { programs: KEYS.into_iter().filter_map(program).collect() }
+    }
+
+    /// The statements for a signal, if there are any.
+    pub fn program(&self, signal: Signal) -> Option<&Program> {
+        self.programs.iter().find(|(of, _)| *of == signal).map(|(_, program)| program)
+    }
+}
+
+fn program(items: Vec<Field<'_>>, signal: Signal, mode: ErrorMode) -> Option<Program> {
+    let (groups, places): (Vec<Group>, Vec<Place<'_>>) = match flat(&items) {
+        _ if items.is_empty() => return None,
+        Some(true) => {
+            let group = Field::new(items[0].value(), items[0].path().to_owned(), items[0].report());
+            let texts = texts(items);
+            vec![(flat_group(sources(&texts), mode), Place { group, texts })].into_iter().unzip()
+        }
+        Some(false) => items.into_iter().map(|item| group(item, mode)).unzip(),
+        None => return None,
+    };
+    match transform(signal, &groups, LAMBDAS) {
+        Ok(program) => Some(program),
+        Err(mistakes) => {
+            report(&mistakes, &places);
+            None
+        }
+    }
+}
+
+/// Whether the list is one of texts and not of groups; a mixture is reported.
+fn flat(items: &[Field<'_>]) -> Option<bool> {
+    let maps = items.iter().filter(|item| item.value().as_map().is_some()).count();
+    if maps == 0 || maps == items.len() {
+        return Some(maps == 0);
+    }
+    let odd = items.iter().find(|item| item.value().as_map().is_none()).unwrap_or(&items[0]);
+    odd.error(Code::WrongType, "a text, expected a group as the others are");
+    None
+}
+
+/// A flat list is one group whose cache outlives a record.
+fn flat_group(statements: Vec<String>, error_mode: ErrorMode) -> Group {
+    Group { statements, error_mode, shared_cache: true, ..Group::default() }
+}
+
+fn group(item: Field<'_>, mode: ErrorMode) -> (Group, Place<'_>) {
+    let section = item.section();
+    if section.is_empty() {
+        item.error(Code::Missing, "an empty group, expected statements");
+    }
+    let conditions = texts(section.list("conditions"));
+    let statements = texts(section.list("statements"));
+    let group = Group {
+        context: context(&section),
+        conditions: sources(&conditions),
+        statements: sources(&statements),
+        error_mode: error_mode(&section, mode),
+        shared_cache: section.bool("shared_cache", false),
+    };
+    let texts = conditions.into_iter().chain(statements).collect();
+    (group, Place { group: item, texts })
+}
