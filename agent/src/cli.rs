@@ -6,6 +6,7 @@ mod limit;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use components::playground;
 
 use crate::assemble;
 use crate::config::PROGRAM;
@@ -59,8 +60,8 @@ enum Command {
     Top(Later),
     /// Run the detectors over files (not built in yet)
     Detect(Later),
-    /// Try an OTTL statement (not built in yet)
-    Ottl(Later),
+    /// Try an OTTL statement
+    Ottl(Box<playground::Arguments>),
 }
 
 #[derive(Args)]
@@ -104,7 +105,7 @@ pub fn main() -> ExitCode {
         Command::Approve(_) => later("approve"),
         Command::Top(_) => later("top"),
         Command::Detect(_) => later("detect"),
-        Command::Ottl(_) => later("ottl"),
+        Command::Ottl(arguments) => playground::run(&arguments),
     }
 }
 

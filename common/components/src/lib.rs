@@ -14,6 +14,7 @@ pub mod connectors;
 pub mod exporters;
 pub mod extensions;
 pub mod logging;
+pub mod playground;
 pub mod ports;
 pub mod process;
 pub mod processors;
