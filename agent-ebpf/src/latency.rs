@@ -9,9 +9,14 @@
 
 use crate::maps::{FLOWS, LATENCIES};
 use crate::packet::{ACK, FIN, Packet, RST, SYN};
+use crate::reflex;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::programs::TcContext;
 use kernel_abi::histogram;
 use kernel_abi::layout::{Exchange, Flow, Latency, Port};
+
+/// `HTTP/1.1 200`.
+const STATUS_LINE: usize = 12;
 
 /// A segment to a watched port that the limiter let through.
 #[inline(always)]
@@ -30,15 +35,16 @@ pub fn arrive(port: Port, packet: &Packet) {
     if begins {
         begin(port, packet, &flow, latency);
     } else if packet.flags & RST != 0 {
-        end(&flow, latency);
+        latency.resets += 1;
+        end(port, &flow, latency);
     } else {
-        request(packet, &flow, latency);
+        request(port, packet, &flow, latency);
     }
 }
 
 /// A segment from a watched port.
 #[inline(always)]
-pub fn leave(port: Port, packet: &Packet) {
+pub fn leave(port: Port, packet: &Packet, context: &TcContext) {
     if packet.payload == 0 && packet.flags & (FIN | RST) == 0 {
         return;
     }
@@ -50,16 +56,25 @@ pub fn leave(port: Port, packet: &Packet) {
         local_port: packet.source,
     };
     if packet.payload > 0 {
-        answer(packet, &flow, latency);
+        answer(port, packet, context, &flow, latency);
     }
     if packet.flags & (FIN | RST) != 0 {
-        end(&flow, latency);
+        if packet.flags & RST != 0 {
+            latency.resets += 1;
+        }
+        end(port, &flow, latency);
     }
 }
 
 #[inline(always)]
 fn latency<'a>(port: Port) -> Option<&'a mut Latency> {
-    let latency = LATENCIES.get_ptr_mut(u32::from(port.watch))?;
+    of_slot(u32::from(port.watch))
+}
+
+/// What this CPU has counted in a slot.
+#[inline(always)]
+pub fn of_slot<'a>(slot: u32) -> Option<&'a mut Latency> {
+    let latency = LATENCIES.get_ptr_mut(slot)?;
     // SAFETY: this CPU's own value, which nothing else on this CPU holds while we run.
     Some(unsafe { &mut *latency })
 }
@@ -80,7 +95,7 @@ fn begin(port: Port, packet: &Packet, flow: &Flow, latency: &mut Latency) {
         if old.next_in == next_in {
             return;
         }
-        abandon(old, latency);
+        abandon(port, old, latency);
     }
     let flags = if port.flags & Port::TLS != 0 { Exchange::HANDSHAKE } else { 0 };
     let exchange = Exchange { opened_ns: 0, next_in, next_out: 0, flags, reserved: 0 };
@@ -91,35 +106,46 @@ fn begin(port: Port, packet: &Packet, flow: &Flow, latency: &mut Latency) {
 
 /// Bytes that came: they open a request unless one is open or they have been here before.
 #[inline(always)]
-fn request(packet: &Packet, flow: &Flow, latency: &mut Latency) {
+fn request(port: Port, packet: &Packet, flow: &Flow, latency: &mut Latency) {
     let next_in = packet.sequence.wrapping_add(packet.payload);
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     let Some(exchange) = exchange(flow) else {
         let first = Exchange { opened_ns: now_ns, next_in, next_out: 0, flags: 0, reserved: 0 };
         if FLOWS.insert(flow, first, 0).is_ok() {
-            latency.requests += 1;
+            open(port, latency);
         }
         return;
     };
     if !is_after(next_in, exchange.next_in) {
+        // A keep-alive probe repeats one byte at most.
+        latency.retransmits += u64::from(packet.payload > 1);
         return;
     }
     exchange.next_in = next_in;
     if exchange.opened_ns == 0 {
         exchange.opened_ns = now_ns;
         if exchange.flags & Exchange::HANDSHAKE == 0 {
-            latency.requests += 1;
+            open(port, latency);
         }
+    }
+}
+
+#[inline(always)]
+fn open(port: Port, latency: &mut Latency) {
+    latency.requests += 1;
+    if port.flags & Port::ARMED != 0 {
+        reflex::opened(port);
     }
 }
 
 /// Bytes that leave: the first new ones answer the open request.
 #[inline(always)]
-fn answer(packet: &Packet, flow: &Flow, latency: &mut Latency) {
+fn answer(port: Port, packet: &Packet, context: &TcContext, flow: &Flow, latency: &mut Latency) {
     let Some(exchange) = exchange(flow) else { return };
     let next_out = packet.sequence.wrapping_add(packet.payload);
     if exchange.flags & Exchange::ANSWERED != 0 && !is_after(next_out, exchange.next_out) {
+        latency.retransmits += u64::from(packet.payload > 1);
         return;
     }
     exchange.next_out = next_out;
@@ -133,12 +159,39 @@ fn answer(packet: &Packet, flow: &Flow, latency: &mut Latency) {
         exchange.flags &= !Exchange::HANDSHAKE;
         return;
     }
+    if port.flags & Port::HTTP != 0 {
+        status(packet, context, latency);
+    }
     // SAFETY: a helper without arguments.
-    sample(unsafe { bpf_ktime_get_ns() }.saturating_sub(opened_ns), latency);
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let value_ns = now_ns.saturating_sub(opened_ns);
+    sample(value_ns, latency);
+    if port.flags & Port::ARMED != 0 {
+        reflex::answered(port, flow, value_ns, now_ns);
+    }
 }
 
+/// Counts the class of `HTTP/1.x NNN` at the beginning of an answer; anything else is none.
 #[inline(always)]
-fn sample(value_ns: u64, latency: &mut Latency) {
+fn status(packet: &Packet, context: &TcContext, latency: &mut Latency) {
+    if packet.payload < STATUS_LINE as u32 {
+        return;
+    }
+    let Ok(line) = context.load::<[u8; STATUS_LINE]>(packet.payload_at as usize) else { return };
+    let is_http = line[0] == b'H' && line[1] == b'T' && line[2] == b'T' && line[3] == b'P';
+    let is_one = line[4] == b'/' && line[5] == b'1' && line[6] == b'.' && line[8] == b' ';
+    let class = line[9].wrapping_sub(b'1') as usize;
+    if is_http
+        && is_one
+        && let Some(count) = latency.statuses.get_mut(class)
+    {
+        *count += 1;
+    }
+}
+
+/// Adds a sample.
+#[inline(always)]
+pub fn sample(value_ns: u64, latency: &mut Latency) {
     latency.answered += 1;
     latency.sum_ns += value_ns;
     match histogram::slot(value_ns) {
@@ -154,18 +207,21 @@ fn sample(value_ns: u64, latency: &mut Latency) {
 
 /// The connection is over.
 #[inline(always)]
-fn end(flow: &Flow, latency: &mut Latency) {
+fn end(port: Port, flow: &Flow, latency: &mut Latency) {
     if let Some(exchange) = exchange(flow) {
-        abandon(exchange, latency);
+        abandon(port, exchange, latency);
         // It is gone already when the other CPU was faster.
         let _ = FLOWS.remove(flow);
     }
 }
 
 #[inline(always)]
-fn abandon(exchange: &Exchange, latency: &mut Latency) {
+fn abandon(port: Port, exchange: &Exchange, latency: &mut Latency) {
     if exchange.opened_ns != 0 && exchange.flags & Exchange::HANDSHAKE == 0 {
         latency.abandoned += 1;
+        if port.flags & Port::ARMED != 0 {
+            reflex::abandoned(port);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The kernel's side of Medulla: rate limits at ingress, request latency between ingress and egress.
 //!
-//! tcx programs (kernel 6.6). Ingress looks only at the destination port and egress only at the
+//! Programs for tcx (kernel 6.6) and for the classic hook before it. Ingress looks only at the destination port and egress only at the
 //! source port, so a packet on loopback counts once. Ingress limits first and samples what it let
 //! through. Every doubt passes: a packet that cannot be parsed, a slot that is missing, a lease that
 //! is over, a state that stays contended. A packet that passes goes on to the next program on the
@@ -20,9 +20,12 @@ mod latency;
 mod limit;
 mod maps;
 mod packet;
+mod reflex;
+mod run_queue;
 
-use aya_ebpf::macros::classifier;
-use aya_ebpf::programs::TcContext;
+use aya_ebpf::macros::{btf_tracepoint, classifier};
+use aya_ebpf::programs::{BtfTracePointContext, TcContext};
+use kernel_abi::layout::Port;
 use packet::{Protocol, Skip};
 
 /// Length of an Ethernet header; the kernel has taken VLAN tags off before tcx.
@@ -59,6 +62,27 @@ pub fn medulla_out_l3(context: TcContext) -> i32 {
     egress::<BARE>(&context)
 }
 
+/// A task that slept can run.
+#[btf_tracepoint(function = "sched_wakeup")]
+pub fn medulla_wakeup(context: BtfTracePointContext) -> i32 {
+    run_queue::woken(&context);
+    0
+}
+
+/// A task that is new can run.
+#[btf_tracepoint(function = "sched_wakeup_new")]
+pub fn medulla_new(context: BtfTracePointContext) -> i32 {
+    run_queue::woken(&context);
+    0
+}
+
+/// A CPU changes tasks.
+#[btf_tracepoint(function = "sched_switch")]
+pub fn medulla_switch(context: BtfTracePointContext) -> i32 {
+    run_queue::switched(&context);
+    0
+}
+
 /// Run once by the loader with `BPF_PROG_TEST_RUN`.
 #[classifier]
 pub fn medulla_clock(context: TcContext) -> i32 {
@@ -79,7 +103,15 @@ fn ingress<const LINK: usize>(context: &TcContext) -> i32 {
         Err(skip) => return unseen(skip),
     };
     let port = maps::port(packet.protocol, packet.destination);
-    if port.limit != 0 && !limit::admits(port.limit, &packet, context) {
+    let mut overruled = false;
+    if port.limit != 0 {
+        let answer = limit::admits(port.limit, &packet, context);
+        if !answer.passes {
+            return DROP;
+        }
+        overruled = answer.overrules;
+    }
+    if port.flags & Port::ARMED != 0 && !overruled && !reflex::admits(port, &packet, context) {
         return DROP;
     }
     if port.watch != 0 && packet.protocol == Protocol::Tcp {
@@ -93,7 +125,7 @@ fn egress<const LINK: usize>(context: &TcContext) -> i32 {
     if let Ok(packet) = packet::parse::<LINK>(context) {
         let port = maps::port(packet.protocol, packet.source);
         if port.watch != 0 && packet.protocol == Protocol::Tcp {
-            latency::leave(port, &packet);
+            latency::leave(port, &packet, context);
         }
     }
     NEXT

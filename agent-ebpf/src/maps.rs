@@ -2,11 +2,13 @@
 
 use crate::packet::{Protocol, Skip};
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray};
+use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
 use kernel_abi::layout::{
-    Clock, Control, Exchange, FLOWS_MAX, Flow, LIMITS_MAX, Latency, Limit, PORTS_MAX, Port, State,
-    Unseen, Verdicts, WATCHES_MAX, Watch, port_index,
+    Clock, Control, EVENTS_BYTES, Exchange, FLOWS_MAX, Flow, LIMITS_MAX, Latency, Limit, PORTS_MAX,
+    Port, SOURCES_MAX, Source, State, Unseen, Verdicts, WAKEUPS_MAX, WATCHES_MAX, Watch,
+    port_index,
 };
+use kernel_abi::reflex::{Rule, Watchdog};
 
 #[map(name = "MEDULLA_PORTS")]
 static PORTS: Array<Port> = Array::with_max_entries(PORTS_MAX, 0);
@@ -29,6 +31,20 @@ static WATCHES: Array<Watch> = Array::with_max_entries(WATCHES_MAX, 0);
 pub static LATENCIES: PerCpuArray<Latency> = PerCpuArray::with_max_entries(WATCHES_MAX, 0);
 #[map(name = "MEDULLA_FLOWS")]
 pub static FLOWS: LruHashMap<Flow, Exchange> = LruHashMap::with_max_entries(FLOWS_MAX, 0);
+#[map(name = "MEDULLA_SOURCES")]
+pub static SOURCES: LruHashMap<Source, u64> = LruHashMap::with_max_entries(SOURCES_MAX, 0);
+#[map(name = "MEDULLA_RULES")]
+pub static RULES: Array<Rule> = Array::with_max_entries(WATCHES_MAX, 0);
+#[map(name = "MEDULLA_DOGS")]
+pub static WATCHDOGS: Array<Watchdog> = Array::with_max_entries(WATCHES_MAX, 0);
+#[map(name = "MEDULLA_RULE_VD")]
+pub static RULE_VERDICTS: PerCpuArray<Verdicts> = PerCpuArray::with_max_entries(WATCHES_MAX, 0);
+#[map(name = "MEDULLA_EVENTS")]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(EVENTS_BYTES, 0);
+
+/// When each task that waits for a CPU began to, by its address.
+#[map(name = "MEDULLA_WAKEUPS")]
+pub static WAKEUPS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(WAKEUPS_MAX, 0);
 
 /// The slots of a port.
 #[inline(always)]

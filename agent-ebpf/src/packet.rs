@@ -49,6 +49,8 @@ pub struct Packet {
     pub sequence: u32,
     /// Bytes after the transport header.
     pub payload: u32,
+    /// Where those begin, from the packet's first byte; 0 for UDP.
+    pub payload_at: u32,
     /// Network order; IPv4 addresses in the last word.
     pub source_address: [u32; 4],
     pub destination_address: [u32; 4],
@@ -155,7 +157,7 @@ fn ipv4<const LINK: usize>(
         total => u32::from(total),
     };
     let body = total.saturating_sub(header as u32);
-    let mut packet = transport(start + header, end, ip.protocol, body)?;
+    let mut packet = transport(start + header, end, (LINK + header) as u32, ip.protocol, body)?;
     packet.source_address = [0, 0, 0, ip.source];
     packet.destination_address = [0, 0, 0, ip.destination];
     Ok(packet)
@@ -178,7 +180,13 @@ fn ipv6<const LINK: usize>(
         0 => whole::<LINK>(skb).saturating_sub(40),
         body => u32::from(body),
     };
-    let mut packet = transport(start + size_of::<Ipv6>(), end, ip.next, body)?;
+    let mut packet = transport(
+        start + size_of::<Ipv6>(),
+        end,
+        (LINK + size_of::<Ipv6>()) as u32,
+        ip.next,
+        body,
+    )?;
     packet.source_address = ip.source;
     packet.destination_address = ip.destination;
     Ok(packet)
@@ -191,9 +199,16 @@ fn whole<const LINK: usize>(skb: *const __sk_buff) -> u32 {
     unsafe { (*skb).len }.saturating_sub(LINK as u32)
 }
 
-/// Parses the transport header, of a body of so many bytes with that header.
+/// Parses the transport header, of a body of so many bytes with that header, `at_link` bytes after
+/// the packet's first.
 #[inline(always)]
-fn transport(start: usize, end: usize, protocol: u8, body: u32) -> Result<Packet, Skip> {
+fn transport(
+    start: usize,
+    end: usize,
+    at_link: u32,
+    protocol: u8,
+    body: u32,
+) -> Result<Packet, Skip> {
     if protocol == UDP {
         let udp: &Udp = at(start, end)?;
         return Ok(Packet {
@@ -203,6 +218,7 @@ fn transport(start: usize, end: usize, protocol: u8, body: u32) -> Result<Packet
             destination: u16::from_be_bytes(udp.destination),
             sequence: 0,
             payload: body.saturating_sub(8),
+            payload_at: 0,
             source_address: [0; 4],
             destination_address: [0; 4],
         });
@@ -215,6 +231,7 @@ fn transport(start: usize, end: usize, protocol: u8, body: u32) -> Result<Packet
         destination: u16::from_be_bytes(tcp.destination),
         sequence: u32::from_be_bytes(tcp.sequence),
         payload: body.saturating_sub(u32::from(tcp.offset >> 4) * 4),
+        payload_at: at_link + u32::from(tcp.offset >> 4) * 4,
         source_address: [0; 4],
         destination_address: [0; 4],
     })

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use kernel_abi::names;
-use medulla_agent::kernel::maps::Maps;
+use medulla_agent::kernel::maps::{Maps, Sampling};
 use medulla_agent::kernel::trial::Trial;
 use medulla_agent::kernel::{Error, Limit, LimitTable, Protocol, Target, Unit};
 use serde_json::json;
@@ -62,7 +62,7 @@ fn measure() -> Result<(), Error> {
     // The lease ends with the kernel's next tick.
     sleep(Duration::from_millis(20));
     report(&mut trial, "rule expired", names::INGRESS, &datagram, None)?;
-    maps.watch(PORT, false)?;
+    maps.watch(PORT, Sampling::default())?;
     let segment = frame(TCP, &tcp());
     report(&mut trial, "watched request", names::INGRESS, &segment, None)?;
     report(&mut trial, "egress, not watched", names::EGRESS, &segment, None)
@@ -83,9 +83,10 @@ fn write(maps: &mut Maps, per_second: u64, burst: u32, lease: Duration) -> Resul
         rate_per_hour: per_second * 3600,
         burst,
         dry_run: false,
+        per_source: false,
         generation: 1,
     };
-    maps.write(&limit, lease)
+    maps.write(&limit, lease, true)
 }
 
 /// Ethernet and IPv4 around a body. Checksums are not filled in: nothing looks at them.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod protocol;
+mod reflex;
 mod serve;
 
 use std::os::unix::fs::PermissionsExt;

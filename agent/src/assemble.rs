@@ -2,25 +2,32 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
 use components::builders::Builders;
 use components::component::Context;
 use components::config::otlp_exporter::OtlpExporter;
-use components::config::{Config, Loaded};
+use components::config::{Config, Loaded, Value};
 use nix::unistd::getppid;
+use pipeline::{Sample, Stats};
 
 use crate::admin::client;
 use crate::admin::protocol::Request;
 use crate::admin::{Admin, Desk, Facts};
 use crate::config::{Kernel, Limits as LimitSettings, PROGRAM};
 use crate::folders::Folders;
-use crate::keeper::link::{Covered, Link};
+use crate::keeper::link::{Covered, Link, Restarts};
 use crate::kernel::interfaces;
 use crate::kernel::maps::Maps;
 use crate::kernel::shared::SharedMaps;
 use crate::limits::protect::{Protected, is_here};
 use crate::limits::{Limits, Now, Table};
 use crate::receivers::kernel::{self, Sources};
+use crate::receivers::reflex;
+use crate::reflex::engine::{self, Blind, World};
+use crate::reflex::journal::Journal;
+use crate::reflex::record::{Outbox, Recorder};
+use crate::reflex::settings::Settings;
 use crate::{keeper, privilege};
 
 /// Worker threads: an agent is a guest on its host.
@@ -87,13 +94,16 @@ fn run_process(files: &[String], link: Result<Link, String>) -> ExitCode {
 struct HostKernel {
     maps: Result<SharedMaps, String>,
     covered: Covered,
+    restarts: Option<Arc<Restarts>>,
     keeper_pid: Option<u32>,
 }
 
 impl HostKernel {
     fn open(link: Result<Link, String>, config: &Config) -> Self {
-        let without =
-            |reason| Self { maps: Err(reason), covered: Covered::default(), keeper_pid: None };
+        let without = |reason| {
+            let (covered, restarts, keeper_pid) = Default::default();
+            Self { maps: Err(reason), covered, restarts, keeper_pid }
+        };
         let link = match link {
             Ok(link) => link,
             Err(missing) => return without(missing),
@@ -102,7 +112,8 @@ impl HostKernel {
         let maps =
             maps.and_then(|descriptors| Maps::from_fds(descriptors).map_err(|e| e.to_string()));
         let keeper_pid = u32::try_from(getppid().as_raw()).ok();
-        Self { maps: maps.map(SharedMaps::new), covered: link.listen(), keeper_pid }
+        let (covered, restarts) = link.listen();
+        Self { maps: maps.map(SharedMaps::new), covered, restarts, keeper_pid }
     }
 
     fn table(&self) -> Result<Table, String> {
@@ -133,14 +144,97 @@ async fn serve(
         let desk = desk.clone();
         async move { desk.keep_time().await }
     });
-    let sources = Sources { samples: kernel.maps.clone().ok(), desk: desk.clone() };
+    let sources = Sources {
+        samples: kernel.maps.clone().ok(),
+        desk: desk.clone(),
+        keeper: kernel.restarts.clone(),
+    };
+    let reflexes = Reflexes::start(&loaded.config, folders, &kernel, &desk, &context.stats);
+    let records = reflexes.records.clone();
     let builders = Builders::shared()
-        .receiver("kernel", move |config, context| kernel::build(config, context, &sources));
-    let status = PROGRAM.run(files, loaded, context, builders).await;
+        .receiver("kernel", move |config, context| kernel::build(config, context, &sources))
+        .receiver("reflex", move |config, context| reflex::build(config, context, &records));
+    let apply = |config: &Config| reflexes.apply(config);
+    let status = PROGRAM.run(files, loaded, context, builders, &apply).await;
+    reflexes.handle.stop();
     keeping_time.abort();
     drop(admin);
     desk.withdraw();
     status
+}
+
+/// The running reflexes.
+struct Reflexes {
+    handle: engine::Handle,
+    records: reflex::Sources,
+    /// The section that runs.
+    section: Mutex<Option<Value>>,
+}
+
+impl Reflexes {
+    fn start(
+        config: &Config,
+        folders: &Folders,
+        kernel: &HostKernel,
+        desk: &Arc<Desk>,
+        stats: &Stats,
+    ) -> Self {
+        let blind = Blind::default();
+        show_blind(stats, blind.clone());
+        let node = folders.node_id();
+        let outbox = Arc::<Outbox>::default();
+        let journal = Journal::open(folders.state.join("reflex.journal"));
+        let recorder = Recorder::new(node.clone(), journal, outbox.clone(), random());
+        let world = World {
+            samples: kernel.maps.clone().ok(),
+            desk: desk.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            restarts: kernel.restarts.clone(),
+            tls_ports: Kernel::of(config).tls_ports,
+            blind: blind.clone(),
+        };
+        let settings = config.read_section("reflex", Settings::read);
+        let handle = engine::start(settings, world, recorder);
+        desk.attend(handle.clone());
+        let section = Mutex::new(section(config));
+        Self { handle, records: reflex::Sources { outbox, node }, section }
+    }
+
+    /// After a reload: other rules, if they are others. What runs under the same rules goes on.
+    fn apply(&self, config: &Config) {
+        let new = section(config);
+        let mut running = self.section.lock().expect("a plain assignment cannot panic");
+        if *running != new {
+            self.handle.apply(config.read_section("reflex", Settings::read));
+            *running = new;
+        }
+    }
+}
+
+/// `medulla_reflex_blind{rule}`.
+fn show_blind(stats: &Stats, blind: Blind) {
+    stats.probe(move |out| {
+        for (rule, is_blind) in blind.lock().expect("a plain assignment cannot panic").iter() {
+            out.push(Sample {
+                name: "medulla_reflex_blind".to_owned(),
+                help: "Whether a rule has had no data for a minute.",
+                kind: pipeline::Kind::Gauge,
+                labels: vec![("rule", rule.clone())],
+                value: f64::from(u8::from(*is_blind)),
+            });
+        }
+    });
+}
+
+fn section(config: &Config) -> Option<Value> {
+    let mut sections = config.sections.iter();
+    sections.find(|(name, _)| *name == "reflex").map(|(_, value)| value.clone())
+}
+
+/// A number that differs from start to start.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
 }
 
 fn facts(config: &Config, context: &Context, kernel: &HostKernel) -> Facts {

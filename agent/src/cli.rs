@@ -2,6 +2,7 @@
 
 mod doctor;
 mod limit;
+mod reflex;
 
 use std::process::ExitCode;
 
@@ -46,18 +47,18 @@ enum Command {
     /// The unprivileged half of `run`; started by the keeper
     #[command(hide = true)]
     RunAgent(Files),
-    /// Stop all limits at once (not built in yet)
-    Kill(Later),
-    /// Suspend actions for a while (not built in yet)
-    Pause(Later),
-    /// End a pause (not built in yet)
-    Resume(Later),
-    /// What was decided and done (not built in yet)
-    Report(Later),
-    /// Approve a suggestion (not built in yet)
-    Approve(Later),
-    /// Watch signals and rules (not built in yet)
-    Top(Later),
+    /// Suspend all limits and rules at once
+    Kill(reflex::Kill),
+    /// Let no rule act for a while
+    Pause(reflex::Pause),
+    /// End a pause
+    Resume,
+    /// What was decided and done, and what would have been
+    Report(reflex::Report),
+    /// Approve a suggestion
+    Approve(reflex::Approve),
+    /// Watch signals, rules and limits
+    Top(reflex::Top),
     /// Run the detectors over files (not built in yet)
     Detect(Later),
     /// Try an OTTL statement
@@ -98,12 +99,12 @@ pub fn main() -> ExitCode {
         Command::Components { json } => PROGRAM.components(json),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Limit(command) => limit::run(command),
-        Command::Kill(_) => later("kill"),
-        Command::Pause(_) => later("pause"),
-        Command::Resume(_) => later("resume"),
-        Command::Report(_) => later("report"),
-        Command::Approve(_) => later("approve"),
-        Command::Top(_) => later("top"),
+        Command::Kill(kill) => reflex::kill(&kill),
+        Command::Pause(pause) => reflex::pause(pause),
+        Command::Resume => reflex::resume(),
+        Command::Report(report) => reflex::report(&report),
+        Command::Approve(approve) => reflex::approve(approve),
+        Command::Top(top) => reflex::top(&top),
         Command::Detect(_) => later("detect"),
         Command::Ottl(arguments) => playground::run(&arguments),
     }

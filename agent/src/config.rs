@@ -10,25 +10,30 @@ use components::config::{
 use components::process::Program;
 use otlp::Signal;
 
+use crate::reflex::settings;
+
 /// The agent as a program.
 pub const PROGRAM: Program = Program {
     name: "medulla-agent",
     default_config: DEFAULT,
-    catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS },
+    catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS, check_whole: settings::check },
     extra_bytes: 4 << 20,
 };
+
+/// Cgroups of one receiver.
+const CGROUPS_MAX: usize = 256;
 
 const GATEWAY: &str = "medulla-gateway";
 
 const OWN: &[Kind] = &[
     Kind::stable(Class::Receiver, "kernel", kernel).carrying(&[Signal::Metrics]),
-    Kind::planned(Class::Receiver, "reflex").carrying(&[Signal::Logs]),
+    Kind::stable(Class::Receiver, "reflex", no_keys).carrying(&[Signal::Logs]),
     Kind::elsewhere(Class::Exporter, "store", GATEWAY),
 ];
 
 const SECTIONS: &[OwnSection] = &[
     OwnSection { name: "limits", stability: Stability::Stable, check: limits },
-    OwnSection { name: "reflex", stability: Stability::NotBuiltIn, check: any_keys },
+    OwnSection { name: "reflex", stability: Stability::Stable, check: reflex },
     elsewhere("store"),
     elsewhere("query"),
     elsewhere("fleet"),
@@ -77,12 +82,17 @@ pub struct Kernel {
     pub collection_interval: Duration,
     /// Whether latency is sampled at all.
     pub latency: bool,
+    /// Cgroups whose CPU time is reported, by their paths under the hierarchy's root.
+    pub cgroups: Vec<String>,
+    /// Whether answers are looked into for an HTTP/1 status.
+    pub http_status: bool,
+    /// Whether waits for a CPU are timed while the host is busy.
+    pub run_queue: bool,
 }
 
 impl Kernel {
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
-        section.not_built_yet(&["cgroups", "http_status", "run_queue"]);
         let mut ports = ports(section, "ports");
         let tls_ports = self::ports(section, "tls_ports");
         ports.extend(
@@ -107,6 +117,9 @@ impl Kernel {
                 Duration::from_millis(100)..=Duration::from_secs(3600),
             ),
             latency: section.bool("latency", true),
+            cgroups: cgroups(section),
+            http_status: section.bool("http_status", false),
+            run_queue: section.bool("run_queue", false),
         }
     }
 
@@ -122,6 +135,9 @@ impl Kernel {
                 tls_ports: Vec::new(),
                 collection_interval: Duration::from_secs(1),
                 latency: true,
+                cgroups: Vec::new(),
+                http_status: false,
+                run_queue: false,
             },
         }
     }
@@ -153,6 +169,27 @@ fn ports(section: &Section<'_>, key: &'static str) -> Vec<u16> {
     section.list(key).iter().filter_map(port).collect()
 }
 
+fn cgroups(section: &Section<'_>) -> Vec<String> {
+    let path = |field: &Field<'_>| {
+        let path = field.string()?;
+        let is_inside = !path.split('/').any(|part| part == "..");
+        if path.is_empty() || !is_inside {
+            field.error(
+                Code::BadValue,
+                format!("{path:?}, expected a cgroup's path such as /system.slice"),
+            );
+            return None;
+        }
+        Some(path)
+    };
+    let paths: Vec<String> = section.list("cgroups").iter().filter_map(path).collect();
+    if paths.len() > CGROUPS_MAX {
+        let message = format!("{} cgroups, expected at most {CGROUPS_MAX}", paths.len());
+        section.error("cgroups", Code::TooLarge, message);
+    }
+    paths
+}
+
 fn interface(field: &Field<'_>) -> Option<String> {
     let name = field.string()?;
     if name.is_empty()
@@ -172,3 +209,9 @@ fn kernel(section: &Section<'_>) {
 fn limits(section: &Section<'_>) {
     Limits::read(section);
 }
+
+fn reflex(section: &Section<'_>) {
+    settings::Settings::read(section);
+}
+
+fn no_keys(_: &Section<'_>) {}

@@ -104,6 +104,21 @@ impl Folders {
         Ok(())
     }
 
+    /// This node's id: made once, kept in the state folder.
+    pub(crate) fn node_id(&self) -> std::sync::Arc<str> {
+        let path = self.state.join("node-id");
+        let kept = fs::read_to_string(&path).ok();
+        let is_id = |text: &str| text.len() == 36 && text.bytes().all(|b| b.is_ascii_graphic());
+        if let Some(id) = kept.as_deref().map(str::trim).filter(|id| is_id(id)) {
+            return id.into();
+        }
+        let made = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
+        if let Err(error) = fs::write(&path, &made) {
+            tracing::warn!("{}: {error}; this node has another id after a restart", path.display());
+        }
+        made.trim().into()
+    }
+
     /// Refuses state of a newer version; marks new state with ours.
     pub(crate) fn check_format(&self) -> Result<(), String> {
         let path = self.state.join("FORMAT");

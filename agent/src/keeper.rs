@@ -14,11 +14,14 @@ mod follow;
 pub(crate) mod link;
 mod memory;
 pub mod orders;
+mod restart;
 
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -28,6 +31,7 @@ use nix::unistd::{Pid, Uid};
 
 use crate::folders::Folders;
 use crate::kernel::interfaces;
+use crate::kernel::session::Investigation;
 use crate::privilege;
 use follow::Follower;
 use orders::{Order, Report};
@@ -55,6 +59,8 @@ struct Keeper {
     /// The loaded programs and the interfaces they are on.
     follower: Option<Follower>,
     mounted: Option<bpffs::Mounted>,
+    /// What is timed beside packets, and until when.
+    investigation: Option<(Instant, Investigation)>,
 }
 
 impl Keeper {
@@ -79,6 +85,7 @@ impl Keeper {
             wanted: Vec::new(),
             follower: None,
             mounted,
+            investigation: None,
         })
     }
 
@@ -97,6 +104,9 @@ impl Keeper {
             if ready.interfaces {
                 self.follow();
             }
+            let over = |(end, _): &mut (Instant, Investigation)| *end <= Instant::now();
+            // Dropped, it lets go of its tracepoints.
+            drop(self.investigation.take_if(over));
         }
     }
 
@@ -110,7 +120,7 @@ impl Keeper {
             polled.push(PollFd::new(interfaces, PollFlags::POLLIN));
         }
         // An interrupted wait shows nothing ready and is begun again.
-        let _ = poll(&mut polled, PollTimeout::NONE);
+        let _ = poll(&mut polled, self.patience());
         let is_ready = |index: usize| {
             polled.get(index).and_then(PollFd::revents).is_some_and(|events| !events.is_empty())
         };
@@ -120,6 +130,13 @@ impl Keeper {
             socket: self.connected && is_ready(1),
             interfaces: is_ready(1 + socket),
         }
+    }
+
+    /// Until the investigation ends; a millisecond more, so that it has.
+    fn patience(&self) -> PollTimeout {
+        let Some((end, _)) = &self.investigation else { return PollTimeout::NONE };
+        let left = end.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     }
 
     /// Passes signals on; the agent's status once it has ended.
@@ -147,9 +164,28 @@ impl Keeper {
             Some(Order::Follow(name)) => self.wanted.push(name),
             Some(Order::FollowAuto) => self.wanted.push(interfaces::AUTO.to_owned()),
             Some(Order::Attach) => self.attach(),
+            Some(Order::Investigate) => self.investigate(),
+            Some(order @ (Order::RestartUnit { .. } | Order::RestartContainer { .. })) => {
+                self.restart(order);
+            }
             // The agent is gone, or is not ours to talk to any more.
             None => self.connected = false,
         }
+    }
+
+    /// Begins an investigation, or prolongs the one that runs.
+    fn investigate(&mut self) {
+        let end = Instant::now() + orders::INVESTIGATION;
+        if let Some((until, _)) = &mut self.investigation {
+            *until = end;
+            return;
+        }
+        let Some(follower) = &mut self.follower else { return };
+        match follower.investigate() {
+            Ok(investigation) => self.investigation = Some((end, investigation)),
+            Err(error) => say(&format!("cannot time the run queue: {error}")),
+        }
+        memory::give_back();
     }
 
     fn attach(&mut self) {
@@ -166,6 +202,18 @@ impl Keeper {
             Err(error) => self.tell(&Report::Failed(error), &[]),
         }
         memory::give_back();
+    }
+
+    /// On a thread of its own: stopping takes as long as what is stopped likes.
+    fn restart(&mut self, order: Order) {
+        let Ok(socket) = self.socket.try_clone() else {
+            return say("no descriptor is left to answer on");
+        };
+        std::thread::spawn(move || {
+            let report = restart::run(&order);
+            // The agent that asked may be gone.
+            let _ = orders::send(&socket, &report.encode(), &[]);
+        });
     }
 
     fn follow(&mut self) {

@@ -10,6 +10,7 @@
 //! here decides what to limit.
 
 mod clsact;
+pub mod cost;
 pub mod fake;
 pub mod foreign;
 pub mod interfaces;
@@ -17,6 +18,7 @@ pub mod maps;
 mod netlink;
 pub mod object;
 pub mod probe;
+pub mod reflex;
 pub mod session;
 pub mod shared;
 pub mod trial;
@@ -59,6 +61,8 @@ pub struct Limit {
     pub burst: u32,
     /// Count, but drop nothing.
     pub dry_run: bool,
+    /// The whole rate for each source address (an IPv4 address, an IPv6 /64).
+    pub per_source: bool,
     /// Chosen by the writer, to tell its own entries again after a restart.
     pub generation: u64,
 }
@@ -74,9 +78,10 @@ pub struct Written {
 
 /// The kernel's table of limits, which has one writer. The real one is [`maps::Maps`].
 pub trait LimitTable {
-    /// Writes a limit with its lease from now. The same limit again only renews the lease; one with
+    /// Writes a limit with its lease from now; one that `overrules` lets no rule armed on the port
+    /// enforce anything beside it. The same limit again only renews the lease; one with
     /// another rate, burst or unit begins afresh.
-    fn write(&mut self, limit: &Limit, lease: Duration) -> Result<(), Error>;
+    fn write(&mut self, limit: &Limit, lease: Duration, overrules: bool) -> Result<(), Error>;
 
     /// Ends a limit; false if there was none.
     fn clear(&mut self, target: Target) -> Result<bool, Error>;
@@ -120,6 +125,8 @@ pub enum Error {
     Map(&'static str, aya::maps::MapError),
     /// Not the map that was expected under this name.
     Mismatch(&'static str),
+    /// A rule can be armed only on a port that is watched.
+    NotWatched(u16),
     /// All slots are taken: how many there are, and of what.
     Full(u32, &'static str),
     /// A clock cannot be read.
@@ -143,6 +150,7 @@ impl fmt::Display for Error {
             Self::Hook(name, error) => write!(f, "clsact of {name}: {error}"),
             Self::Map(name, error) => write!(f, "map {name}: {}", Chain(error)),
             Self::Mismatch(name) => write!(f, "map {name} is of another layout"),
+            Self::NotWatched(port) => write!(f, "port {port} is not watched"),
             Self::Full(count, what) => write!(f, "all {count} {what} slots are taken"),
             Self::Clock(error) => write!(f, "cannot read the clock: {error}"),
             Self::NoClock => f.write_str("the kernel's clock was never read"),

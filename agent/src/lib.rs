@@ -15,3 +15,4 @@ pub mod kernel;
 pub mod limits;
 mod privilege;
 mod receivers;
+pub mod reflex;

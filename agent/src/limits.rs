@@ -10,6 +10,7 @@
 
 mod adopt;
 mod file;
+mod of_rules;
 pub mod parse;
 pub mod protect;
 
@@ -18,7 +19,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use kernel_abi::layout::{Protocol, Unit, Verdicts};
-use kernel_abi::limit::{BURST_MAX, RATE_PER_HOUR_MAX, RATE_PER_HOUR_MIN};
+use kernel_abi::limit::{
+    BURST_BYTES_MAX, BURST_MAX, BYTES_PER_HOUR_MAX, RATE_PER_HOUR_MAX, RATE_PER_HOUR_MIN,
+};
 
 use crate::kernel::{self, Limit, LimitTable, Target};
 
@@ -292,13 +295,17 @@ impl Limits {
             return usage("port 0, expected 1 to 65535".to_owned());
         }
         if limit.unit == Unit::Connections && limit.target.protocol == Protocol::Udp {
-            return usage("udp has no connections, expected --unit packets".to_owned());
+            return usage("udp has no connections, expected --unit packets or bytes".to_owned());
         }
-        if !(RATE_PER_HOUR_MIN..=RATE_PER_HOUR_MAX).contains(&limit.rate_per_hour) {
-            return usage("the rate is out of range, expected 1/s to 10000000/s".to_owned());
+        let (rate_max, shown, burst_max) = match limit.unit {
+            Unit::Bytes => (BYTES_PER_HOUR_MAX, "10GiB/s", BURST_BYTES_MAX),
+            Unit::Connections | Unit::Packets => (RATE_PER_HOUR_MAX, "10000000/s", BURST_MAX),
+        };
+        if !(RATE_PER_HOUR_MIN..=rate_max).contains(&limit.rate_per_hour) {
+            return usage(format!("the rate is out of range, expected 1/s to {shown}"));
         }
-        if limit.burst == 0 || limit.burst > BURST_MAX {
-            return usage(format!("burst {}, expected 1 to {BURST_MAX}", limit.burst));
+        if limit.burst == 0 || limit.burst > burst_max {
+            return usage(format!("burst {}, expected 1 to {burst_max}", limit.burst));
         }
         if request.lease.is_zero() || request.lease > longest {
             return usage(format!("a lease of {:?}, expected at most {longest:?}", request.lease));
@@ -317,10 +324,13 @@ impl Limits {
 
     /// Makes the kernel's table say what [`winner`](Self::winner) says.
     fn enforce(&mut self, target: Target, now: Now) -> Result<(), kernel::Error> {
-        let winner = self.winner(target, now).map(|winner| (winner.limit, winner.ends));
+        let of = |winner: &Desired| (winner.limit, winner.ends, winner.source.class() > 0);
+        let winner = self.winner(target, now).map(of);
         let Ok(table) = &mut self.table else { return Ok(()) };
         match winner {
-            Some((limit, ends)) => table.write(&limit, ends.saturating_duration_since(now.instant)),
+            Some((limit, ends, overrules)) => {
+                table.write(&limit, ends.saturating_duration_since(now.instant), overrules)
+            }
             None => table.clear(target).map(drop),
         }
     }

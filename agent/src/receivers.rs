@@ -1,3 +1,4 @@
 //! Where the host's own data enters.
 
 pub(crate) mod kernel;
+pub(crate) mod reflex;

@@ -15,3 +15,9 @@ mod limits;
 mod pins;
 #[path = "kernel/programs.rs"]
 mod programs;
+#[path = "kernel/reflex.rs"]
+mod reflex;
+#[path = "kernel/run_queue.rs"]
+mod run_queue;
+#[path = "kernel/units.rs"]
+mod units;

@@ -47,7 +47,7 @@ async fn serve(files: &[String], loaded: &Loaded) -> ExitCode {
     let store = stored.as_ref().map(|stored| stored.store.clone());
     let builders =
         Builders::shared().exporter("store", move |section, _| exporter(section, store.as_ref()));
-    let status = PROGRAM.run(files, loaded, context, builders).await;
+    let status = PROGRAM.run(files, loaded, context, builders, &|_| {}).await;
     if let Some(stored) = stored {
         stored.close().await;
     }

@@ -1,6 +1,6 @@
 //! What a gateway is made of, and what it runs without a configuration.
 
-use components::config::catalog::any_keys;
+use components::config::catalog::{any_keys, nothing_more};
 use components::config::shared::SHARED;
 use components::config::{Catalog, Class, Kind, OwnSection, Section, Stability};
 use components::process::Program;
@@ -12,7 +12,7 @@ use crate::store::{self, StoreSettings};
 pub const PROGRAM: Program = Program {
     name: "medulla-gateway",
     default_config: DEFAULT,
-    catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS },
+    catalog: Catalog { kinds: &[SHARED, OWN], sections: SECTIONS, check_whole: nothing_more },
     extra_bytes: STORE_BYTES + ANSWER_BYTES,
 };
 

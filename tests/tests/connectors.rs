@@ -68,3 +68,80 @@ async fn requests_merge_behind_a_connector() {
     assert_eq!(spans, (0..200).collect::<Vec<u64>>());
     gateway.settle_books().await;
 }
+
+fn routed(sinks: &[&Sink], table: &str, default: &str) -> String {
+    let pipelines = "
+    traces/in: { receivers: [otlp], exporters: [routing] }
+    traces/0: { receivers: [routing], exporters: [otlp_http/0] }
+    traces/1: { receivers: [routing], exporters: [otlp_http/1] }";
+    let routing = format!("connectors: {{ routing: {{ table: [{table}] {default} }} }}");
+    config(sinks, pipelines)
+        .replace("connectors: { forward: }", &routing)
+        .replace("endpoint: 127.0.0.1:0 }", "endpoint: 127.0.0.1:0, include_metadata: true }")
+}
+
+async fn numbers(sink: &Sink) -> Vec<u64> {
+    let mut numbers: Vec<u64> =
+        sink.received().iter().flat_map(|request| records::span_numbers(&request.body)).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// Sends spans 0 to 9 and says which arrive in each of the two pipelines.
+async fn route(table: &str, default: &str, dropped: f64) -> [Vec<u64>; 2] {
+    let (left, right) = (Sink::start().await, Sink::start().await);
+    let mut gateway = Medulla::gateway(&routed(&[&left, &right], table, default));
+    let mut http = gateway.http().await;
+    assert!(http.export(Signal::Traces, records::traces(0, 10)).await.is_success());
+    let metrics = gateway.metrics().await;
+    let no_route = metrics.sum("medulla_dropped_items", &[("reason", "no_route")]);
+    assert_eq!((metrics.accepted(Signal::Traces), no_route), (10.0, dropped), "{table}");
+    [numbers(&left).await, numbers(&right).await]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_go_where_the_first_row_says() {
+    let all: Vec<u64> = (0..10).collect();
+    let none = Vec::new();
+    let zero = "pipelines: [traces/0]";
+    let some = "context: span, condition: 'IsMatch(span.span_id.string, \"[02468]$\")'";
+    let [left, right] =
+        route(&format!("{{ {some}, {zero} }}"), ", default_pipelines: [traces/1]", 0.0).await;
+    assert_eq!([left, right], [vec![0, 2, 4, 6, 8], vec![1, 3, 5, 7, 9]]);
+    let [left, right] = route(
+        &format!("{{ {some}, {zero}, action: copy }}"),
+        ", default_pipelines: [traces/1]",
+        0.0,
+    )
+    .await;
+    assert_eq!([left, right], [vec![0, 2, 4, 6, 8], all.clone()]);
+    let [left, right] = route(&format!("{{ {some}, {zero} }}"), "", 5.0).await;
+    assert_eq!([left, right], [vec![0, 2, 4, 6, 8], none.clone()]);
+    let every = format!("{{ statement: route(), {zero} }}");
+    assert_eq!(route(&every, "", 0.0).await, [all.clone(), none.clone()]);
+    let header =
+        format!("{{ context: request, condition: 'request[\"Content-Type\"] != \"x\"', {zero} }}");
+    assert_eq!(route(&header, "", 0.0).await, [all.clone(), none]);
+}
+
+#[test]
+fn a_table_that_cannot_work_is_an_error_with_its_place() {
+    let table = "{ condition: 'attributes[\"a\" == 1', pipelines: [traces/0] }, { context: span, condition: 'span.nam == \"a\"', pipelines: [traces/3] }";
+    let text = "
+receivers: { otlp: { protocols: { http: } } }
+connectors: { routing: { table: [TABLE] } }
+exporters: { debug: }
+service: { pipelines: { traces/in: { receivers: [otlp], exporters: [routing] }, traces/0: { receivers: [routing], exporters: [debug] } } }";
+    let text = text.replace("TABLE", table);
+    let output =
+        Medulla::command("medulla-gateway", &text, &["validate", "--config", "config.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    for expected in [
+        "connectors.routing.table[0].condition: bad_value:",
+        "connectors.routing.table[1].condition: bad_value:",
+        "pipeline \"traces/3\" does not receive from routing",
+    ] {
+        assert!(errors.contains(expected), "{expected} not in {errors}");
+    }
+}

@@ -209,8 +209,9 @@ fn what_must_stay_open_and_what_makes_no_sense_is_refused() {
             "--port 8080 --rate 10/s --proto sctp",
             "--port 8080 --rate 10/s --burst 0",
             "--port 8080 --rate 10/s --proto udp --unit connections",
-            "--port 8080 --rate 10KiB/s --unit bytes",
-            "--port 8080 --rate 10/s --per-source",
+            "--port 8080 --rate 10KiB/s",
+            "--port 8080 --rate 11GiB/s --unit bytes",
+            "--port 8080 --rate 10/s --burst 1KiB",
         ] {
             let told = agent.tell(format!("limit set {usage}").trim());
             assert_eq!(told.code, Some(2), "{usage}: {told:?}");

@@ -1,8 +1,9 @@
 //! `cargo xtask kernels`: the agent on kernels that this host does not run.
 //!
 //! Boots Debian's 6.1 (no tcx: the classic hook) and 6.12 cloud kernels in software emulation, with
-//! the built agent in an initramfs whose init ([`INIT`]) loads, attaches, samples and limits, and
-//! says on the serial line how far it came. Kernels come from Debian's archive, once, into
+//! the built agent in an initramfs whose init ([`INIT`]) loads, attaches, samples and limits, runs those
+//! kernel tests that need no second host (units, sources, the kernel reflex), and says on the serial line
+//! how far it came. Kernels come from Debian's archive, once, into
 //! `target/kernels`. Every boot is ended after [`BOOT_MAX`]. Software emulation needs no rights, so
 //! the host sees nothing of it.
 
@@ -10,11 +11,12 @@ mod archive;
 mod guest;
 mod obtain;
 
+use crate::test::step;
 use crate::{build, ebpf, tree};
 use archive::Archive;
 use guest::Ended;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 /// The series that are booted.
@@ -39,7 +41,11 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn run() -> ExitCode {
-    let built = ebpf::object().and_then(|object| build::binaries(&object, false));
+    let built = ebpf::object().and_then(|object| {
+        build::binaries(&object, false)?;
+        step::embed(object);
+        Ok(())
+    });
     let outcome = match built {
         Ok(()) => boot_all(&tree::target().join("debug")),
         Err(reason) => Outcome::Failed(reason),
@@ -107,6 +113,7 @@ fn initramfs(folder: &Path, binaries: &Path, kernel: &obtain::Kernel) -> Result<
     archive.program("bin/busybox", &read(Path::new(obtain::BUSYBOX))?);
     let agent = stripped(folder, &binaries.join("medulla-agent"))?;
     archive.program("bin/medulla-agent", &read(&agent)?);
+    archive.program("bin/kernel-tests", &read(&stripped(folder, &tests()?)?)?);
     for library in libraries(&agent)? {
         archive.program(library.trim_start_matches('/'), &read(Path::new(&library))?);
     }
@@ -118,9 +125,25 @@ fn initramfs(folder: &Path, binaries: &Path, kernel: &obtain::Kernel) -> Result<
     Ok(archive)
 }
 
+/// The agent's tests of the kernel's side, built where they are not.
+fn tests() -> Result<PathBuf, String> {
+    let mut command =
+        step::cargo_command(["test", "--package", "medulla-agent", "--test", "kernel"]);
+    command.args(["--no-run", "--message-format", "json"]).stderr(Stdio::inherit());
+    let output = command.output().map_err(|error| format!("cannot run cargo: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let executable = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let is_it = message["target"]["name"] == "kernel";
+        let path = message["executable"].as_str().filter(|_| is_it)?;
+        Some(PathBuf::from(path))
+    };
+    text.lines().find_map(executable).ok_or_else(|| "the kernel tests do not build".to_owned())
+}
+
 /// The program without what only debuggers read: the guest has to unpack it.
 fn stripped(folder: &Path, program: &Path) -> Result<PathBuf, String> {
-    let stripped = folder.join("medulla-agent");
+    let stripped = folder.join(program.file_name().unwrap_or_default());
     let done = Command::new("strip").arg("-o").arg(&stripped).arg(program).status();
     match done {
         Ok(status) if status.success() => Ok(stripped),

@@ -6,7 +6,7 @@
 //! one and each test as one. With `CI=true` a kernel object that cannot be built is a failure.
 //! Limits: every step is ended after `STEP_MAX`. Nothing is kept outside the target folder.
 
-mod step;
+pub(crate) mod step;
 mod tally;
 mod tools;
 

@@ -20,7 +20,7 @@ pub enum Request {
         proto: String,
         /// The port.
         port: u16,
-        /// `connections` or `packets`.
+        /// `connections`, `packets` or `bytes`.
         unit: String,
         /// Units per hour.
         rate_per_hour: u64,
@@ -30,6 +30,9 @@ pub enum Request {
         lease_ms: u64,
         /// Count only.
         dry_run: bool,
+        /// The whole rate for each source address.
+        #[serde(default)]
+        per_source: bool,
         /// Why.
         reason: String,
     },
@@ -44,6 +47,40 @@ pub enum Request {
     LimitClear {
         /// Of this port; of all when absent.
         port: Option<u16>,
+    },
+    /// Something for the reflexes.
+    Reflex(Reflex),
+}
+
+/// A request to the reflexes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reflex {
+    /// The kill switch, on or off.
+    Kill {
+        /// Which.
+        on: bool,
+    },
+    /// No actions for a while.
+    Pause {
+        /// How long.
+        time_ms: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The end of a pause.
+    Resume {},
+    /// Approve a suggestion.
+    Approve {
+        /// Its event's id.
+        id: String,
+    },
+    /// Signals, rules and guards now.
+    Top {},
+    /// What was written down since a moment.
+    Report {
+        /// Nanoseconds since 1970.
+        since_unix_ns: u64,
     },
 }
 
@@ -64,6 +101,9 @@ pub struct Answer {
     /// Who answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Status>,
+    /// What the reflexes answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reflex: Option<serde_json::Value>,
 }
 
 impl Answer {
@@ -100,13 +140,13 @@ pub struct Listed {
     pub schema: u32,
     /// What for.
     pub target: ListedTarget,
-    /// `connections` or `packets`.
+    /// `connections`, `packets` or `bytes`.
     pub unit: String,
     /// Units per second.
     pub rate_per_s: f64,
     /// Units at once.
     pub burst: u32,
-    /// Always false until it is built in.
+    /// The whole rate for each source address.
     pub per_source: bool,
     /// Counts only.
     pub dry_run: bool,
@@ -153,7 +193,7 @@ impl From<&Standing> for Listed {
             unit: unit_name(desired.limit.unit).to_owned(),
             rate_per_s: desired.limit.rate_per_hour as f64 / 3600.0,
             burst: desired.limit.burst,
-            per_source: false,
+            per_source: desired.limit.per_source,
             dry_run: desired.limit.dry_run,
             source: desired.source.to_string(),
             reason: desired.reason.clone(),
@@ -174,7 +214,7 @@ mod tests {
 
     #[test]
     fn requests_have_the_form_that_is_written_down() {
-        let text = r#"{"command":"limit_set","proto":"tcp","port":80,"unit":"connections","rate_per_hour":360000,"burst":null,"lease_ms":1000,"dry_run":false,"reason":""}"#;
+        let text = r#"{"command":"limit_set","proto":"tcp","port":80,"unit":"connections","rate_per_hour":360000,"burst":null,"lease_ms":1000,"dry_run":false,"per_source":false,"reason":""}"#;
         let request: Request = serde_json::from_str(text).expect("a request");
         assert_eq!(serde_json::to_string(&request).expect("written"), text);
         for bad in ["{}", r#"{"command":"limit_list","x":1}"#, r#"{"command":"reboot"}"#, "[]"] {

@@ -1,15 +1,17 @@
 //! Who answers requests: the limits engine, behind the checks that need the rest of the agent.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use kernel_abi::limit::default_burst;
+use kernel_abi::layout::Unit;
+use kernel_abi::limit::{default_burst, default_burst_of_bytes};
 use tokio::sync::Notify;
 
 use super::protocol::{Answer, Listed, Request, Status};
 use crate::kernel::{Limit, Target};
 use crate::limits::protect::Protected;
 use crate::limits::{Limits, Now, Refused, Request as Wanted, Source, parse};
+use crate::reflex::engine::Handle;
 
 /// Answers requests.
 pub(crate) struct Desk {
@@ -17,6 +19,8 @@ pub(crate) struct Desk {
     /// Wakes who waits for the next lease to end.
     changed: Notify,
     facts: Facts,
+    /// The reflexes, once they run.
+    pub(super) reflex: OnceLock<Handle>,
 }
 
 /// What the agent knows of itself.
@@ -35,7 +39,8 @@ pub(crate) struct Facts {
 
 impl Desk {
     pub(crate) fn new(limits: Limits, facts: Facts) -> Arc<Self> {
-        Arc::new(Self { limits: Mutex::new(limits), changed: Notify::new(), facts })
+        let (changed, reflex) = Default::default();
+        Arc::new(Self { limits: Mutex::new(limits), changed, facts, reflex })
     }
 
     pub(crate) fn answer(&self, request: Request) -> Answer {
@@ -44,6 +49,7 @@ impl Desk {
             Request::LimitList {} => self.list(|_| true),
             Request::LimitExplain { port } => self.explain(port),
             Request::LimitClear { port } => self.clear(port),
+            Request::Reflex(request) => self.answer_reflex(request),
             Request::LimitSet {
                 proto,
                 port,
@@ -52,18 +58,32 @@ impl Desk {
                 burst,
                 lease_ms,
                 dry_run,
+                per_source,
                 reason,
             } => {
-                let burst = burst.unwrap_or_else(|| default_burst(rate_per_hour));
                 let Some(protocol) = parse::protocol(&proto) else {
                     return Answer::usage(format!("proto {proto}, expected tcp or udp"));
                 };
                 let Some(unit) = parse::unit(&unit) else {
-                    return Answer::usage(format!("unit {unit}, expected connections or packets"));
+                    return Answer::usage(format!(
+                        "unit {unit}, expected connections, packets or bytes"
+                    ));
                 };
+                let burst = burst.unwrap_or_else(|| match unit {
+                    Unit::Bytes => default_burst_of_bytes(rate_per_hour),
+                    Unit::Connections | Unit::Packets => default_burst(rate_per_hour),
+                });
                 let target = Target { protocol, port };
                 self.set(Wanted {
-                    limit: Limit { target, unit, rate_per_hour, burst, dry_run, generation: 0 },
+                    limit: Limit {
+                        target,
+                        unit,
+                        rate_per_hour,
+                        burst,
+                        dry_run,
+                        per_source,
+                        generation: 0,
+                    },
                     lease: Duration::from_millis(lease_ms),
                     reason,
                 })
@@ -135,6 +155,9 @@ impl Desk {
         for name in (self.facts.uncovered)() {
             answer.notes.push(format!("interface {name} is not covered"));
         }
+        if let Some(reflex) = self.reflex.get() {
+            answer.notes.extend(reflex.explain(port));
+        }
         answer
     }
 
@@ -166,7 +189,16 @@ impl Desk {
         }
     }
 
-    fn limits(&self) -> MutexGuard<'_, Limits> {
+    /// Wakes who follows the ends of leases.
+    pub(super) fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().expect("no code path panics while it holds the limits")
     }
 }

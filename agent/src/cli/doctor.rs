@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
@@ -10,15 +11,19 @@ use super::later;
 use crate::admin::client;
 use crate::admin::protocol::{Request, SCHEMA};
 use crate::folders::Folders;
-use crate::kernel::{foreign, interfaces, probe};
+use crate::host::{CgroupMeter, Host, HostMeter};
+use crate::kernel::{cost, foreign, interfaces, probe};
 use crate::privilege;
+
+/// Looks at the host that one measurement takes.
+const LOOKS: u32 = 100;
 
 #[derive(Args)]
 pub(super) struct Arguments {
     /// One JSON object
     #[arg(long)]
     json: bool,
-    /// Measure what the hooks cost (not built in yet)
+    /// Measure what each sampler costs on this machine
     #[arg(long)]
     measure: bool,
     /// Write a bundle for support (not built in yet)
@@ -34,6 +39,16 @@ struct Report {
     processes: Vec<Process>,
     foreign_programs: Vec<String>,
     problems: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    costs: Vec<Paid>,
+}
+
+/// One measured cost.
+#[derive(Serialize)]
+struct Paid {
+    name: String,
+    per: &'static str,
+    ns: u64,
 }
 
 #[derive(Serialize)]
@@ -52,13 +67,13 @@ struct Process {
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    if arguments.measure {
-        return later("doctor --measure");
-    }
     if arguments.bundle.is_some() {
         return later("doctor --bundle");
     }
-    let report = examine();
+    let mut report = examine();
+    if arguments.measure {
+        measure(&mut report);
+    }
     let text = match arguments.json {
         true => serde_json::to_string(&report).expect("a report has a JSON form") + "\n",
         false => describe(&report),
@@ -95,7 +110,36 @@ fn examine() -> Report {
     // Either hook will do.
     let missing = missing.filter(|feature| feature.name != "tcx" || !classic);
     problems.extend(missing.map(|feature| format!("{}: {}", feature.name, feature.detail)));
-    Report { schema: SCHEMA, kernel, features, processes, foreign_programs, problems }
+    let costs = Vec::new();
+    Report { schema: SCHEMA, kernel, features, processes, foreign_programs, problems, costs }
+}
+
+/// What kernel and host samplers cost; one that cannot be measured is a problem.
+fn measure(report: &mut Report) {
+    match cost::measure() {
+        Ok(costs) => report.costs.extend(costs.into_iter().map(|cost| Paid {
+            name: cost.name.to_owned(),
+            per: cost.per,
+            ns: u64::try_from(cost.time.as_nanos()).unwrap_or(u64::MAX),
+        })),
+        Err(error) => report.problems.push(format!("cannot measure the programs: {error}")),
+    }
+    let host = Host::of_system();
+    let (mut meter, mut group) = (HostMeter::new(host.clone()), CgroupMeter::new(host, "/"));
+    report.costs.push(look("host: cpu, memory, pressure, load", |now| {
+        let _ = meter.sample(now);
+    }));
+    report.costs.push(look("cgroup: cpu, throttling, memory", |now| {
+        let _ = group.sample(now);
+    }));
+}
+
+/// The mean time of a look.
+fn look(name: &str, mut sample: impl FnMut(Instant)) -> Paid {
+    let begun = Instant::now();
+    (0..LOOKS).for_each(|_| sample(Instant::now()));
+    let ns = begun.elapsed().as_nanos() / u128::from(LOOKS);
+    Paid { name: name.to_owned(), per: "look", ns: u64::try_from(ns).unwrap_or(u64::MAX) }
 }
 
 /// Keeper and agent, if they run, and what is wrong with them.
@@ -147,6 +191,10 @@ fn describe(report: &Report) -> String {
     }
     section(&mut text, "foreign programs", &report.foreign_programs);
     section(&mut text, "problems", &report.problems);
+    if !report.costs.is_empty() {
+        let line = |paid: &Paid| format!("{:<36} {:>8} ns per {}", paid.name, paid.ns, paid.per);
+        section(&mut text, "costs", &report.costs.iter().map(line).collect::<Vec<_>>());
+    }
     text
 }
 

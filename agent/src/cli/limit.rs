@@ -4,13 +4,11 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use components::config::quantity;
-
-use super::later;
 use crate::admin::client;
 use crate::admin::protocol::{Answer, Listed, Request};
 use crate::folders::Folders;
+use clap::{Args, Subcommand};
+use components::config::quantity;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -43,16 +41,16 @@ pub(super) struct Set {
     /// tcp or udp
     #[arg(long, default_value = "tcp", value_parser = ["tcp", "udp"])]
     proto: String,
-    /// How many: 100/s, 600/m, 36000/h; at least 1/s
-    #[arg(long, value_name = "N/s|m|h", value_parser = rate_per_hour)]
-    rate: u64,
-    /// connections (tcp's default) or packets (udp's)
+    /// How many: 100/s, 600/m, 36000/h, with --unit bytes 10MiB/s; at least 1/s
+    #[arg(long, value_name = "N/s|m|h", value_parser = rate)]
+    rate: Rate,
+    /// connections (tcp's default), packets (udp's) or bytes
     #[arg(long, value_parser = ["connections", "packets", "bytes"])]
     unit: Option<String>,
-    /// How many may come at once; 100 ms of the rate by default, at least 5
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    burst: Option<u32>,
-    /// A budget per source address (not built in yet)
+    /// How many may come at once, in bytes also 64KiB; 100 ms of the rate by default, at least 5
+    #[arg(long, value_name = "N", value_parser = burst)]
+    burst: Option<Burst>,
+    /// The whole rate for each source address: an IPv4 address, an IPv6 /64
     #[arg(long)]
     per_source: bool,
     /// How long, at most 24h
@@ -93,20 +91,20 @@ pub(super) fn run(command: Command) -> ExitCode {
 fn set_limit(set: Set) -> ExitCode {
     let default = if set.proto == "udp" { "packets" } else { "connections" };
     let unit = set.unit.unwrap_or_else(|| default.to_owned());
-    if set.per_source {
-        return later("limit set --per-source");
-    }
-    if unit == "bytes" {
-        return later("limit set --unit bytes");
+    let in_bytes = set.rate.in_bytes || set.burst.is_some_and(|burst| burst.in_bytes);
+    if in_bytes && unit != "bytes" {
+        eprintln!("KiB and MiB count bytes, expected --unit bytes, found {unit}");
+        return ExitCode::from(2);
     }
     let request = Request::LimitSet {
         proto: set.proto,
         port: set.port,
         unit,
-        rate_per_hour: set.rate,
-        burst: set.burst,
+        rate_per_hour: set.rate.per_hour,
+        burst: set.burst.map(|burst| burst.units),
         lease_ms: u64::try_from(set.lease.as_millis()).unwrap_or(u64::MAX),
         dry_run: set.dry_run,
+        per_source: set.per_source,
         reason: set.reason,
     };
     answer(&request, |answer| {
@@ -195,11 +193,12 @@ fn lines(limits: &[Listed]) -> String {
 fn sentence(limit: &Listed) -> String {
     let reason = if limit.reason.is_empty() { "" } else { ": " };
     format!(
-        "{} port {}: {} {}/s, burst {}, until {}, by {} ({}){reason}{}",
+        "{} port {}: {} {}/s{}, burst {}, until {}, by {} ({}){reason}{}",
         limit.target.proto,
         limit.target.port,
         limit.rate_per_s,
         limit.unit,
+        if limit.per_source { " per source" } else { "" },
         limit.burst,
         limit.expires,
         limit.source,
@@ -216,22 +215,55 @@ fn state(limit: &Listed) -> &'static str {
     }
 }
 
-/// `100/s`, `600/m`, `36000/h`: whole numbers, so that the kernel has them exactly.
-fn rate_per_hour(text: &str) -> Result<u64, String> {
-    let form = || format!("{text:?}, expected a rate such as 100/s, 600/m or 36000/h");
-    let (count, unit) = text.split_once('/').ok_or_else(form)?;
-    let count: u64 = count.parse().map_err(|_| form())?;
+/// A rate as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rate {
+    per_hour: u64,
+    /// Written with KiB, MiB or GiB.
+    in_bytes: bool,
+}
+
+/// A burst as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Burst {
+    units: u32,
+    /// Written with KiB, MiB or GiB.
+    in_bytes: bool,
+}
+
+/// A whole number, and whether it was written with a unit of bytes.
+fn count(text: &str) -> Option<(u64, bool)> {
+    let powers = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let unit = powers.into_iter().find_map(|(name, power)| Some((text.strip_suffix(name)?, power)));
+    let (digits, power) = unit.unwrap_or((text, 0));
+    let number: u64 = digits.parse().ok()?;
+    Some((number.checked_mul(1 << power)?, power > 0))
+}
+
+fn burst(text: &str) -> Result<Burst, String> {
+    let form = || format!("{text:?}, expected a whole number of at least 1, in bytes also 64KiB");
+    let (units, in_bytes) = count(text).ok_or_else(form)?;
+    let units = u32::try_from(units).ok().filter(|units| *units > 0).ok_or_else(form)?;
+    Ok(Burst { units, in_bytes })
+}
+
+/// `100/s`, `600/m`, `36000/h`, `10MiB/s`: whole numbers, so that the kernel has them exactly. Which is
+/// the highest depends on the unit; the agent knows.
+fn rate(text: &str) -> Result<Rate, String> {
+    let form = || format!("{text:?}, expected a rate such as 100/s, 600/m, 36000/h or 10MiB/s");
+    let (number, unit) = text.split_once('/').ok_or_else(form)?;
+    let (count, in_bytes) = count(number).ok_or_else(form)?;
     let per_hour = match unit {
         "s" => 3600,
         "m" => 60,
         "h" => 1,
         _ => return Err(form()),
     };
-    let rate = count.checked_mul(per_hour).ok_or_else(form)?;
-    if !(3600..=kernel_abi::limit::RATE_PER_HOUR_MAX).contains(&rate) {
-        return Err(format!("{text:?}, expected 1/s to 10000000/s"));
+    let per_hour = count.checked_mul(per_hour).ok_or_else(form)?;
+    if !(3600..=kernel_abi::limit::BYTES_PER_HOUR_MAX).contains(&per_hour) {
+        return Err(format!("{text:?}, expected 1/s to 10000000/s, bytes to 10GiB/s"));
     }
-    Ok(rate)
+    Ok(Rate { per_hour, in_bytes })
 }
 
 fn lease(text: &str) -> Result<Duration, String> {
@@ -249,11 +281,15 @@ mod tests {
 
     #[test]
     fn rates_are_whole_and_in_range() {
-        let check =
-            |text, expect: Option<u64>| assert_eq!(rate_per_hour(text).ok(), expect, "{text}");
+        let check = |text, expect: Option<u64>| {
+            assert_eq!(rate(text).ok().map(|r| r.per_hour), expect, "{text}")
+        };
         check("100/s", Some(360_000));
         check("60/m", Some(3600));
         check("3600/h", Some(3600));
+        check("10MiB/s", Some((3600 * 10) << 20));
+        assert_eq!(burst("64KiB"), Ok(Burst { units: 65_536, in_bytes: true }));
+        assert!(burst("0").is_err() && burst("5GiB").is_err());
         for bad in ["59/m", "0/s", "1.5/s", "100", "/s", "100/d", "-1/s", "99999999999999999999/s"]
         {
             check(bad, None);

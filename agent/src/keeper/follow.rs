@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::orders::Report;
 use crate::kernel::interfaces::{Watcher, select};
-use crate::kernel::session::Session;
+use crate::kernel::session::{Investigation, Session};
 
 /// A session that follows interfaces.
 pub(super) struct Follower {
@@ -37,6 +37,11 @@ impl Follower {
     /// Names of the covered interfaces.
     pub(super) fn covered(&self) -> impl Iterator<Item = &String> {
         self.covered.values()
+    }
+
+    /// Times how long tasks wait for a CPU, until what is returned is dropped.
+    pub(super) fn investigate(&mut self) -> Result<Investigation, String> {
+        self.session.investigate().map_err(|error| error.to_string())
     }
 
     /// Ready to read when interfaces may have changed.

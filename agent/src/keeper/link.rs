@@ -21,6 +21,29 @@ pub(crate) struct Link {
     socket: OwnedFd,
 }
 
+/// Restarts: orders to the keeper, and what it has answered.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    socket: OwnedFd,
+    answers: Mutex<Vec<(u16, Result<String, String>)>>,
+}
+
+impl Restarts {
+    /// Gives an order.
+    pub(crate) fn ask(&self, order: &Order) -> Result<(), String> {
+        tell(&self.socket, order)
+    }
+
+    /// What has been answered since the last time.
+    pub(crate) fn take(&self) -> Vec<(u16, Result<String, String>)> {
+        std::mem::take(&mut *self.answers.lock().expect("a plain push cannot panic"))
+    }
+
+    fn answer(&self, id: u16, answer: Result<String, String>) {
+        self.answers.lock().expect("a plain push cannot panic").push((id, answer));
+    }
+}
+
 /// Names of covered interfaces, as the keeper last said.
 pub(crate) type Covered = Arc<Mutex<BTreeSet<String>>>;
 
@@ -47,15 +70,18 @@ impl Link {
         }
     }
 
-    /// Listens from now on; what is covered is kept up to date.
-    pub(crate) fn listen(self) -> Covered {
+    /// Listens from now on; what is covered is kept up to date, and restarts can be asked for.
+    pub(crate) fn listen(self) -> (Covered, Option<Arc<Restarts>>) {
         let covered = Covered::default();
-        let shared = covered.clone();
-        std::thread::spawn(move || self.keep(&shared));
-        covered
+        let socket = self.socket.try_clone().ok();
+        let restarts =
+            socket.map(|socket| Arc::new(Restarts { socket, answers: Mutex::default() }));
+        let shared = (covered.clone(), restarts.clone());
+        std::thread::spawn(move || self.keep(&shared.0, shared.1.as_deref()));
+        (covered, restarts)
     }
 
-    fn keep(&self, covered: &Covered) {
+    fn keep(&self, covered: &Covered, restarts: Option<&Restarts>) {
         loop {
             let report = orders::receive(&self.socket).ok();
             let report = report.and_then(|(bytes, _)| Report::decode(&bytes));
@@ -69,6 +95,14 @@ impl Link {
                     tracing::info!("interface {name} is gone");
                     covered.remove(&name);
                 }
+                Some(Report::Restarted(id, text)) => {
+                    restarts.into_iter().for_each(|restarts| restarts.answer(id, Ok(text.clone())));
+                }
+                Some(Report::NotRestarted(id, text)) => {
+                    restarts
+                        .into_iter()
+                        .for_each(|restarts| restarts.answer(id, Err(text.clone())));
+                }
                 Some(_) => {}
                 None => {
                     tracing::warn!("the keeper is gone: new interfaces will not be covered");
@@ -79,8 +113,7 @@ impl Link {
     }
 
     fn send(&self, order: &Order) -> Result<(), String> {
-        orders::send(&self.socket, &order.encode(), &[])
-            .map_err(|error| format!("the keeper does not listen: {error}"))
+        tell(&self.socket, order)
     }
 
     fn receive(&self) -> Result<(Report, Vec<OwnedFd>), String> {
@@ -94,4 +127,9 @@ impl Link {
         let report = Report::decode(&bytes).ok_or("the keeper is gone")?;
         Ok((report, descriptors))
     }
+}
+
+fn tell(socket: &OwnedFd, order: &Order) -> Result<(), String> {
+    orders::send(socket, &order.encode(), &[])
+        .map_err(|error| format!("the keeper does not listen: {error}"))
 }

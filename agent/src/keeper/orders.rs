@@ -16,6 +16,10 @@ use nix::sys::socket::{
 pub const BYTES: usize = 256;
 /// Longest name of an interface, without the final zero (IFNAMSIZ - 1).
 pub const NAME_BYTES: usize = 15;
+/// Longest name of what is to be restarted.
+pub const TEXT_BYTES: usize = 200;
+/// How long an investigation lasts that nobody prolongs.
+pub const INVESTIGATION: std::time::Duration = std::time::Duration::from_secs(15);
 /// Most descriptors that come with one message.
 const MAX_DESCRIPTORS: usize = 16;
 
@@ -28,6 +32,26 @@ pub enum Order {
     FollowAuto,
     /// Load the programs and attach them; answered by `Ready` or `Failed`.
     Attach,
+    /// Time how long tasks wait for a CPU, for [`INVESTIGATION`].
+    Investigate,
+    /// Restart a systemd unit; answered by `Restarted` or `NotRestarted`.
+    RestartUnit {
+        /// Which answer is meant.
+        id: u16,
+        /// The unit.
+        unit: String,
+    },
+    /// Restart the newest container with this label; answered by `Restarted` or `NotRestarted`.
+    RestartContainer {
+        /// Which answer is meant.
+        id: u16,
+        /// Seconds that it may take to stop.
+        grace_s: u8,
+        /// The label's key.
+        key: String,
+        /// The label's value.
+        value: String,
+    },
 }
 
 /// What the keeper tells the agent.
@@ -41,15 +65,24 @@ pub enum Report {
     Attached(String),
     /// An interface is gone.
     Detached(String),
+    /// Something runs anew: the order's id, and what runs now.
+    Restarted(u16, String),
+    /// It does not, and why.
+    NotRestarted(u16, String),
 }
 
 const FOLLOW: u8 = 1;
 const FOLLOW_AUTO: u8 = 2;
 const ATTACH: u8 = 3;
+const INVESTIGATE: u8 = 4;
 const READY: u8 = 17;
 const FAILED: u8 = 18;
 const ATTACHED: u8 = 19;
 const DETACHED: u8 = 20;
+const RESTART_UNIT: u8 = 32;
+const RESTART_CONTAINER: u8 = 33;
+const RESTARTED: u8 = 48;
+const NOT_RESTARTED: u8 = 49;
 
 impl Order {
     /// The message as bytes.
@@ -58,6 +91,11 @@ impl Order {
             Self::Follow(name) => message(FOLLOW, name),
             Self::FollowAuto => message(FOLLOW_AUTO, ""),
             Self::Attach => message(ATTACH, ""),
+            Self::Investigate => message(INVESTIGATE, ""),
+            Self::RestartUnit { id, unit } => numbered(RESTART_UNIT, *id, unit),
+            Self::RestartContainer { id, grace_s, key, value } => {
+                numbered(RESTART_CONTAINER, *id, &format!("{grace_s}={key}={value}"))
+            }
         }
     }
 
@@ -67,6 +105,12 @@ impl Order {
             (FOLLOW, name) if is_name(&name) => Some(Self::Follow(name)),
             (FOLLOW_AUTO, _) => Some(Self::FollowAuto),
             (ATTACH, _) => Some(Self::Attach),
+            (INVESTIGATE, _) => Some(Self::Investigate),
+            (RESTART_UNIT, text) => {
+                let (id, unit) = number(&text)?;
+                is_unit(unit).then(|| Self::RestartUnit { id, unit: unit.to_owned() })
+            }
+            (RESTART_CONTAINER, text) => container(&text),
             _ => None,
         }
     }
@@ -80,6 +124,8 @@ impl Report {
             Self::Failed(text) => message(FAILED, text),
             Self::Attached(name) => message(ATTACHED, name),
             Self::Detached(name) => message(DETACHED, name),
+            Self::Restarted(id, text) => numbered(RESTARTED, *id, text),
+            Self::NotRestarted(id, text) => numbered(NOT_RESTARTED, *id, text),
         }
     }
 
@@ -90,6 +136,10 @@ impl Report {
             (FAILED, text) => Some(Self::Failed(text)),
             (ATTACHED, name) => Some(Self::Attached(name)),
             (DETACHED, name) => Some(Self::Detached(name)),
+            (RESTARTED, text) => number(&text).map(|(id, text)| Self::Restarted(id, text.into())),
+            (NOT_RESTARTED, text) => {
+                number(&text).map(|(id, text)| Self::NotRestarted(id, text.into()))
+            }
             _ => None,
         }
     }
@@ -97,6 +147,36 @@ impl Report {
 
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_BYTES && !name.contains(['/', ' ', '\0'])
+}
+
+/// Whether a text is the full name of a systemd unit.
+pub fn is_unit(name: &str) -> bool {
+    let usable = |byte: u8| byte.is_ascii_alphanumeric() || b":_.\\@-".contains(&byte);
+    let kinds = [".service", ".socket", ".scope", ".target", ".timer", ".path", ".mount"];
+    name.len() <= TEXT_BYTES
+        && !name.starts_with(['-', '.'])
+        && name.bytes().all(usable)
+        && kinds.iter().any(|kind| name.ends_with(kind))
+}
+
+fn container(text: &str) -> Option<Order> {
+    let (id, text) = number(text)?;
+    let (grace_s, label) = text.split_once('=')?;
+    let (key, value) = label.split_once('=')?;
+    let usable = !key.is_empty() && !value.is_empty() && label.len() <= TEXT_BYTES;
+    let (key, value) = (key.to_owned(), value.to_owned());
+    let grace_s = grace_s.parse().ok().filter(|_| usable)?;
+    Some(Order::RestartContainer { id, grace_s, key, value })
+}
+
+/// A message that begins with a number.
+fn numbered(tag: u8, id: u16, text: &str) -> [u8; BYTES] {
+    message(tag, &format!("{id:05} {text}"))
+}
+
+fn number(text: &str) -> Option<(u16, &str)> {
+    let (id, text) = text.split_once(' ')?;
+    Some((id.parse().ok()?, text))
 }
 
 /// Tag, length, text; a longer text is cut at a character.
@@ -161,12 +241,27 @@ mod tests {
 
     #[test]
     fn messages_survive_and_names_are_checked() {
-        for order in [Order::Follow("eth0".into()), Order::FollowAuto, Order::Attach] {
+        for order in
+            [Order::Follow("eth0".into()), Order::FollowAuto, Order::Attach, Order::Investigate]
+        {
             assert_eq!(Order::decode(&order.encode()), Some(order));
         }
         for name in ["", "a/b", "sixteen-bytes-xx", "a b"] {
             assert_eq!(Order::decode(&Order::Follow(name.into()).encode()), None, "{name}");
         }
+        let label = |value: &str| {
+            let (key, value) = ("app".to_owned(), value.to_owned());
+            Order::RestartContainer { id: 7, grace_s: 10, key, value }
+        };
+        let unit = |unit: &str| Order::RestartUnit { id: 65_535, unit: unit.to_owned() };
+        for order in [label("checkout"), label("a=b c"), unit("shop@1.service")] {
+            assert_eq!(Order::decode(&order.encode()), Some(order));
+        }
+        for order in [label(""), unit("shop"), unit("--force.service"), unit("a b.service")] {
+            assert_eq!(Order::decode(&order.encode()), None, "{order:?}");
+        }
+        let done = Report::Restarted(3, "container 12ab".to_owned());
+        assert_eq!(Report::decode(&done.encode()), Some(done));
         let long = "\u{e4}".repeat(200);
         let Some(Report::Failed(text)) = Report::decode(&Report::Failed(long).encode()) else {
             panic!("a long text is cut, not lost");

@@ -3,10 +3,10 @@
 //! Leases end at the same jiffies as in the kernel, counters count the same, and the table is as
 //! bounded. It has no packets; a test offers units.
 
-use super::{Error, Limit, LimitTable, Target, Verdicts, Written};
+use super::{Error, Limit, LimitTable, Target, Unit, Verdicts, Written};
 use kernel_abi::gcra;
 use kernel_abi::layout::{Clock, LIMITS_MAX};
-use kernel_abi::limit::{Ticks, cost, interval, window};
+use kernel_abi::limit::{Ticks, cost, interval, window, window_of_bytes};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,7 +25,9 @@ pub struct FakeKernel {
 struct Entry {
     limit: Limit,
     lease_end: u64,
-    tat: u64,
+    overrules: bool,
+    /// By source; all are 0 unless the limit counts by source.
+    tats: BTreeMap<u32, u64>,
     verdicts: Verdicts,
 }
 
@@ -44,9 +46,14 @@ impl FakeKernel {
 
     /// Offers units that came as one packet; whether they pass.
     pub fn offer(&mut self, target: Target, units: u32) -> bool {
+        self.offer_from(target, 0, units)
+    }
+
+    /// The same from a source address.
+    pub fn offer_from(&mut self, target: Target, source: u32, units: u32) -> bool {
         let (now_ns, jiffies) = (self.now_ns, self.now_ns / TICK_NS);
         match self.limits.get_mut(&target) {
-            Some(entry) if !self.killed => entry.offer(units, now_ns, jiffies),
+            Some(entry) if !self.killed => entry.offer(source, units, now_ns, jiffies),
             _ => true,
         }
     }
@@ -57,16 +64,21 @@ impl FakeKernel {
 }
 
 impl Entry {
-    fn offer(&mut self, units: u32, now_ns: u64, jiffies: u64) -> bool {
+    fn offer(&mut self, source: u32, units: u32, now_ns: u64, jiffies: u64) -> bool {
         if jiffies >= self.lease_end {
             self.verdicts.expired += u64::from(units);
             return true;
         }
-        let Limit { rate_per_hour, burst, dry_run, .. } = self.limit;
+        let Limit { rate_per_hour, burst, dry_run, unit, per_source, .. } = self.limit;
         let cost = cost(units, interval(rate_per_hour));
-        match gcra::admit(self.tat, now_ns << 4, cost, window(rate_per_hour, burst)) {
+        let window = match unit {
+            Unit::Bytes => window_of_bytes(rate_per_hour, burst),
+            Unit::Connections | Unit::Packets => window(rate_per_hour, burst),
+        };
+        let tat = self.tats.entry(if per_source { source } else { 0 }).or_default();
+        match gcra::admit(*tat, now_ns << 4, cost, window) {
             Some(next) => {
-                self.tat = next;
+                *tat = next;
                 self.verdicts.passed += u64::from(units);
                 true
             }
@@ -79,24 +91,25 @@ impl Entry {
 }
 
 impl LimitTable for FakeKernel {
-    fn write(&mut self, limit: &Limit, lease: Duration) -> Result<(), Error> {
+    fn write(&mut self, limit: &Limit, lease: Duration, overrules: bool) -> Result<(), Error> {
         let slots = LIMITS_MAX as usize - 1;
         if !self.limits.contains_key(&limit.target) && self.limits.len() == slots {
             return Err(Error::Full(LIMITS_MAX - 1, "limit"));
         }
         let lease_ns = u64::try_from(lease.as_nanos()).unwrap_or(u64::MAX);
         let lease_end = Self::ticks().lease_end(self.now_ns, lease_ns);
-        let pace = |limit: &Limit| (limit.rate_per_hour, limit.burst, limit.unit);
+        let pace = |limit: &Limit| (limit.rate_per_hour, limit.burst, limit.unit, limit.per_source);
         let entry = self.limits.entry(limit.target).or_insert(Entry {
             limit: *limit,
             lease_end,
-            tat: 0,
+            overrules,
+            tats: BTreeMap::new(),
             verdicts: Verdicts::default(),
         });
         if pace(&entry.limit) != pace(limit) {
-            entry.tat = 0;
+            entry.tats.clear();
         }
-        (entry.limit, entry.lease_end) = (*limit, lease_end);
+        (entry.limit, entry.lease_end, entry.overrules) = (*limit, lease_end, overrules);
         Ok(())
     }
 
@@ -135,14 +148,14 @@ impl LimitTable for FakeKernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Protocol, Unit};
+    use crate::kernel::Protocol;
 
     const WEB: Target = Target { protocol: Protocol::Tcp, port: 8080 };
 
     fn limit(per_second: u64, dry_run: bool) -> Limit {
         let rate_per_hour = per_second * 3600;
         let (unit, burst) = (Unit::Connections, 5);
-        Limit { target: WEB, unit, rate_per_hour, burst, dry_run, generation: 1 }
+        Limit { target: WEB, unit, rate_per_hour, burst, dry_run, per_source: false, generation: 1 }
     }
 
     /// Offers 1000 units in a second; how many pass.
@@ -157,9 +170,9 @@ mod tests {
     #[test]
     fn limits_for_its_lease_and_renews_without_a_new_burst() {
         let mut kernel = FakeKernel::default();
-        kernel.write(&limit(100, false), Duration::from_secs(2)).unwrap();
+        kernel.write(&limit(100, false), Duration::from_secs(2), true).unwrap();
         assert_eq!(overload(&mut kernel), 104);
-        kernel.write(&limit(100, false), Duration::from_secs(2)).unwrap();
+        kernel.write(&limit(100, false), Duration::from_secs(2), true).unwrap();
         assert_eq!(overload(&mut kernel), 100);
         let remaining = kernel.read(WEB).unwrap().unwrap().remaining;
         assert!((1.0..1.01).contains(&remaining.as_secs_f64()), "{remaining:?}");
@@ -174,11 +187,11 @@ mod tests {
     #[test]
     fn dry_runs_and_the_kill_switch_drop_nothing() {
         let mut kernel = FakeKernel::default();
-        kernel.write(&limit(100, true), Duration::from_secs(60)).unwrap();
+        kernel.write(&limit(100, true), Duration::from_secs(60), true).unwrap();
         assert_eq!(overload(&mut kernel), 1000);
         assert_eq!(kernel.verdicts(WEB).unwrap().dropped, 896);
         kernel.set_kill(true).unwrap();
-        kernel.write(&limit(100, false), Duration::from_secs(60)).unwrap();
+        kernel.write(&limit(100, false), Duration::from_secs(60), true).unwrap();
         assert_eq!(overload(&mut kernel), 1000);
         assert_eq!(kernel.verdicts(WEB).unwrap().dropped, 896);
     }

@@ -5,25 +5,47 @@
 //! a limit appears and first when it goes, so that a program never follows a port to a slot of
 //! somebody else. Slots left over by a writer that died in between are found and freed.
 
+mod flows;
+mod rules;
 mod value;
 
 use super::{Error, Limit, LimitTable, Target, Written};
-use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, RingBuf};
 use aya::util::nr_cpus;
 use kernel_abi::layout::{
-    Clock, Control, LIMITS_MAX, Latency, Port, Protocol, State, Unit, Unseen, Verdicts,
+    Clock, Control, LIMITS_MAX, Latency, Port, Protocol, RUN_QUEUE, State, Unit, Unseen, Verdicts,
     WATCHES_MAX, Watch, port_index,
 };
-use kernel_abi::limit::{Ticks, interval, window};
+use kernel_abi::limit::{Ticks, interval, window, window_of_bytes};
+use kernel_abi::reflex::{Rule, Watchdog};
 use kernel_abi::{ABI, layout, names};
 use nix::time::ClockId;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 use value::Value;
 
+pub use flows::Connections;
+
 type Table<T> = Array<MapData, Value<T>>;
 type PerCpu<T> = PerCpuArray<MapData, Value<T>>;
+
+/// How a port is sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sampling {
+    /// The first exchange of a connection is a handshake and no request.
+    pub tls: bool,
+    /// Answers are looked into for an HTTP/1 status.
+    pub http_status: bool,
+}
+
+impl Sampling {
+    fn flags(self) -> u8 {
+        let flag = |on, flag| if on { flag } else { 0 };
+        flag(self.tls, Port::TLS) | flag(self.http_status, Port::HTTP)
+    }
+}
 
 /// The maps of a session.
 pub struct Maps {
@@ -35,6 +57,11 @@ pub struct Maps {
     unseen: PerCpu<Unseen>,
     watches: Table<Watch>,
     latencies: PerCpu<Latency>,
+    connections: Arc<Connections>,
+    rules: Table<Rule>,
+    watchdogs: Table<Watchdog>,
+    rule_verdicts: PerCpu<Verdicts>,
+    events: RingBuf<MapData>,
     ticks: Ticks,
     limit_slots: BTreeMap<Target, u32>,
     watch_slots: BTreeMap<u16, u32>,
@@ -51,7 +78,8 @@ impl Maps {
         };
         let (ports, limits, states, verdicts) = (next()?, next()?, next()?, next()?);
         let (control, clock, unseen) = (next()?, next()?, next()?);
-        let (watches, latencies) = (next()?, next()?);
+        let (watches, latencies, flows, _sources) = (next()?, next()?, next()?, next()?);
+        let (rules, watchdogs, rule_verdicts, events) = (next()?, next()?, next()?, next()?);
         let mut maps = Self {
             ports: table(ports)?,
             limits: table(limits)?,
@@ -61,6 +89,11 @@ impl Maps {
             unseen: per_cpu(unseen)?,
             watches: table(watches)?,
             latencies: per_cpu(latencies)?,
+            connections: Arc::new(Connections::new(flows)?),
+            rules: table(rules)?,
+            watchdogs: table(watchdogs)?,
+            rule_verdicts: per_cpu(rule_verdicts)?,
+            events: rules::ring(events)?,
             ticks: ticks(&table(clock)?)?,
             limit_slots: BTreeMap::new(),
             watch_slots: BTreeMap::new(),
@@ -70,15 +103,19 @@ impl Maps {
         Ok(maps)
     }
 
-    /// Watches a TCP port. With `tls` the first exchange of a connection is no request. Counts
-    /// begin at zero, unless the port is watched already.
-    pub fn watch(&mut self, port: u16, tls: bool) -> Result<(), Error> {
+    /// Watches a TCP port. Counts begin at zero, unless the port is watched already; then it is
+    /// sampled in both ways.
+    pub fn watch(&mut self, port: u16, sampling: Sampling) -> Result<(), Error> {
         let slot = match self.watch_slots.get(&port) {
             Some(slot) => *slot,
             None => self.new_watch(port)?,
         };
-        let flags = if tls { Port::TLS } else { 0 };
-        self.change_port(tcp(port), |entry| Port { watch: slot as u8, flags, ..entry })
+        let flags = sampling.flags();
+        self.change_port(tcp(port), |entry| {
+            let kept = if entry.watch == 0 { 0 } else { entry.flags };
+            let flags = flags | kept;
+            Port { watch: slot as u8, flags, ..entry }
+        })
     }
 
     fn new_watch(&mut self, port: u16) -> Result<u32, Error> {
@@ -95,6 +132,7 @@ impl Maps {
     /// Stops watching a port; false if it was not watched.
     pub fn unwatch(&mut self, port: u16) -> Result<bool, Error> {
         let Some(slot) = self.watch_slots.get(&port).copied() else { return Ok(false) };
+        self.disarm(port)?;
         self.change_port(tcp(port), |entry| Port { limit: entry.limit, ..Port::default() })?;
         set(&mut self.watches, names::WATCHES, slot, Watch::default())?;
         self.watch_slots.remove(&port);
@@ -110,10 +148,25 @@ impl Maps {
     /// only grow while the port stays watched.
     pub fn read_latency(&self, port: u16) -> Result<Option<Latency>, Error> {
         let Some(slot) = self.watch_slots.get(&port) else { return Ok(None) };
-        let values = self.latencies.get(slot, 0).map_err(in_map(names::LATENCIES))?;
+        self.sum_latency(*slot).map(Some)
+    }
+
+    /// How long tasks have waited for a CPU, summed over CPUs: `answered`, the sum and the buckets
+    /// count. Grows only while somebody investigates.
+    pub fn run_queue(&self) -> Result<Latency, Error> {
+        self.sum_latency(RUN_QUEUE)
+    }
+
+    fn sum_latency(&self, slot: u32) -> Result<Latency, Error> {
+        let values = self.latencies.get(&slot, 0).map_err(in_map(names::LATENCIES))?;
         let mut sum = Latency::default();
         values.iter().for_each(|value| sum.add(&value.0));
-        Ok(Some(sum))
+        Ok(sum)
+    }
+
+    /// The connections of watched ports, to be walked without holding the maps.
+    pub fn connections(&self) -> Arc<Connections> {
+        self.connections.clone()
     }
 
     /// Packets that ingress could not look into, summed over CPUs.
@@ -193,9 +246,10 @@ impl Maps {
 }
 
 impl LimitTable for Maps {
-    fn write(&mut self, limit: &Limit, lease: Duration) -> Result<(), Error> {
-        let lease_end = self.ticks.lease_end(monotonic_ns()?, nanoseconds(lease));
-        let new = encode(limit, lease_end);
+    fn write(&mut self, limit: &Limit, lease: Duration, overrules: bool) -> Result<(), Error> {
+        let now_ns = monotonic_ns()?;
+        let lease_end = self.ticks.lease_end(now_ns, nanoseconds(lease));
+        let mut new = encode(limit, lease_end, overrules);
         let known = self.limit_slots.get(&limit.target).copied();
         let slot = match known {
             Some(slot) => slot,
@@ -204,6 +258,10 @@ impl LimitTable for Maps {
         let old = get(&self.limits, names::LIMITS, slot)?;
         if known.is_none() || is_other_pace(&old, &new) {
             set(&mut self.states, names::STATES, slot, State::default())?;
+            // Units of a microsecond: two limits on one slot never begin within one.
+            new.epoch = (now_ns >> 10) as u32;
+        } else {
+            new.epoch = old.epoch;
         }
         set(&mut self.limits, names::LIMITS, slot, new)?;
         if known.is_none() {
@@ -256,30 +314,38 @@ fn tcp(port: u16) -> Target {
     Target { protocol: Protocol::Tcp, port }
 }
 
-fn encode(limit: &Limit, lease_end: u64) -> layout::Limit {
+fn encode(limit: &Limit, lease_end: u64, overrules: bool) -> layout::Limit {
+    let flag = |on, flag| if on { flag } else { 0 };
+    let window = match limit.unit {
+        Unit::Bytes => window_of_bytes,
+        Unit::Connections | Unit::Packets => window,
+    };
     layout::Limit {
         interval: interval(limit.rate_per_hour),
         window: window(limit.rate_per_hour, limit.burst),
         rate_per_hour: limit.rate_per_hour,
         generation: limit.generation,
         burst: limit.burst,
-        flags: if limit.dry_run { layout::Limit::DRY_RUN } else { 0 },
+        flags: flag(limit.dry_run, layout::Limit::DRY_RUN)
+            | flag(limit.per_source, layout::Limit::PER_SOURCE)
+            | flag(overrules, layout::Limit::OVERRULES),
         port: limit.target.port,
         protocol: limit.target.protocol as u8,
         unit: limit.unit as u8,
-        reserved: [0; 4],
+        epoch: 0,
         lease_end,
     }
 }
 
 fn decode(value: &layout::Limit) -> Limit {
-    let is_packets = value.unit == Unit::Packets as u8;
+    let unit = [Unit::Packets, Unit::Bytes].into_iter().find(|unit| *unit as u8 == value.unit);
     Limit {
         target: target_of(value),
-        unit: if is_packets { Unit::Packets } else { Unit::Connections },
+        unit: unit.unwrap_or(Unit::Connections),
         rate_per_hour: value.rate_per_hour,
         burst: value.burst,
         dry_run: value.flags & layout::Limit::DRY_RUN != 0,
+        per_source: value.flags & layout::Limit::PER_SOURCE != 0,
         generation: value.generation,
     }
 }
@@ -292,7 +358,10 @@ fn target_of(value: &layout::Limit) -> Target {
 
 /// Whether what the kernel remembers of the old limit has no meaning for the new one.
 fn is_other_pace(old: &layout::Limit, new: &layout::Limit) -> bool {
-    (old.interval, old.window, old.unit) != (new.interval, new.window, new.unit)
+    let pace = |limit: &layout::Limit| {
+        (limit.interval, limit.window, limit.unit, limit.flags & layout::Limit::PER_SOURCE)
+    };
+    pace(old) != pace(new)
 }
 
 fn open(name: &'static str, descriptor: OwnedFd) -> Result<MapData, Error> {

@@ -12,10 +12,11 @@ use super::{Error, clsact, object};
 use aya::maps::{Map, MapData};
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
 use aya::programs::tc::{SchedClassifierLink, SchedClassifierLinkId, TcAttachOptions};
+use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{
-    LinkOrder, ProgramError, SchedClassifier, TcAttachType, TestRun, TestRunOptions,
+    BtfTracePoint, LinkOrder, ProgramError, SchedClassifier, TcAttachType, TestRun, TestRunOptions,
 };
-use aya::{Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use kernel_abi::{ABI, names};
 use nix::errno::Errno;
@@ -39,6 +40,9 @@ pub struct Session {
     /// Use the classic hook without trying the other.
     classic: bool,
 }
+
+/// Links of tracepoints, which end with it and with the process.
+pub type Investigation = Vec<BtfTracePointLink>;
 
 /// A program's place: its direction and the name of its pin.
 #[derive(Clone, Copy)]
@@ -177,6 +181,13 @@ impl Session {
         failed
     }
 
+    /// Times how long tasks wait for a CPU, until what is returned is dropped.
+    pub fn investigate(&mut self) -> Result<Investigation, Error> {
+        let btf = Btf::from_sys_fs().map_err(|error| Error::Load(error.into()))?;
+        let names = names::TRACEPOINTS.into_iter();
+        names.map(|(name, tracepoint)| trace(&mut self.ebpf, name, tracepoint, &btf)).collect()
+    }
+
     /// Takes links, maps and folders away, and waits until the hooks are free.
     pub fn unpin(mut self) -> Result<(), Error> {
         let ours = self.program_ids()?;
@@ -211,6 +222,22 @@ impl Session {
     fn qdisc_path(&self, index: u32) -> PathBuf {
         self.folder.join("links").join(format!("{index}_qdisc"))
     }
+}
+
+fn trace(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    tracepoint: &str,
+    btf: &Btf,
+) -> Result<BtfTracePointLink, Error> {
+    let program = ebpf.program_mut(name).ok_or(Error::NoProgram(name))?;
+    let program: &mut BtfTracePoint = program.try_into().map_err(in_program(name))?;
+    // An earlier investigation has loaded it.
+    if program.fd().is_err() {
+        program.load(tracepoint, btf).map_err(in_program(name))?;
+    }
+    let id = program.attach().map_err(in_program(name))?;
+    program.take_link(id).map_err(in_program(name))
 }
 
 /// Runs the clock program once; what it logs goes to our own log.
@@ -301,7 +328,9 @@ fn take(
 
 fn data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::PerCpuArray(data) | Map::LruHashMap(data) => Some(data),
+        Map::Array(data) | Map::PerCpuArray(data) | Map::LruHashMap(data) | Map::RingBuf(data) => {
+            Some(data)
+        }
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use kernel_abi::layout::{Protocol, Unit};
 /// Every protocol.
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 /// Every unit.
-pub const UNITS: [Unit; 2] = [Unit::Connections, Unit::Packets];
+pub const UNITS: [Unit; 3] = [Unit::Connections, Unit::Packets, Unit::Bytes];
 
 /// `tcp` or `udp`.
 pub fn protocol_name(protocol: Protocol) -> &'static str {
@@ -15,11 +15,12 @@ pub fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-/// `connections` or `packets`.
+/// `connections`, `packets` or `bytes`.
 pub fn unit_name(unit: Unit) -> &'static str {
     match unit {
         Unit::Connections => "connections",
         Unit::Packets => "packets",
+        Unit::Bytes => "bytes",
     }
 }
 

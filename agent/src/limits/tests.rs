@@ -24,8 +24,8 @@ impl Shared {
 }
 
 impl LimitTable for Shared {
-    fn write(&mut self, limit: &Limit, lease: Duration) -> Result<(), Error> {
-        self.kernel().write(limit, lease)
+    fn write(&mut self, limit: &Limit, lease: Duration, overrules: bool) -> Result<(), Error> {
+        self.kernel().write(limit, lease, overrules)
     }
 
     fn clear(&mut self, target: Target) -> Result<bool, Error> {
@@ -92,6 +92,7 @@ fn request(port: u16, per_s: u64, seconds: u64) -> Request {
             rate_per_hour: per_s * 3600,
             burst: 10,
             dry_run: false,
+            per_source: false,
             generation: 0,
         },
         lease: Duration::from_secs(seconds),
@@ -152,7 +153,7 @@ fn a_restart_adopts_by_the_rules() {
     world.kernel.clone().clear(tcp(81)).expect("cleared");
     let foreign = request(82, 70, 30);
     let limit = Limit { generation: 77, ..foreign.limit };
-    world.kernel.clone().write(&limit, foreign.lease).expect("written");
+    world.kernel.clone().write(&limit, foreign.lease, true).expect("written");
     let limits = world.start();
     let found: Vec<(u16, String, u64, String)> = limits
         .list(world.now)

@@ -4,6 +4,7 @@
 //! histograms leave as deltas against what was last acknowledged, so that a refused interval is
 //! part of the next one and nothing is lost or counted twice in the histogram's count.
 
+mod busy;
 mod encode;
 
 use std::collections::BTreeMap;
@@ -20,8 +21,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::admin::Desk;
 use crate::config::Kernel as Settings;
+use crate::host::Host;
+use crate::keeper::link::Restarts;
+use crate::keeper::orders::Order;
+use crate::kernel::maps::Sampling;
 use crate::kernel::shared::SharedMaps;
 use crate::limits::Standing;
+use busy::Busy;
 
 /// What the receiver reads besides its section.
 #[derive(Clone)]
@@ -30,6 +36,8 @@ pub(crate) struct Sources {
     pub(crate) samples: Option<SharedMaps>,
     /// The limits and their verdicts.
     pub(crate) desk: Arc<Desk>,
+    /// Who can attach to tracepoints, if anybody.
+    pub(crate) keeper: Option<Arc<Restarts>>,
 }
 
 /// Builds the receiver.
@@ -75,10 +83,14 @@ impl Receiver for KernelReceiver {
     }
 
     fn start(&self) -> Result<(), BuildError> {
-        let Some(samples) = self.state.sources.samples.clone() else {
+        let samples = self.state.sources.samples.clone();
+        if samples.is_none() {
             tracing::warn!("receiver kernel: there is no kernel to sample");
-            return Ok(());
-        };
+            // Cgroups are files that anybody can read.
+            if self.state.settings.cgroups.is_empty() {
+                return Ok(());
+            }
+        }
         let collecting = tokio::spawn(collect(self.state.clone(), samples));
         *self.running.lock().expect("a plain assignment cannot panic") = Some(collecting);
         Ok(())
@@ -101,18 +113,31 @@ impl Receiver for KernelReceiver {
 struct Totals {
     ports: BTreeMap<u16, Latency>,
     limits: Vec<Standing>,
+    /// CPU time of the cgroups that exist, in nanoseconds.
+    cgroups: BTreeMap<String, u64>,
+    /// Waits of tasks for a CPU.
+    run_queue: Latency,
 }
 
-async fn collect(state: Arc<State>, samples: SharedMaps) {
-    let mut watched = Watched { samples, ports: BTreeMap::new() };
+async fn collect(state: Arc<State>, samples: Option<SharedMaps>) {
+    let mut watched = samples.map(Watched::new);
+    let host = Host::of_system();
+    let mut busy = state.settings.run_queue.then(Busy::new);
     let started = SystemTime::now();
     let mut acknowledged = (started, Totals::default());
     let mut ticks = tokio::time::interval(state.settings.collection_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        watched.follow(&state);
-        let totals = watched.read(&state);
+        if busy.as_mut().is_some_and(|busy| busy.look(std::time::Instant::now())) {
+            state.investigate();
+        }
+        let totals = Totals {
+            ports: watched.as_mut().map(|watched| watched.look(&state)).unwrap_or_default(),
+            limits: state.sources.desk.standing(),
+            cgroups: state.cgroups(&host),
+            run_queue: watched.as_ref().map(Watched::run_queue).unwrap_or_default(),
+        };
         let now = SystemTime::now();
         let span = encode::Span { started, since: acknowledged.0, now };
         let (request, points) = encode::request(&span, &acknowledged.1, &totals);
@@ -141,17 +166,37 @@ impl State {
         !matches!(waiter.wait().await.outcome, Outcome::Retry { .. })
     }
 
+    /// Asks the keeper to time the run queue for a while.
+    fn investigate(&self) {
+        let asked = self.sources.keeper.as_ref().map(|keeper| keeper.ask(&Order::Investigate));
+        if let Some(Err(error)) = asked {
+            tracing::warn!("cannot time the run queue: {error}");
+        }
+    }
+
+    /// CPU time of the cgroups that are listed and exist.
+    fn cgroups(&self, host: &Host) -> BTreeMap<String, u64> {
+        let read = |path: &String| {
+            let spent_ns = host.hierarchies().read(path)?.cpu_ns?;
+            Some((path.clone(), spent_ns))
+        };
+        self.settings.cgroups.iter().filter_map(read).collect()
+    }
+
     /// Ports to watch: listed or limited.
-    fn wanted(&self) -> BTreeMap<u16, bool> {
+    fn wanted(&self) -> BTreeMap<u16, Sampling> {
         if !self.settings.latency {
             return BTreeMap::new();
         }
-        let tls = |port: &u16| self.settings.tls_ports.contains(port);
-        let listed = self.settings.ports.iter().map(|port| (*port, tls(port)));
+        let sampling = |port: &u16| {
+            let tls = self.settings.tls_ports.contains(port);
+            Sampling { tls, http_status: self.settings.http_status && !tls }
+        };
+        let listed = self.settings.ports.iter().map(|port| (*port, sampling(port)));
         let limited = self.sources.desk.standing();
         let limited = limited.iter().map(|standing| standing.desired.limit.target).filter(is_tcp);
-        let mut wanted: BTreeMap<u16, bool> =
-            limited.map(|target| (target.port, tls(&target.port))).collect();
+        let mut wanted: BTreeMap<u16, Sampling> =
+            limited.map(|target| (target.port, sampling(&target.port))).collect();
         wanted.extend(listed);
         wanted
     }
@@ -166,19 +211,32 @@ struct Watched {
     samples: SharedMaps,
     /// Totals when watching began: the kernel's counters may be older than we are.
     ports: BTreeMap<u16, Latency>,
+    /// Waits for a CPU when watching began.
+    waited: Latency,
 }
 
 impl Watched {
+    fn new(samples: SharedMaps) -> Self {
+        let waited = samples.run_queue().unwrap_or_default();
+        Self { samples, ports: BTreeMap::new(), waited }
+    }
+
+    fn run_queue(&self) -> Latency {
+        let totals = self.samples.run_queue();
+        totals.map(|totals| difference(&totals, &self.waited)).unwrap_or_default()
+    }
+
     fn follow(&mut self, state: &State) {
         let wanted = state.wanted();
         let gone: Vec<u16> =
             self.ports.keys().copied().filter(|port| !wanted.contains_key(port)).collect();
         gone.into_iter().for_each(|port| self.unwatch(port));
-        for (port, tls) in wanted {
+        for (port, sampling) in wanted {
             if self.ports.contains_key(&port) {
                 continue;
             }
-            let begun = self.samples.watch(port, tls).and_then(|()| self.samples.latency(port));
+            let begun =
+                self.samples.watch(port, sampling).and_then(|()| self.samples.latency(port));
             match begun {
                 Ok(totals) => {
                     self.ports.insert(port, totals);
@@ -188,7 +246,8 @@ impl Watched {
         }
     }
 
-    fn read(&self, state: &State) -> Totals {
+    fn look(&mut self, state: &State) -> BTreeMap<u16, Latency> {
+        self.follow(state);
         let mut ports = BTreeMap::new();
         for (port, begun) in &self.ports {
             match self.samples.latency(*port) {
@@ -198,7 +257,7 @@ impl Watched {
                 Err(error) => tracing::warn!("cannot read the samples of port {port}: {error}"),
             }
         }
-        Totals { ports, limits: state.sources.desk.standing() }
+        ports
     }
 
     fn unwatch(&mut self, port: u16) {
@@ -231,6 +290,11 @@ fn difference(later: &Latency, earlier: &Latency) -> Latency {
         connections: minus(later.connections, earlier.connections),
         sum_ns: minus(later.sum_ns, earlier.sum_ns),
         zeros: minus(later.zeros, earlier.zeros),
+        retransmits: minus(later.retransmits, earlier.retransmits),
+        resets: minus(later.resets, earlier.resets),
+        statuses: std::array::from_fn(|class| {
+            minus(later.statuses[class], earlier.statuses[class])
+        }),
         buckets,
     }
 }

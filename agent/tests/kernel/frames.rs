@@ -69,3 +69,16 @@ fn ethernet(kind: u16) -> Vec<u8> {
     frame.extend(kind.to_be_bytes());
     frame
 }
+
+/// The frame with other bytes at the end of its body.
+pub(crate) fn with_payload(mut frame: Vec<u8>, payload: &[u8]) -> Vec<u8> {
+    let at = frame.len() - payload.len();
+    frame[at..].copy_from_slice(payload);
+    frame
+}
+
+/// The frame from another IPv4 address.
+pub(crate) fn from(mut frame: Vec<u8>, address: [u8; 4]) -> Vec<u8> {
+    frame[26..30].copy_from_slice(&address);
+    frame
+}

@@ -131,5 +131,6 @@ pub(crate) fn limit(protocol: Protocol, port: u16, per_second: u64, burst: u32) 
         Protocol::Udp => Unit::Packets,
     };
     let target = Target { protocol, port };
-    Limit { target, unit, rate_per_hour: per_second * 3600, burst, dry_run: false, generation: 7 }
+    let rate_per_hour = per_second * 3600;
+    Limit { target, unit, rate_per_hour, burst, dry_run: false, per_source: false, generation: 7 }
 }

@@ -2,7 +2,7 @@
 
 use super::lab::{HOST, accept, interface, run, wire};
 use medulla_agent::kernel::Latency;
-use medulla_agent::kernel::maps::Maps;
+use medulla_agent::kernel::maps::{Maps, Sampling};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ fn counts_and_means_equal_the_clients() {
     run(|lab| {
         let (mut session, mut maps) = lab.open();
         for (port, think_ms, _) in SERVICES {
-            maps.watch(port, false).unwrap();
+            maps.watch(port, Sampling::default()).unwrap();
             // Before the address exists, so that the peer finds it open.
             let listener = TcpListener::bind(("0.0.0.0", port)).unwrap();
             std::thread::spawn(move || serve(&listener, Duration::from_millis(think_ms)));
@@ -80,7 +80,7 @@ fn loopback_counts_once() {
         let (mut session, mut maps) = lab.open();
         session.attach(&interface("lo")).unwrap();
         let (port, count) = (9000, 200);
-        maps.watch(port, false).unwrap();
+        maps.watch(port, Sampling::default()).unwrap();
         let listener = TcpListener::bind(("::1", port)).unwrap();
         let server = std::thread::spawn(move || serve(&listener, Duration::from_millis(1)));
         let mean = ask("::1", port, count);

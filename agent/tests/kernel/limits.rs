@@ -55,7 +55,7 @@ fn a_hundred_connections_a_second_at_accept() {
         session.attach(&wire()).unwrap();
         // A burst of a second lets the sender be held up without a loss that is not the limiter's.
         let limit = limit(Protocol::Tcp, PORT, 100, 100);
-        maps.write(&limit, MINUTE).unwrap();
+        maps.write(&limit, MINUTE, true).unwrap();
         let listener = TcpListener::bind((HOST, PORT)).unwrap();
         ready.store(true, Ordering::Relaxed);
         let begun = Instant::now();
@@ -95,7 +95,7 @@ fn a_lease_ends_by_itself() {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.recv(&mut [0; 8]).unwrap();
         let lease = Duration::from_millis(700);
-        maps.write(&limit(Protocol::Udp, PORT, 1, 1), lease).unwrap();
+        maps.write(&limit(Protocol::Udp, PORT, 1, 1), lease, true).unwrap();
         // The agent is gone; only the kernel knows of the limit.
         drop(maps);
         let begun = Instant::now();
@@ -130,7 +130,7 @@ fn an_aggregate_counts_as_its_segments() {
         session.attach(&wire()).unwrap();
         let mut limit = limit(Protocol::Tcp, PORT, 10_000_000, 1 << 24);
         limit.unit = Unit::Packets;
-        maps.write(&limit, MINUTE).unwrap();
+        maps.write(&limit, MINUTE, true).unwrap();
         attached.send(()).unwrap();
         let mut received = Vec::new();
         accept(&listener).read_to_end(&mut received).unwrap();

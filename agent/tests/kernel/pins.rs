@@ -2,7 +2,7 @@
 
 use super::lab::{HOST, command, exists, interface, ip, limit, run, wire};
 use medulla_agent::kernel::interfaces::{AUTO, Header, Watcher, select, uncovered};
-use medulla_agent::kernel::maps::Maps;
+use medulla_agent::kernel::maps::{Maps, Sampling};
 use medulla_agent::kernel::session::Session;
 use medulla_agent::kernel::{LimitTable, Protocol, foreign, probe};
 use nix::poll::PollTimeout;
@@ -46,7 +46,7 @@ fn nothing_slips_by(hook: fn(Session) -> Session) {
         });
         session.attach(&wire()).unwrap();
         let target = limit(Protocol::Udp, PORT, 1, 1);
-        maps.write(&target, MINUTE).unwrap();
+        maps.write(&target, MINUTE, true).unwrap();
         drop(maps);
         let socket = UdpSocket::bind((HOST, PORT)).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -175,8 +175,8 @@ fn as_nobody() {
     let mut maps = Maps::from_fds(handed.split(',').map(own).collect()).unwrap();
     assert_ne!(nix::unistd::geteuid().as_raw(), 0);
     let limit = limit(Protocol::Tcp, PORT, 100, 10);
-    maps.write(&limit, MINUTE).unwrap();
-    maps.watch(PORT, false).unwrap();
+    maps.write(&limit, MINUTE, true).unwrap();
+    maps.watch(PORT, Sampling::default()).unwrap();
     assert_eq!(maps.verdicts(limit.target).unwrap().passed, 0);
     assert_eq!(maps.read_latency(PORT).unwrap().unwrap().requests, 0);
     maps.set_kill(true).unwrap();

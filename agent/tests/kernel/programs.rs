@@ -3,7 +3,7 @@
 use super::frames::{ACK, FIN, RST, SYN, Segment, ipv4, ipv6, syn, tcp, udp};
 use super::lab::{limit, run};
 use kernel_abi::{histogram, names};
-use medulla_agent::kernel::maps::Maps;
+use medulla_agent::kernel::maps::{Maps, Sampling};
 use medulla_agent::kernel::trial::Trial;
 use medulla_agent::kernel::{LimitTable, Protocol, Target, Unit};
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn verdict(trial: &mut Trial, frame: &[u8]) -> bool {
 /// Sends each frame twice at a limit of one: the second is dropped if the frame is limited.
 fn check(trial: &mut Trial, maps: &mut Maps, protocol: Protocol, frame: &[u8], limited: bool) {
     let limit = limit(protocol, PORT, 1, 1);
-    maps.write(&limit, MINUTE).unwrap();
+    maps.write(&limit, MINUTE, true).unwrap();
     let passed = [verdict(trial, frame), verdict(trial, frame)];
     assert_eq!(passed, [true, !limited], "{frame:02x?}");
     let verdicts = maps.verdicts(limit.target).unwrap();
@@ -65,8 +65,8 @@ fn frames_are_limited_by_destination_port_alone() {
 fn links_without_an_ethernet_header() {
     run(|_| {
         let (mut trial, mut maps) = Trial::new().unwrap();
-        maps.write(&limit(Protocol::Udp, PORT, 1, 1), MINUTE).unwrap();
-        maps.write(&limit(Protocol::Tcp, PORT, 1, 1), MINUTE).unwrap();
+        maps.write(&limit(Protocol::Udp, PORT, 1, 1), MINUTE, true).unwrap();
+        maps.write(&limit(Protocol::Tcp, PORT, 1, 1), MINUTE, true).unwrap();
         // A sender in 8.0.0.0/16 or 8...:86dd::, since the run takes its address for an EtherType.
         let mut packets = [ipv4(UDP, 0, 0, &udp(PORT)), ipv6(TCP, &syn(PORT))];
         packets[0][26..28].copy_from_slice(&[8, 0]);
@@ -82,7 +82,7 @@ fn links_without_an_ethernet_header() {
 fn what_cannot_be_looked_into_passes_and_is_counted() {
     run(|_| {
         let (mut trial, mut maps) = Trial::new().unwrap();
-        maps.write(&limit(Protocol::Udp, PORT, 1, 1), MINUTE).unwrap();
+        maps.write(&limit(Protocol::Udp, PORT, 1, 1), MINUTE, true).unwrap();
         let mut pass = |frame: &[u8]| {
             assert!(verdict(&mut trial, frame) && verdict(&mut trial, frame), "{frame:02x?}");
         };
@@ -115,10 +115,10 @@ fn dry_run_kill_switch_and_lease() {
             let verdicts = maps.verdicts(strict.target).unwrap();
             (verdicts.passed, verdicts.dropped, verdicts.expired)
         };
-        maps.write(&dry, MINUTE).unwrap();
+        maps.write(&dry, MINUTE, true).unwrap();
         assert!(verdict(&mut trial, &frame) && verdict(&mut trial, &frame));
         assert_eq!(counts(&maps), (1, 1, 0));
-        maps.write(&strict, MINUTE).unwrap();
+        maps.write(&strict, MINUTE, true).unwrap();
         assert!(!verdict(&mut trial, &frame));
         maps.set_dry_run(true).unwrap();
         assert!(verdict(&mut trial, &frame));
@@ -129,7 +129,7 @@ fn dry_run_kill_switch_and_lease() {
         maps.set_kill(false).unwrap();
         assert_eq!(counts(&maps), (1, 3, 0));
         assert!(!verdict(&mut trial, &frame));
-        maps.write(&strict, Duration::ZERO).unwrap();
+        maps.write(&strict, Duration::ZERO, true).unwrap();
         std::thread::sleep(Duration::from_millis(30));
         assert!(verdict(&mut trial, &frame));
         assert_eq!(counts(&maps), (1, 4, 1));
@@ -146,7 +146,7 @@ fn jiffies_follow_the_clock() {
             let lease = Duration::from_millis(lease_ms);
             let limit = limit(Protocol::Udp, PORT, 1, 1);
             let begun = std::time::Instant::now();
-            maps.write(&limit, lease).unwrap();
+            maps.write(&limit, lease, true).unwrap();
             verdict(&mut trial, &frame);
             while !verdict(&mut trial, &frame) {
                 std::thread::yield_now();
@@ -163,7 +163,7 @@ fn jiffies_follow_the_clock() {
 fn exchanges_by_sequence_number() {
     run(|_| {
         let (mut trial, mut maps) = Trial::new().unwrap();
-        maps.watch(PORT, false).unwrap();
+        maps.watch(PORT, Sampling::default()).unwrap();
         let client =
             Segment { source: 40_000, destination: PORT, sequence: 0, flags: 0, payload: 0 };
         let server = Segment { source: PORT, destination: 40_000, ..client };
@@ -232,16 +232,16 @@ fn nanoseconds_per_packet() {
         let empty = cost_ns(&mut trial, names::EMPTY, &frame);
         let none = cost_ns(&mut trial, names::INGRESS, &frame);
         let mut fast = limit(Protocol::Udp, PORT, 10_000_000, 1 << 24);
-        maps.write(&fast, MINUTE).unwrap();
+        maps.write(&fast, MINUTE, true).unwrap();
         let passed = cost_ns(&mut trial, names::INGRESS, &frame);
         fast.rate_per_hour = 3600;
         fast.burst = 1;
-        maps.write(&fast, MINUTE).unwrap();
+        maps.write(&fast, MINUTE, true).unwrap();
         let dropped = cost_ns(&mut trial, names::INGRESS, &frame);
-        maps.write(&fast, Duration::ZERO).unwrap();
+        maps.write(&fast, Duration::ZERO, true).unwrap();
         std::thread::sleep(Duration::from_millis(20));
         let expired = cost_ns(&mut trial, names::INGRESS, &frame);
-        maps.watch(PORT, false).unwrap();
+        maps.watch(PORT, Sampling::default()).unwrap();
         let data = ipv4(TCP, 0, 0, &tcp(data));
         let watched = cost_ns(&mut trial, names::INGRESS, &data);
         let unwatched = cost_ns(&mut trial, names::EGRESS, &data);
@@ -266,12 +266,12 @@ fn a_limit_that_changes_begins_afresh_and_a_renewed_one_does_not() {
         let (mut trial, mut maps) = Trial::new().unwrap();
         let frame = ipv4(UDP, 0, 0, &udp(PORT));
         let first = limit(Protocol::Udp, PORT, 1, 1);
-        maps.write(&first, MINUTE).unwrap();
+        maps.write(&first, MINUTE, true).unwrap();
         assert!(verdict(&mut trial, &frame) && !verdict(&mut trial, &frame));
-        maps.write(&first, MINUTE).unwrap();
+        maps.write(&first, MINUTE, true).unwrap();
         assert!(!verdict(&mut trial, &frame));
         let other = limit(Protocol::Udp, PORT, 1, 2);
-        maps.write(&other, MINUTE).unwrap();
+        maps.write(&other, MINUTE, true).unwrap();
         assert!(verdict(&mut trial, &frame) && verdict(&mut trial, &frame));
         assert!(!verdict(&mut trial, &frame));
         let read = maps.read(first.target).unwrap().unwrap();
@@ -286,13 +286,13 @@ fn slots_run_out_with_an_error() {
     run(|_| {
         let (_trial, mut maps) = Trial::new().unwrap();
         for port in 1..256 {
-            maps.write(&limit(Protocol::Tcp, port, 1, 1), MINUTE).unwrap();
+            maps.write(&limit(Protocol::Tcp, port, 1, 1), MINUTE, true).unwrap();
         }
         let one_more = limit(Protocol::Tcp, 300, 1, 1);
-        assert!(maps.write(&one_more, MINUTE).is_err());
+        assert!(maps.write(&one_more, MINUTE, true).is_err());
         let free = Target { protocol: Protocol::Tcp, port: 5 };
         assert!(maps.clear(free).unwrap());
-        maps.write(&one_more, MINUTE).unwrap();
+        maps.write(&one_more, MINUTE, true).unwrap();
         assert_eq!(maps.read(one_more.target).unwrap().unwrap().limit.unit, Unit::Connections);
         assert_eq!(maps.written().unwrap().len(), 255);
         assert!(histogram::slot(1_000_000).is_some());

@@ -42,6 +42,7 @@ impl Builders {
             .processor("transform", processors::transform::build)
             .processor("filter", processors::filter::build)
             .connector("forward", connectors::forward::build)
+            .connector("routing", connectors::routing::build)
             .exporter("otlp_grpc", exporters::otlp::build_grpc)
             .exporter("otlp_http", exporters::otlp::build_http)
             .exporter("debug", exporters::debug::build)

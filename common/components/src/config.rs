@@ -32,6 +32,7 @@ mod ottl;
 mod print;
 pub mod probabilistic_sampler;
 pub mod quantity;
+pub mod routing;
 pub mod section;
 pub mod sending;
 pub mod shared;

@@ -132,14 +132,15 @@ impl Program {
         memory_limiter::budget_bytes(config, self.fixed_bytes(config), host_memory_bytes())
     }
 
-    /// Runs the configuration until SIGTERM or SIGINT; SIGHUP reloads `files`. `stopping` ends
-    /// with the service's last record delivered.
+    /// Runs the configuration until SIGTERM or SIGINT; SIGHUP reloads `files`, and what a reload brought is
+    /// shown to `applied`. `stopping` ends with the service's last record delivered.
     pub async fn run(
         &self,
         files: &[String],
         loaded: &Loaded,
         context: Context,
         builders: Builders,
+        applied: &dyn Fn(&Config),
     ) -> ExitCode {
         let service = Service::new(context, builders);
         let mut signals = match Signals::new() {
@@ -156,14 +157,14 @@ impl Program {
         }
         tracing::info!("{} is running", self.name);
         while let Wish::Reload = signals.next().await {
-            self.reload(files, &service).await;
+            self.reload(files, &service, applied).await;
         }
         tracing::info!("{} is stopping", self.name);
         service.stop().await;
         ExitCode::SUCCESS
     }
 
-    async fn reload(&self, files: &[String], service: &Service) {
+    async fn reload(&self, files: &[String], service: &Service, applied: &dyn Fn(&Config)) {
         let loaded = match load(files, self.default_config, &System, &self.catalog) {
             Ok(loaded) => loaded,
             Err(errors) => return kept(&errors),
@@ -173,6 +174,7 @@ impl Program {
             return kept(&[]);
         }
         let budget = bytes(self.budget_bytes(&loaded.config));
+        applied(&loaded.config);
         service.context().budget.resize(budget, loaded.config.memory.per_peer);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         tracing::info!("configuration reloaded");

@@ -12,8 +12,20 @@ pub const WATCHES_MAX: u32 = 64;
 pub const PORTS_MAX: u32 = 1 << 17;
 /// Connections of watched ports that are followed at once; the least recently used gives way.
 pub const FLOWS_MAX: u32 = 1 << 15;
+/// Source addresses that limits which count by source remember at once, of all of them together; the
+/// least recently used gives way and begins with a fresh burst.
+pub const SOURCES_MAX: u32 = 1 << 16;
+/// Tasks that wait for a CPU at once and are timed.
+pub const WAKEUPS_MAX: u32 = 1 << 14;
+/// The watch slot of no port: its latencies are the waits of tasks for a CPU.
+pub const RUN_QUEUE: u32 = 0;
+/// Bytes of the ring of reflex events: 600 of them.
+pub const EVENTS_BYTES: u32 = 1 << 16;
 /// Buckets of a latency histogram, see [`crate::histogram`].
 pub const BUCKETS: usize = 252;
+
+/// Classes of an HTTP status.
+pub const STATUS_CLASSES: usize = 5;
 
 /// A transport protocol that has ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +45,9 @@ pub enum Unit {
     Connections = 0,
     /// A packet as the sender sent it: an aggregate counts as its segments.
     Packets = 1,
+    /// A byte as the sender sent it, from the link's header on; an aggregate's headers count for
+    /// each of its segments.
+    Bytes = 2,
 }
 
 /// Where a port's entry lies in the port table.
@@ -49,13 +64,17 @@ pub struct Port {
     pub limit: u16,
     /// Slot in the watch maps, 0 for none.
     pub watch: u8,
-    /// [`Port::TLS`].
+    /// [`Port::TLS`], [`Port::HTTP`], [`Port::ARMED`].
     pub flags: u8,
 }
 
 impl Port {
     /// The first exchange of a connection is a TLS handshake and no request.
     pub const TLS: u8 = 1;
+    /// Answers are looked into for an HTTP/1 status.
+    pub const HTTP: u8 = 2;
+    /// A rule stands in the watch slot, see [`crate::reflex`].
+    pub const ARMED: u8 = 4;
 }
 
 /// A limit as user space wants it. The lease comes last to be valid on its own: a program that
@@ -73,7 +92,7 @@ pub struct Limit {
     pub generation: u64,
     /// The burst that `window` was made from, in units.
     pub burst: u32,
-    /// [`Limit::DRY_RUN`].
+    /// [`Limit::DRY_RUN`], [`Limit::PER_SOURCE`], [`Limit::OVERRULES`].
     pub flags: u32,
     /// The port, for adoption.
     pub port: u16,
@@ -81,8 +100,8 @@ pub struct Limit {
     pub protocol: u8,
     /// A [`Unit`].
     pub unit: u8,
-    /// Zero.
-    pub reserved: [u8; 4],
+    /// Another one whenever the limit begins afresh, so that a source's old state is left behind.
+    pub epoch: u32,
     /// Jiffies at which the limit ends by itself; 0 is long past.
     pub lease_end: u64,
 }
@@ -90,6 +109,20 @@ pub struct Limit {
 impl Limit {
     /// Count what would be dropped, and drop nothing.
     pub const DRY_RUN: u32 = 1;
+    /// Every source address has the whole rate: an IPv4 address, an IPv6 /64.
+    pub const PER_SOURCE: u32 = 2;
+    /// While it lives, a rule armed on the port enforces nothing.
+    pub const OVERRULES: u32 = 4;
+}
+
+/// A source of a limit that counts by source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct Source {
+    /// The address as on the wire, IPv4 in the last word; of IPv6 the first two words.
+    pub address: [u32; 4],
+    /// The limit's.
+    pub epoch: u32,
 }
 
 /// What the limiter remembers of a limit; alone on its cache line, since every packet writes it.
@@ -193,6 +226,12 @@ pub struct Latency {
     pub sum_ns: u64,
     /// Samples at or below [`crate::histogram::ZERO_NS`].
     pub zeros: u64,
+    /// Segments with bytes that had been seen before, in both directions.
+    pub retransmits: u64,
+    /// Connections that either side reset.
+    pub resets: u64,
+    /// Answers by the class of their HTTP/1 status, 1xx to 5xx; needs [`Port::HTTP`].
+    pub statuses: [u64; STATUS_CLASSES],
     /// Samples by [`crate::histogram::slot`].
     pub buckets: [u64; BUCKETS],
 }
@@ -206,6 +245,9 @@ impl Default for Latency {
             connections: 0,
             sum_ns: 0,
             zeros: 0,
+            retransmits: 0,
+            resets: 0,
+            statuses: [0; STATUS_CLASSES],
             buckets: [0; BUCKETS],
         }
     }
@@ -220,6 +262,11 @@ impl Latency {
         self.connections = self.connections.wrapping_add(other.connections);
         self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
         self.zeros = self.zeros.wrapping_add(other.zeros);
+        self.retransmits = self.retransmits.wrapping_add(other.retransmits);
+        self.resets = self.resets.wrapping_add(other.resets);
+        for (class, more) in self.statuses.iter_mut().zip(&other.statuses) {
+            *class = class.wrapping_add(*more);
+        }
         for (bucket, more) in self.buckets.iter_mut().zip(&other.buckets) {
             *bucket = bucket.wrapping_add(*more);
         }
@@ -279,8 +326,9 @@ const _: () = {
     assert!(size_of::<Clock>() == 16);
     assert!(size_of::<Unseen>() == 24);
     assert!(size_of::<Watch>() == 8);
-    assert!(size_of::<Latency>() == 48 + 8 * BUCKETS);
+    assert!(size_of::<Latency>() == 64 + 8 * (STATUS_CLASSES + BUCKETS));
     assert!(size_of::<Flow>() == 36);
+    assert!(size_of::<Source>() == 20);
     assert!(size_of::<Exchange>() == 24);
     assert!(LIMITS_MAX <= 1 << 16 && WATCHES_MAX <= 1 << 8);
 };

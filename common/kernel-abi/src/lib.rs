@@ -2,7 +2,7 @@
 //!
 //! [`layout`] has the map values, [`names`] the names of maps and programs, [`gcra`] the one
 //! decision of the limiter, [`limit`] the integer maths of rates, bursts and leases, [`histogram`]
-//! the index of a latency. The same functions are compiled for `bpfel-unknown-none`, for the agent
+//! the index of a latency, [`reflex`] what arms a limit in the kernel itself. The same functions are compiled for `bpfel-unknown-none`, for the agent
 //! and for the fake kernel of its tests, so that what is tested is what runs.
 //!
 //! Invariants: no std, no allocation, no floats, no dependency; every layout has a fixed size,
@@ -16,7 +16,8 @@ pub mod histogram;
 pub mod layout;
 pub mod limit;
 pub mod names;
+pub mod reflex;
 
 /// Version of everything in this crate. Pins live in a folder of this number, so that an agent
 /// meets only maps it understands.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;

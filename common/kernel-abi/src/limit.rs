@@ -15,12 +15,20 @@ pub const RATE_PER_HOUR_MIN: u64 = 3600;
 pub const RATE_PER_HOUR_MAX: u64 = 3600 * 10_000_000;
 /// The largest burst.
 pub const BURST_MAX: u32 = 1 << 24;
-/// Segments that one aggregate may count for; what the kernel can put in one packet.
-pub const UNITS_MAX: u32 = 65_535;
+/// The highest rate of bytes, 10 GiB/s.
+pub const BYTES_PER_HOUR_MAX: u64 = (3600 * 10) << 30;
+/// The largest burst of bytes, 1 GiB.
+pub const BURST_BYTES_MAX: u32 = 1 << 30;
+/// The least default burst of bytes: five packets of Ethernet.
+const BURST_BYTES_MIN: u32 = 5 * 1514;
+/// Segments or bytes that one packet may count for. An aggregate has 64 KiB and its headers, unless
+/// somebody allowed more.
+pub const UNITS_MAX: u32 = (1 << 17) - 1;
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
-/// Time per unit in 2^-16 ns, for a rate that is clamped to the bounds above.
+/// Time per unit in 2^-16 ns, for a rate that is clamped to the bounds above (those of bytes are the
+/// wider ones).
 #[must_use]
 pub const fn interval(rate_per_hour: u64) -> u64 {
     (HOUR_NS << 16).div_ceil(clamp(rate_per_hour))
@@ -34,7 +42,18 @@ pub const fn window(rate_per_hour: u64, burst: u32) -> u64 {
     cost(1, interval(rate_per_hour)) * burst as u64
 }
 
-/// What `units` cost in 1/16 ns. At most 65535 * 2^46, so nothing overflows.
+/// The burst of a limit of bytes as time in 1/16 ns. Bytes come many at a time, so what rounding adds
+/// to each counts once, not for each byte.
+#[must_use]
+pub const fn window_of_bytes(rate_per_hour: u64, burst: u32) -> u64 {
+    let burst = if burst > BURST_BYTES_MAX { BURST_BYTES_MAX } else { burst };
+    // A time beyond this is longer than any lease.
+    const MOST: u128 = 1 << 61;
+    let window = (burst as u128 * interval(rate_per_hour) as u128) >> 12;
+    if window > MOST { MOST as u64 } else { window as u64 }
+}
+
+/// What `units` cost in 1/16 ns. At most 2^17 * 2^46, so nothing overflows.
 #[inline(always)]
 #[must_use]
 pub const fn cost(units: u32, interval: u64) -> u64 {
@@ -45,8 +64,8 @@ pub const fn cost(units: u32, interval: u64) -> u64 {
 const fn clamp(rate_per_hour: u64) -> u64 {
     if rate_per_hour < RATE_PER_HOUR_MIN {
         RATE_PER_HOUR_MIN
-    } else if rate_per_hour > RATE_PER_HOUR_MAX {
-        RATE_PER_HOUR_MAX
+    } else if rate_per_hour > BYTES_PER_HOUR_MAX {
+        BYTES_PER_HOUR_MAX
     } else {
         rate_per_hour
     }
@@ -57,7 +76,26 @@ const fn clamp(rate_per_hour: u64) -> u64 {
 pub const fn default_burst(rate_per_hour: u64) -> u32 {
     let burst = clamp(rate_per_hour) / 36_000;
     // The highest rate gives a million.
-    if burst < 5 { 5 } else { burst as u32 }
+    if burst < 5 {
+        5
+    } else if burst > BURST_MAX as u64 {
+        BURST_MAX
+    } else {
+        burst as u32
+    }
+}
+
+/// The same for bytes: 100 ms of the rate, at least five packets of Ethernet.
+#[must_use]
+pub const fn default_burst_of_bytes(rate_per_hour: u64) -> u32 {
+    let burst = clamp(rate_per_hour) / 36_000;
+    if burst < BURST_BYTES_MIN as u64 {
+        BURST_BYTES_MIN
+    } else if burst > BURST_BYTES_MAX as u64 {
+        BURST_BYTES_MAX
+    } else {
+        burst as u32
+    }
 }
 
 /// Jiffies and the monotonic clock, tied together.
@@ -73,6 +111,12 @@ impl Ticks {
     #[must_use]
     pub const fn new(reading: Clock, tick_ns: u64) -> Self {
         Self { reading, tick_ns: if tick_ns == 0 { 1 } else { tick_ns } }
+    }
+
+    /// So many jiffies are at least this long.
+    #[must_use]
+    pub const fn ticks(&self, time_ns: u64) -> u64 {
+        time_ns.div_ceil(self.tick_ns)
     }
 
     /// The jiffy at which a lease ends that is to hold for `lease_ns` from `now_ns` on: never
@@ -120,6 +164,18 @@ mod tests {
         assert_eq!(interval(0), interval(RATE_PER_HOUR_MIN));
         assert_eq!(cost(u32::MAX, interval(0)), cost(UNITS_MAX, interval(0)));
         assert_eq!(window(0, u32::MAX) >> 4, (1 << 24) * 1_000_000_000);
+    }
+
+    #[test]
+    fn bytes_have_wider_bounds() {
+        let mib = 3600 << 20;
+        assert_eq!(default_burst_of_bytes(10 * mib), 1 << 20);
+        assert_eq!(default_burst_of_bytes(3600), BURST_BYTES_MIN);
+        // A burst of 1 MiB at 10 MiB/s is 100 ms.
+        let window = window_of_bytes(10 * mib, 1 << 20);
+        assert!((window >> 4).abs_diff(100_000_000) < 2000, "{window}");
+        assert_eq!(window_of_bytes(3600, u32::MAX), 1 << 61);
+        assert!(cost(UNITS_MAX, interval(3600)) < 1 << 60);
     }
 
     proptest! {

@@ -20,12 +20,42 @@ pub const UNSEEN: &str = "MEDULLA_UNSEEN";
 pub const WATCHES: &str = "MEDULLA_WATCHES";
 /// `PerCpuArray<Latency>` by watch slot.
 pub const LATENCIES: &str = "MEDULLA_LATENCY";
-/// `LruHashMap<Flow, Exchange>`: connections of watched ports. Not handed to the agent.
+/// `LruHashMap<Flow, Exchange>`: connections of watched ports.
 pub const FLOWS: &str = "MEDULLA_FLOWS";
 
+/// `LruHashMap<Source, u64>`: the TAT of each source of limits that count by source.
+pub const SOURCES: &str = "MEDULLA_SOURCES";
+/// `Array<Rule>` by watch slot, written by user space only.
+pub const RULES: &str = "MEDULLA_RULES";
+/// `Array<Watchdog>` by watch slot, written by the kernel; user space resets it.
+pub const WATCHDOGS: &str = "MEDULLA_DOGS";
+/// `PerCpuArray<Verdicts>` by watch slot: what rules did.
+pub const RULE_VERDICTS: &str = "MEDULLA_RULE_VD";
+/// `RingBuf` of `Event`.
+pub const EVENTS: &str = "MEDULLA_EVENTS";
+
+/// `LruHashMap<u64, u64>`: since when tasks wait for a CPU.
+pub const WAKEUPS: &str = "MEDULLA_WAKEUPS";
+
 /// Every pinned map, in the order in which descriptors are handed from keeper to agent.
-pub const MAPS: [&str; 10] =
-    [PORTS, LIMITS, STATES, VERDICTS, CONTROL, CLOCK, UNSEEN, WATCHES, LATENCIES, FLOWS];
+pub const MAPS: [&str; 16] = [
+    PORTS,
+    LIMITS,
+    STATES,
+    VERDICTS,
+    CONTROL,
+    CLOCK,
+    UNSEEN,
+    WATCHES,
+    LATENCIES,
+    FLOWS,
+    SOURCES,
+    RULES,
+    WATCHDOGS,
+    RULE_VERDICTS,
+    EVENTS,
+    WAKEUPS,
+];
 
 /// Limits and requests, on links with an Ethernet header (loopback has one too).
 pub const INGRESS: &str = "medulla_in";
@@ -41,7 +71,14 @@ pub const CLOCK_PROGRAM: &str = "medulla_clock";
 /// Lets everything pass: what a measurement is compared with, and what probes attach.
 pub const EMPTY: &str = "medulla_empty";
 
-/// Every program of the object.
+/// Programs of an investigation and the tracepoints they belong to.
+pub const TRACEPOINTS: [(&str, &str); 3] = [
+    ("medulla_wakeup", "sched_wakeup"),
+    ("medulla_new", "sched_wakeup_new"),
+    ("medulla_switch", "sched_switch"),
+];
+
+/// Every program of the object for packets.
 pub const PROGRAMS: [&str; 6] = [INGRESS, INGRESS_BARE, EGRESS, EGRESS_BARE, CLOCK_PROGRAM, EMPTY];
 
 /// What all our programs' names begin with, to tell them from foreign ones on a hook.

@@ -8,6 +8,7 @@ pub mod encoding;
 pub mod hashing;
 pub mod logs;
 pub mod metrics;
+mod numbers;
 pub mod parsing;
 pub mod patterns;
 pub mod spans;
@@ -25,6 +26,7 @@ pub fn common() -> impl Iterator<Item = &'static Definition> {
         editors::ALL,
         encoding::ALL,
         hashing::ALL,
+        numbers::ALL,
         parsing::ALL,
         patterns::ALL,
         text::ALL,

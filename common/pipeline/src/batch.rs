@@ -65,6 +65,23 @@ impl Part {
         Ok(())
     }
 
+    /// Divides it: each body with the records in it goes its own way, and the sender hears once all have
+    /// arrived. Bodies may share records. A body that is the whole request keeps the form in which it came.
+    pub fn divide(self, bodies: Vec<(Bytes, u64)>) -> Vec<Self> {
+        let counts: Vec<u64> = bodies.iter().map(|(_, records)| *records).collect();
+        let is_whole =
+            |body: &Bytes| body.len() == self.body.len() && body.as_ptr() == self.body.as_ptr();
+        let acks = self.ack.split(&counts);
+        let part = |((body, records), ack): ((Bytes, u64), Ack)| Self {
+            packed: if is_whole(&body) { self.packed.clone() } else { None },
+            permit: self.permit.clone(),
+            body,
+            records,
+            ack,
+        };
+        bodies.into_iter().zip(acks).map(part).collect()
+    }
+
     fn branch(&self, ack: Ack) -> Self {
         Self {
             body: self.body.clone(),

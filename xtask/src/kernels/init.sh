@@ -41,16 +41,17 @@ soon() {
     done
 }
 
-can() { medulla-agent doctor | tee /tmp/doctor | grep -q "yes $1 "; }
+doctor() { medulla-agent doctor >/tmp/doctor; }
+can() { grep -q "yes $1 " /tmp/doctor; }
 says() { grep -q "$1" /tmp/agent.log; }
 fetch() { printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 2 127.0.0.1 8080 | grep -q fine; }
 
-load() { can limits && can latency && can clsact; }
+load() { doctor && can limits && can latency && can clsact; }
 
 attach() {
     medulla-agent run --config /etc/agent.yaml >/tmp/agent.log 2>&1 &
     agent=$!
-    soon medulla-agent limit list && can hooks_in_use && grep hooks_in_use /tmp/doctor
+    soon medulla-agent limit list && doctor && can hooks_in_use
 }
 
 sample() {
@@ -78,6 +79,12 @@ lease() {
 gone() { [ ! -e /sys/fs/bpf/medulla ]; }
 leave() { kill -TERM $agent && soon gone; }
 
+# What the agent's own tests say of this kernel.
+tests() { kernel-tests --test-threads 1 "$@" && ! grep -q skipped /tmp/step; }
+reflex() { tests reflex::slow_answers reflex::a_lease; }
+units() { tests units::; }
+waits() { tests run_queue::; }
+
 echo "medulla: $(uname -r)"
 step load load
 step attach attach
@@ -86,5 +93,8 @@ step sample sample
 step limit limit
 step lease lease
 step leave leave
+step units units
+step reflex reflex
+step run-queue waits
 echo "medulla: done"
 poweroff -f

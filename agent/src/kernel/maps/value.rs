@@ -1,6 +1,9 @@
 //! Map values as aya wants them: plain bytes.
 
-use kernel_abi::layout::{Clock, Control, Latency, Limit, Port, State, Unseen, Verdicts, Watch};
+use kernel_abi::layout::{
+    Clock, Control, Exchange, Flow, Latency, Limit, Port, State, Unseen, Verdicts, Watch,
+};
+use kernel_abi::reflex::{Rule, Watchdog};
 
 /// A map value. aya's trait and our layouts live in different crates, so they meet here.
 #[derive(Clone, Copy)]
@@ -26,3 +29,11 @@ unsafe impl aya::Pod for Value<Unseen> {}
 unsafe impl aya::Pod for Value<Watch> {}
 // SAFETY: as above.
 unsafe impl aya::Pod for Value<Latency> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Value<Flow> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Value<Exchange> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Value<Rule> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Value<Watchdog> {}

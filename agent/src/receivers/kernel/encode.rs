@@ -44,7 +44,8 @@ enum Data {
 
 /// The request and its number of points; zero points mean that there is nothing to say.
 pub(super) fn request(span: &Span, before: &Totals, totals: &Totals) -> (Bytes, u64) {
-    let metrics = [ports(span, before, totals), limits(span, totals)].concat();
+    let host = vec![cgroups(span, totals), run_queue(span, before, totals)];
+    let metrics = [ports(span, before, totals), limits(span, totals), host].concat();
     let metrics: Vec<Metric> = metrics.into_iter().filter(|m| !m.points.is_empty()).collect();
     let points = metrics.iter().map(|metric| metric.points.len() as u64).sum();
     let mut out = Vec::new();
@@ -154,6 +155,32 @@ fn ports(span: &Span, before: &Totals, totals: &Totals) -> Vec<Metric> {
     ]
 }
 
+fn cgroups(span: &Span, totals: &Totals) -> Metric {
+    let points = totals.cgroups.iter().map(|(path, spent_ns)| {
+        let attributes = [("medulla.cgroup", Value::Text(path.as_str()))];
+        number(span, &attributes, as_double(*spent_ns as f64 / 1e9))
+    });
+    Metric {
+        name: "medulla.cgroup.cpu.time",
+        description: "CPU time that a cgroup has spent.",
+        unit: "s",
+        data: Data::Sum,
+        points: points.collect(),
+    }
+}
+
+fn run_queue(span: &Span, before: &Totals, totals: &Totals) -> Metric {
+    let delta = difference(&totals.run_queue, &before.run_queue);
+    let point = (delta.answered > 0).then(|| histogram(span, &[], &delta));
+    Metric {
+        name: "medulla.cpu.run_queue.duration",
+        description: "How long tasks waited for a CPU, in windows of investigation.",
+        unit: "s",
+        data: Data::Histogram,
+        points: point.into_iter().collect(),
+    }
+}
+
 fn limits(span: &Span, totals: &Totals) -> Vec<Metric> {
     let enforced = || totals.limits.iter().filter(|standing| standing.enforced);
     let attributes = |standing: &Standing| {
@@ -178,7 +205,11 @@ fn limits(span: &Span, totals: &Totals) -> Vec<Metric> {
         Metric {
             name: "medulla.limit.verdicts",
             description: "What a limit decided.",
-            unit: if unit == "packets" { "{packet}" } else { "{connection}" },
+            unit: match unit {
+                "packets" => "{packet}",
+                "bytes" => "By",
+                _ => "{connection}",
+            },
             data: Data::Sum,
             points: points.collect(),
         }

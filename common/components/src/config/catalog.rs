@@ -5,6 +5,8 @@
 
 use otlp::Signal;
 
+use super::error::Report;
+use super::model::Config;
 use super::section::Section;
 
 /// All signals that components of every kind take.
@@ -173,7 +175,12 @@ pub struct Catalog {
     pub kinds: &'static [&'static [Kind]],
     /// Its own sections.
     pub sections: &'static [OwnSection],
+    /// Checks what only the whole configuration can tell, once its parts are read.
+    pub check_whole: fn(&Config, &Report),
 }
+
+/// For programs whose parts say it all.
+pub fn nothing_more(_: &Config, _: &Report) {}
 
 impl Catalog {
     /// Every kind.

@@ -194,6 +194,7 @@ pub fn read(tree: &Value, catalog: &Catalog, report: &Report) -> Config {
         tree: tree.clone(),
     };
     pipelines::read(&service, &mut config);
+    (catalog.check_whole)(&config, report);
     config
 }
 

@@ -13,6 +13,7 @@ use super::memory_limiter::MemoryLimiter;
 use super::otlp_exporter::OtlpExporter;
 use super::otlp_receiver::OtlpReceiver;
 use super::probabilistic_sampler::ProbabilisticSampler;
+use super::routing::Routing;
 use super::section::Section;
 use super::transform::Transform;
 
@@ -28,7 +29,7 @@ pub const SHARED: &[Kind] = &[
     Kind::stable(Class::Processor, "resource", resource),
     Kind::stable(Class::Processor, "probabilistic_sampler", probabilistic_sampler)
         .carrying(&[Signal::Traces, Signal::Logs]),
-    Kind::planned(Class::Connector, "routing"),
+    Kind::stable(Class::Connector, "routing", routing),
     Kind::stable(Class::Connector, "forward", no_keys),
     Kind::planned(Class::Connector, "spanmetrics")
         .carrying(&[Signal::Traces])
@@ -76,6 +77,10 @@ fn resource(section: &Section<'_>) {
 
 fn probabilistic_sampler(section: &Section<'_>) {
     ProbabilisticSampler::read(section);
+}
+
+fn routing(section: &Section<'_>) {
+    Routing::read(section);
 }
 
 fn memory_limiter(section: &Section<'_>) {

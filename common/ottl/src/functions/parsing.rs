@@ -6,6 +6,7 @@ use crate::function::{Body, Definition, Param, optional, required};
 pub(super) mod entries;
 
 mod csv;
+mod grok;
 mod groups;
 mod integer;
 mod json;
@@ -13,6 +14,7 @@ mod pairs;
 mod severity;
 mod slice_to_map;
 mod url;
+mod user_agent;
 
 const OF_TEXT: &[Param] = &[required("target", Str)];
 
@@ -64,6 +66,17 @@ pub const ALL: &[Definition] = &[
         &[required("target", Str), required("pattern", Str)],
         Body::Prepared(groups::prepare),
     ),
+    define(
+        "ExtractGrokPatterns",
+        &[
+            required("target", Str),
+            required("pattern", Str),
+            optional("named_captures_only", LiteralBool),
+            optional("pattern_definitions", LiteralStrs),
+        ],
+        Body::Prepared(grok::prepare),
+    ),
+    define("UserAgent", &[required("user_agent", Str)], Body::Plain(user_agent::call)),
     define("URL", &[required("url", Str)], Body::Plain(url::call)),
     define(
         "SliceToMap",

@@ -34,7 +34,12 @@ impl Time {
     /// RFC 3339 with as many digits of the second as it needs.
     pub fn rfc3339(&self) -> String {
         let told = self.at.to_zoned(self.zone.clone());
+        let mut text = told.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        if told.subsec_nanosecond() != 0 {
+            let fraction = format!(".{:09}", told.subsec_nanosecond());
+            text.push_str(fraction.trim_end_matches('0'));
+        }
         let offset = if told.offset() == jiff::tz::Offset::UTC { "Z" } else { "%:z" };
-        told.strftime(&format!("%Y-%m-%dT%H:%M:%S%.f{offset}")).to_string()
+        text + &told.strftime(offset).to_string()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::catalog::{Class, Kind, OwnSection, Stability, any_keys};
+use crate::config::catalog::{Class, Kind, OwnSection, Stability, any_keys, nothing_more};
 use crate::config::otlp_exporter::OtlpExporter;
 use crate::config::shared::SHARED;
 
@@ -20,6 +20,7 @@ const CATALOG: Catalog = Catalog {
         OwnSection { name: "limits", stability: Stability::Stable, check: any_keys },
         OwnSection { name: "reflex", stability: Stability::NotBuiltIn, check: any_keys },
     ],
+    check_whole: nothing_more,
 };
 
 struct Fixture {

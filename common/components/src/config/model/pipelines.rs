@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Class, Code, ComponentConfig, ComponentId, Config, Field, PipelineConfig, Section};
 use super::{Signal, nearest, quote};
+use crate::config::routing::Routing;
 use crate::config::value::Origin;
 
 /// Most pipelines of a configuration.
@@ -24,6 +25,7 @@ pub(super) fn read(service: &Section<'_>, config: &mut Config) {
     let read = |(name, field): &(&str, Field<'_>)| pipeline(name, field, config);
     config.pipelines = entries.iter().filter_map(read).collect();
     check_connectors(config, service);
+    check_routes(config, service);
     check_cycles(config, service);
     warn_unused(config, service);
 }
@@ -146,6 +148,25 @@ fn check_connectors(config: &Config, service: &Section<'_>) {
         if let Some((code, message)) = half_joined(config, connector) {
             let origin = connector.value.origin;
             service.report().error(origin, &connector.path(), code, message);
+        }
+    }
+}
+
+// A routing table names pipelines, which must take from the connector that routes.
+fn check_routes(config: &Config, service: &Section<'_>) {
+    for connector in config.connectors.iter().filter(|connector| connector.kind.name == "routing") {
+        let settings = connector.read(Routing::read);
+        for name in settings.named_pipelines() {
+            let takes = |p: &PipelineConfig| p.name == name && p.receivers.contains(&connector.id);
+            if config.pipelines.iter().any(takes) {
+                continue;
+            }
+            let message =
+                format!("pipeline {} does not receive from {}", quote(name), connector.id);
+            let suggestion = nearest(name, config.pipelines.iter().map(|p| p.name.as_str()));
+            let origin = connector.value.origin;
+            let path = connector.path();
+            service.report().suggest(origin, &path, Code::UndefinedReference, message, suggestion);
         }
     }
 }

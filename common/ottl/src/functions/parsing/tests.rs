@@ -219,3 +219,40 @@ fn lists_are_maps() {
         assert_eq!(found.map(|value| value.into_any().unwrap()), expect);
     }
 }
+
+#[test]
+fn user_agents_have_names() {
+    for (agent, name, version, os) in [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/118.0.2088.76 Safari/537.36 Edg/118.0.2088.76",
+            "Edge",
+            "118.0.2088",
+            r#""os.name":"Windows","os.version":"10""#,
+        ),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0",
+            "Firefox",
+            "120.0",
+            r#""os.name":"Linux""#,
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.1 Mobile/15E148 Safari/604.1",
+            "Mobile Safari",
+            "17.1",
+            r#""os.name":"iOS","os.version":"17.1""#,
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15",
+            "Safari",
+            "17.0",
+            r#""os.name":"Mac OS X","os.version":"10.15.7""#,
+        ),
+        ("curl/7.81.0", "curl", "7.81.0", r#""os.name":"Other""#),
+        ("not a user agent", "Other", "", r#""os.name":"Other""#),
+    ] {
+        let expect = format!(
+            r#"{{"user_agent.name":"{name}","user_agent.version":"{version}","user_agent.original":"{agent}",{os}}}"#
+        );
+        check(ALL, "UserAgent", &[agent], Some(&expect));
+    }
+}

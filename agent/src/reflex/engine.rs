@@ -1,0 +1,392 @@
+//! The loop: every tick reads signals, runs rules, decides, and has it done.
+//!
+//! A thread of its own, since a busy runtime must not delay it; it sleeps until the next tick or the next
+//! message, whichever comes first. Whatever takes time (webhooks, restarts) is done elsewhere and
+//! reports back. Bounds: one window per port, one set of conditions per rule, what the journal and the
+//! outbox hold.
+
+mod hands;
+mod host;
+mod meters;
+mod ports;
+mod series;
+mod view;
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use bumpalo::Bump;
+use serde_json::Value;
+
+use super::decide::{ActionId, Core, Effect, Event, EventNo, Inputs, Moment, Report};
+use super::record::{Record, Recorder};
+use super::rules::Conditions;
+use super::settings::Settings;
+use super::signals::Snapshot;
+use crate::admin::Desk;
+use crate::keeper::link::Restarts;
+use crate::kernel::shared::SharedMaps;
+use hands::Hands;
+use host::HostWatch;
+use meters::Meters;
+use ports::Ports;
+use series::Anomaly;
+
+/// How long an answer to a command may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the engine is told.
+enum Message {
+    Apply(Box<Settings>),
+    Report(u64, ActionId, Report),
+    Kill(bool),
+    Pause(Option<(Duration, String)>),
+    Approve(String, Sender<Result<String, String>>),
+    View(Sender<Value>),
+    Journal(u64, Sender<Value>),
+    Explain(u16, Sender<Vec<String>>),
+    Stop(Sender<()>),
+}
+
+/// A way to talk to the engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle(Sender<Message>);
+
+/// What the engine works with.
+pub(crate) struct World {
+    /// The kernel's samples, unless there is no kernel.
+    pub(crate) samples: Option<SharedMaps>,
+    /// The limits.
+    pub(crate) desk: Arc<Desk>,
+    /// Where executors run.
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// The keeper's ear for restarts, if there is a keeper.
+    pub(crate) restarts: Option<Arc<Restarts>>,
+    /// Ports whose first exchange is a TLS handshake.
+    pub(crate) tls_ports: Vec<u16>,
+    /// Where blind rules are shown.
+    pub(crate) blind: Blind,
+}
+
+/// Each rule and whether it is blind.
+pub(crate) type Blind = Arc<Mutex<Vec<(String, bool)>>>;
+
+/// A rule without data for this long is blind.
+const BLIND_AFTER: Duration = Duration::from_secs(60);
+
+/// Starts the loop.
+pub(crate) fn start(settings: Settings, world: World, recorder: Recorder) -> Handle {
+    let (sender, receiver) = channel();
+    let handle = Handle(sender);
+    let own = handle.clone();
+    let run = move || Engine::new(settings, world, recorder, own).run(&receiver);
+    let thread = std::thread::Builder::new().name("reflex".to_owned());
+    if let Err(error) = thread.spawn(run) {
+        tracing::error!("no reflexes: cannot start a thread: {error}");
+    }
+    handle
+}
+
+impl Handle {
+    /// Other rules from now on.
+    pub(crate) fn apply(&self, settings: Settings) {
+        self.tell(Message::Apply(Box::new(settings)));
+    }
+
+    /// The kill switch.
+    pub(crate) fn kill(&self, on: bool) {
+        self.tell(Message::Kill(on));
+    }
+
+    /// A pause, or its end.
+    pub(crate) fn pause(&self, pause: Option<(Duration, String)>) {
+        self.tell(Message::Pause(pause));
+    }
+
+    /// Approves the suggestion of this id.
+    pub(crate) fn approve(&self, id: String) -> Result<String, String> {
+        let (sender, receiver) = channel();
+        self.tell(Message::Approve(id, sender));
+        receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| Err("no answer".to_owned()))
+    }
+
+    /// Signals, rules and the host at this moment.
+    pub(crate) fn view(&self) -> Option<Value> {
+        let (sender, receiver) = channel();
+        self.tell(Message::View(sender));
+        receiver.recv_timeout(PATIENCE).ok()
+    }
+
+    /// Records since a moment in nanoseconds since 1970.
+    pub(crate) fn journal(&self, since_unix_ns: u64) -> Option<Value> {
+        let (sender, receiver) = channel();
+        self.tell(Message::Journal(since_unix_ns, sender));
+        receiver.recv_timeout(PATIENCE).ok()
+    }
+
+    /// What rules say about a port.
+    pub(crate) fn explain(&self, port: u16) -> Vec<String> {
+        let (sender, receiver) = channel();
+        self.tell(Message::Explain(port, sender));
+        receiver.recv_timeout(PATIENCE).unwrap_or_default()
+    }
+
+    /// Ends everything that rules have done, and the loop.
+    pub(crate) fn stop(&self) {
+        let (sender, receiver) = channel();
+        self.tell(Message::Stop(sender));
+        // Without an answer the loop is gone, and what it did ends with its leases.
+        let _ = receiver.recv_timeout(PATIENCE);
+    }
+
+    fn report(&self, epoch: u64, action: ActionId, report: Report) {
+        self.tell(Message::Report(epoch, action, report));
+    }
+
+    fn tell(&self, message: Message) {
+        // The loop ends only when the process does.
+        let _ = self.0.send(message);
+    }
+}
+
+struct Engine {
+    core: Core,
+    conditions: Vec<Conditions>,
+    tick: Duration,
+    begun: Instant,
+    /// Grows with each change of the rules; reports about old ones are not heard.
+    epoch: u64,
+    inputs: Inputs,
+    snapshot: Snapshot,
+    blind_since: Vec<Option<Moment>>,
+    /// What is shown of blindness outside.
+    blind: Blind,
+    /// The last anomaly that opened.
+    cause: Option<EventNo>,
+    ports: Ports,
+    meters: Meters,
+    host: HostWatch,
+    hands: Hands,
+    recorder: Recorder,
+    arena: Bump,
+}
+
+impl Engine {
+    fn new(settings: Settings, world: World, recorder: Recorder, handle: Handle) -> Self {
+        let ports = Ports::new(world.samples.clone(), world.tls_ports.clone());
+        let mut engine = Self {
+            core: Core::new(super::policy::Policy::default()),
+            conditions: Vec::new(),
+            tick: settings.tick,
+            begun: Instant::now(),
+            epoch: 0,
+            inputs: Inputs::default(),
+            snapshot: Snapshot::default(),
+            blind_since: Vec::new(),
+            cause: None,
+            ports,
+            meters: Meters::new(),
+            blind: world.blind.clone(),
+            host: HostWatch::new(world.desk.is_killed()),
+            hands: Hands::new(world, handle),
+            recorder,
+            arena: Bump::new(),
+        };
+        engine.apply(settings);
+        engine
+    }
+
+    fn run(mut self, messages: &Receiver<Message>) {
+        let mut next = Instant::now();
+        loop {
+            match messages.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Message::Stop(done)) => {
+                    self.stop();
+                    // Whoever asked may have given up waiting.
+                    let _ = done.send(());
+                    return;
+                }
+                Ok(message) => self.hear(message),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tick();
+                    // Late ticks are left out, not made up for.
+                    next = (next + self.tick).max(Instant::now());
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.stop(),
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.begun.elapsed()
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Apply(settings) => self.apply(*settings),
+            Message::Report(epoch, action, report) if epoch == self.epoch => {
+                self.inputs.reports.push((action, report));
+            }
+            Message::Kill(on) => self.host.kill(on),
+            Message::Pause(pause) => self.pause(pause),
+            // Whoever asked may have given up waiting.
+            Message::Approve(id, to) => drop(to.send(self.approve(&id))),
+            Message::View(to) => drop(to.send(self.view())),
+            Message::Journal(since, to) => drop(to.send(self.journal(since))),
+            Message::Explain(port, to) => drop(to.send(self.explain(port))),
+            Message::Report(..) | Message::Stop(_) => {}
+        }
+    }
+
+    /// Other rules: what the old ones did is undone first.
+    fn apply(&mut self, settings: Settings) {
+        let undone = self.core.stop("the rules have changed");
+        self.carry_out(undone);
+        self.epoch += 1;
+        self.tick = settings.tick;
+        self.host.follow(settings.kill_file.clone());
+        self.ports.follow(&settings, self.begun.elapsed());
+        self.meters.follow(&settings);
+        self.hands.follow(&settings, self.epoch);
+        self.blind_since = vec![None; settings.conditions.len()];
+        self.core = Core::new(settings.policy);
+        self.conditions = settings.conditions;
+        self.inputs = Inputs::default();
+    }
+
+    fn tick(&mut self) {
+        let now = self.now();
+        self.snapshot = Snapshot::default();
+        let wall = SystemTime::now();
+        let limited = self.limited();
+        let mut opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
+        opened.extend(self.meters.read(now, wall, &mut self.snapshot));
+        let cause = opened.iter().map(|anomaly| self.open(anomaly)).last();
+        self.cause = cause.or(self.cause);
+        self.inputs.host = self.host.look(now, wall);
+        self.hands.hear(&mut self.inputs.reports);
+        self.arena.reset();
+        self.inputs.seen.clear();
+        for (index, conditions) in self.conditions.iter().enumerate() {
+            self.inputs.seen.push(conditions.see(&self.snapshot, &self.arena));
+            let blind = conditions.is_blind(&self.snapshot);
+            let since = self.blind_since[index].unwrap_or(now);
+            self.blind_since[index] = blind.then_some(since);
+        }
+        self.show_blind(now);
+        self.hands.look_after(&self.core, &mut self.inputs.reports);
+        let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
+        let effects = self.core.tick(now, &self.inputs, self.cause, &facts);
+        self.inputs.reports.clear();
+        self.inputs.approved.clear();
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Event(event) => self.write(event),
+                other => {
+                    let show = |rule: usize| match self.conditions.get(rule) {
+                        Some(conditions) => conditions.show(&self.snapshot),
+                        None => String::new(),
+                    };
+                    self.hands.carry_out(&other, self.core.policy(), show);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, event: Event) {
+        let rule = &self.core.policy().rules[event.rule];
+        let action = event.action.map(|action| &rule.actions[action]);
+        let record = Record {
+            kind: match event.kind {
+                super::decide::Kind::Decision => "decision",
+                super::decide::Kind::Action => "action",
+            }
+            .to_owned(),
+            reason: event.reason,
+            inputs: self.conditions[event.rule].show(&self.snapshot),
+            rule: Some(rule.name.clone()),
+            target: action.map(super::policy::Action::target),
+            mode: Some(event.mode.as_str().to_owned()),
+            outcome: event.outcome.map(|outcome| outcome.as_str().to_owned()),
+            lease_s: event.lease.map(|lease| lease.as_secs_f64()),
+            ..Record::default()
+        };
+        let record = self.recorder.write(event.no, event.cause, record);
+        tracing::info!("{}", view::sentence(&record));
+    }
+
+    fn is_blind(&self, rule: usize, now: Moment) -> bool {
+        self.blind_since[rule].is_some_and(|since| now >= since + BLIND_AFTER)
+    }
+
+    fn show_blind(&self, now: Moment) {
+        let rules = self.core.policy().rules.iter().enumerate();
+        let blind = rules.map(|(index, rule)| (rule.name.clone(), self.is_blind(index, now)));
+        let mut shown = self.blind.lock().expect("a plain assignment cannot panic");
+        shown.clear();
+        shown.extend(blind);
+    }
+
+    /// Ports under a rule's limit now.
+    fn limited(&self) -> BTreeSet<u16> {
+        let rules = &self.core.policy().rules;
+        let live = self.core.limits().into_iter();
+        let ports = live.filter_map(|(rule, action)| match &rules[rule].actions[action] {
+            super::policy::Action::RateLimit(plan) => Some(plan.target.port),
+            _ => None,
+        });
+        ports.collect()
+    }
+
+    /// Writes an anomaly down.
+    fn open(&mut self, anomaly: &Anomaly) -> EventNo {
+        let no = self.core.take_event_no();
+        let record = Record {
+            kind: "anomaly".to_owned(),
+            reason: format!("{:.6} where {:.6} is normal", anomaly.value, anomaly.baseline),
+            series: Some(anomaly.series.clone()),
+            score: Some(anomaly.score),
+            baseline: Some(anomaly.baseline),
+            ..Record::default()
+        };
+        let record = self.recorder.write(no, None, record);
+        tracing::info!("{}", view::sentence(&record));
+        no
+    }
+
+    fn pause(&mut self, pause: Option<(Duration, String)>) {
+        let reason = match &pause {
+            Some((time, reason)) if reason.is_empty() => format!("paused for {time:?}"),
+            Some((time, reason)) => format!("paused for {time:?}: {reason}"),
+            None => "resumed".to_owned(),
+        };
+        let now = self.now();
+        self.host.pause(pause.map(|(time, _)| now + time));
+        let no = self.core.take_event_no();
+        let record = Record { kind: "decision".to_owned(), reason, ..Record::default() };
+        self.recorder.write(no, None, record);
+    }
+
+    fn approve(&mut self, id: &str) -> Result<String, String> {
+        let no = self.recorder.event_of(id).ok_or_else(|| format!("nothing is known of {id}"))?;
+        let rule = self.waiting(no).ok_or_else(|| format!("{id} waits for no approval"))?;
+        self.inputs.approved.push(rule);
+        Ok(format!("{} may act", self.core.policy().rules[rule].name))
+    }
+
+    /// The rule whose suggestion an event is.
+    fn waiting(&self, no: EventNo) -> Option<usize> {
+        (0..self.conditions.len()).find(|rule| self.core.suggestion(*rule) == Some(no))
+    }
+
+    fn stop(&mut self) {
+        let undone = self.core.stop("the agent stops");
+        self.carry_out(undone);
+    }
+}

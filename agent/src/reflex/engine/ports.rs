@@ -1,0 +1,128 @@
+//! The ports that rules look at: watched in the kernel, read at each tick.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use super::series::{Anomaly, PortSeries};
+use crate::kernel::maps::Sampling;
+use crate::kernel::shared::SharedMaps;
+use crate::reflex::decide::Moment;
+use crate::reflex::settings::{Settings, limited};
+use crate::reflex::signals::window::Window;
+use crate::reflex::signals::{Snapshot, Subject};
+
+/// How often the oldest open requests are looked for.
+const OLDEST_EVERY: Duration = Duration::from_secs(1);
+
+/// Windows of the ports in use.
+pub(super) struct Ports {
+    samples: Option<SharedMaps>,
+    tls_ports: Vec<u16>,
+    windows: BTreeMap<u16, Window>,
+    series: BTreeMap<u16, PortSeries>,
+    /// Ages of the oldest open requests, and when they were looked at; only where a rule asks.
+    oldest: BTreeMap<u16, Duration>,
+    looked_at: Option<Moment>,
+    wants_oldest: bool,
+}
+
+impl Ports {
+    pub(super) fn new(samples: Option<SharedMaps>, tls_ports: Vec<u16>) -> Self {
+        let (windows, series, oldest, looked_at) = Default::default();
+        let wants_oldest = false;
+        Self { samples, tls_ports, windows, series, oldest, looked_at, wants_oldest }
+    }
+
+    /// Watches what these rules look at and limit.
+    pub(super) fn follow(&mut self, settings: &Settings, now: Moment) {
+        let mut signals = settings.places.iter().flat_map(|place| &place.signals);
+        self.wants_oldest = signals.any(|signal| signal.field.row().name == "oldest_open");
+        let named = settings.places.iter().flat_map(|place| &place.signals);
+        let named = named.filter_map(|signal| match signal.subject {
+            Subject::Port(port) => Some(port),
+            _ => None,
+        });
+        let wanted: BTreeSet<u16> = named.chain(limited(settings)).collect();
+        let gone: Vec<u16> =
+            self.windows.keys().copied().filter(|port| !wanted.contains(port)).collect();
+        gone.into_iter().for_each(|port| self.leave(port));
+        for port in wanted {
+            if !self.windows.contains_key(&port) {
+                self.watch(port, now);
+            }
+        }
+    }
+
+    /// Reads every port and writes its signals; what opened. On a port that a rule limits now, nothing new
+    /// is learned: it would be the limit's doing.
+    pub(super) fn read(
+        &mut self,
+        now: Moment,
+        wall: SystemTime,
+        limited: &BTreeSet<u16>,
+        snapshot: &mut Snapshot,
+    ) -> Vec<Anomaly> {
+        self.look_at_oldest(now);
+        let mut opened = Vec::new();
+        let Some(samples) = &self.samples else { return opened };
+        for (port, window) in &mut self.windows {
+            // A port that cannot be read has no signals; its rules are blind and say so.
+            if let Ok(totals) = samples.latency(*port) {
+                window.add(now, &totals);
+                window.show(*port, snapshot);
+                let series = self.series.entry(*port).or_default();
+                if let Some(slot) = window.take_slot() {
+                    series.push(*port, wall, slot, limited.contains(port), &mut opened);
+                }
+                let oldest = self.oldest.get(port).map(|age| age.as_nanos() as f64);
+                snapshot.set(&Subject::Port(*port), "oldest_open", oldest);
+                snapshot.set(&Subject::Port(*port), "anomaly", Some(series.anomaly()));
+            }
+        }
+        opened
+    }
+
+    /// Walking the connections takes a while, so once a second.
+    fn look_at_oldest(&mut self, now: Moment) {
+        let due = self.looked_at.is_none_or(|at| now >= at + OLDEST_EVERY);
+        let Some(samples) = self.samples.as_ref().filter(|_| self.wants_oldest && due) else {
+            return;
+        };
+        self.looked_at = Some(now);
+        self.oldest = samples.oldest_open().unwrap_or_default();
+    }
+
+    /// Connections admitted per second.
+    pub(super) fn admitted_per_s(&self, port: u16) -> Option<f64> {
+        self.windows.get(&port).map(Window::connections_per_s)
+    }
+
+    fn watch(&mut self, port: u16, now: Moment) {
+        let Some(samples) = &self.samples else { return };
+        let tls = self.tls_ports.contains(&port);
+        let sampling = Sampling { tls, ..Sampling::default() };
+        match samples.watch(port, sampling).and_then(|()| samples.latency(port)) {
+            Ok(totals) => {
+                self.windows.insert(port, Window::new(now, totals));
+            }
+            Err(error) => tracing::warn!("reflex: cannot watch port {port}: {error}"),
+        }
+    }
+
+    fn leave(&mut self, port: u16) {
+        self.windows.remove(&port);
+        self.series.remove(&port);
+        if let Some(samples) = &self.samples
+            && let Err(error) = samples.unwatch(port)
+        {
+            tracing::warn!("reflex: cannot stop watching port {port}: {error}");
+        }
+    }
+}
+
+impl Drop for Ports {
+    fn drop(&mut self) {
+        let ports: Vec<u16> = self.windows.keys().copied().collect();
+        ports.into_iter().for_each(|port| self.leave(port));
+    }
+}

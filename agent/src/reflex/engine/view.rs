@@ -1,0 +1,119 @@
+//! What commands are shown: signals, rules, guards, records.
+
+use serde_json::{Value, json};
+
+use super::Engine;
+use crate::reflex::decide::{ActionId, Moment};
+use crate::reflex::policy::{Action, Rule};
+use crate::reflex::record::Record;
+
+/// Most records of one answer; the newest are shown.
+const RECORDS_MAX: usize = 4000;
+
+impl Engine {
+    /// `top`: one object.
+    pub(super) fn view(&self) -> Value {
+        let now = self.now();
+        let signals = self.snapshot.iter().map(|(signal, value)| {
+            json!({"signal": signal.to_string(), "value": value, "shown": self.snapshot.show(signal)})
+        });
+        let host = self.host.shown();
+        json!({
+            "schema": 1,
+            "guards": {
+                "warming_up": host.warming_up,
+                "clock_jumped": host.clock_jumped,
+                "samples_lost": host.samples_lost,
+                "paused_s": self.host.paused_for(now).map(|left| left.as_secs()),
+                "killed": host.killed,
+                "gateway_lost": host.gateway_lost,
+            },
+            "signals": signals.collect::<Vec<_>>(),
+            "rules": (0..self.conditions.len()).map(|rule| self.rule(rule, now)).collect::<Vec<_>>(),
+        })
+    }
+
+    fn rule(&self, index: usize, now: Moment) -> Value {
+        let rule = &self.core.policy().rules[index];
+        let status = self.core.status(index);
+        let blind = self.is_blind(index, now);
+        let suggestion = self.core.suggestion(index).and_then(|no| self.recorder.id_of(no));
+        json!({
+            "name": rule.name,
+            "mode": rule.mode.as_str(),
+            "state": match (status.firing, status.live) {
+                (Some(_), _) => "firing",
+                (None, 0) => "quiet",
+                (None, _) => "recovering",
+            },
+            "firing_s": status.firing.map(|since| now.saturating_sub(since).as_secs_f64()),
+            "live": status.live,
+            "cooldown_s": status.cooldown.map(|left| left.as_secs()),
+            "breaker_open": status.breaker_open,
+            "blind": blind,
+            "approve": suggestion,
+            "inputs": self.conditions[index].show(&self.snapshot),
+        })
+    }
+
+    /// `report`: the newest records since a moment.
+    pub(super) fn journal(&self, since_unix_ns: u64) -> Value {
+        let content = match self.recorder.journal().read() {
+            Ok(content) => content,
+            Err(error) => return json!({"schema": 1, "error": error.to_string(), "records": []}),
+        };
+        let mut records: Vec<Record> = content.records;
+        records.retain(|record| record.time_unix_ns >= since_unix_ns);
+        let cut = records.len().saturating_sub(RECORDS_MAX);
+        json!({
+            "schema": 1,
+            "damaged": content.damaged,
+            "left_out": cut,
+            "records": records[cut..],
+        })
+    }
+
+    /// What rules say about a port, in sentences.
+    pub(super) fn explain(&self, port: u16) -> Vec<String> {
+        let now = self.now();
+        let rules = self.core.policy().rules.iter().enumerate();
+        let limits = rules.flat_map(|(index, rule)| {
+            let actions = rule.actions.iter().enumerate();
+            actions.map(move |(action, plan)| ((index, action), rule, plan))
+        });
+        let here = limits.filter(
+            |(_, _, plan)| matches!(plan, Action::RateLimit(limit) if limit.target.port == port),
+        );
+        here.map(|(id, rule, plan)| self.sentence(id, rule, plan, now)).collect()
+    }
+
+    fn sentence(&self, id: ActionId, rule: &Rule, plan: &Action, now: Moment) -> String {
+        let name = &rule.name;
+        let Some((rate_per_hour, until)) = self.core.limit(id) else {
+            let mode = rule.mode.as_str();
+            return format!("rule {name} may {plan} (mode {mode}), and does not now");
+        };
+        let rate = rate_per_hour as f64 / 3600.0;
+        let left = until.saturating_sub(now).as_secs();
+        let state = match self.core.status(id.0).firing {
+            Some(since) => format!("fires since {} s", now.saturating_sub(since).as_secs()),
+            None => "is clear and relaxes".to_owned(),
+        };
+        format!(
+            "rule {name} {state}: {rate:.1}/s, the lease ends in {left} s unless it is renewed \
+             ({}); to lift it: limit clear --port, pause --for 30m, or kill",
+            self.conditions[id.0].show(&self.snapshot)
+        )
+    }
+}
+
+/// A record as a line of a log.
+pub(super) fn sentence(record: &Record) -> String {
+    let about = record.rule.as_deref().or(record.series.as_deref());
+    let parts = [about, record.target.as_deref(), record.outcome.as_deref()];
+    let head = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    match record.inputs.is_empty() {
+        true => format!("{} {head}: {}", record.kind, record.reason),
+        false => format!("{} {head}: {} ({})", record.kind, record.reason, record.inputs),
+    }
+}

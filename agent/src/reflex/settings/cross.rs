@@ -1,0 +1,48 @@
+//! What only the whole configuration can tell: whether the subjects of rules exist.
+
+use std::collections::BTreeSet;
+
+use components::config::{Code, Config, Report};
+
+use super::Settings;
+use crate::config::Kernel;
+use crate::reflex::policy::Action;
+use crate::reflex::signals::Subject;
+
+/// Reports rules over ports that nobody samples.
+pub fn check(config: &Config, report: &Report) {
+    if !config.has_section("reflex") {
+        return;
+    }
+    let settings = config.read_section("reflex", Settings::read);
+    let known = watched(config, &settings);
+    for place in &settings.places {
+        for signal in &place.signals {
+            if let Subject::Port(port) = signal.subject
+                && !known.contains(&port)
+            {
+                let message = format!(
+                    "port {port} is neither limited nor listed, expected it in receivers.kernel.ports"
+                );
+                report.error(place.origin, &place.when, Code::UndefinedReference, message);
+                break;
+            }
+        }
+    }
+}
+
+/// Ports that are sampled: listed, or limited by a rule.
+fn watched(config: &Config, settings: &Settings) -> BTreeSet<u16> {
+    let mut ports: BTreeSet<u16> = Kernel::of(config).ports.into_iter().collect();
+    ports.extend(limited(settings));
+    ports
+}
+
+/// Ports that rules limit.
+pub(crate) fn limited(settings: &Settings) -> impl Iterator<Item = u16> {
+    let actions = settings.policy.rules.iter().flat_map(|rule| &rule.actions);
+    actions.filter_map(|action| match action {
+        Action::RateLimit(limit) => Some(limit.target.port),
+        _ => None,
+    })
+}

@@ -1,0 +1,255 @@
+//! A port's last ten seconds: counts and latency, from totals that only grow.
+//!
+//! Twenty slots of half a second and the sum of them: adding a reading costs one pass over the buckets,
+//! a quantile another. A port takes 21 KiB. Quantiles are the upper bound of their bucket
+//! (at most 9 % above the true value, never below) and need [`SAMPLES_MIN`] samples.
+
+use std::time::Duration;
+
+use kernel_abi::histogram::{OFFSET, ZERO_NS};
+use kernel_abi::layout::{BUCKETS, Latency};
+
+use super::{Snapshot, Subject};
+
+/// How far back it reaches.
+pub const WINDOW: Duration = Duration::from_secs(10);
+/// Fewest samples that say anything about a quantile.
+pub const SAMPLES_MIN: u64 = 20;
+
+/// Fewest samples that say something about half a second.
+const SLOT_SAMPLES_MIN: u64 = 5;
+const SLOTS: usize = 20;
+const SLOT: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Debug)]
+struct Counts {
+    requests: u64,
+    connections: u64,
+    answered: u64,
+    zeros: u64,
+    buckets: [u32; BUCKETS],
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { requests: 0, connections: 0, answered: 0, zeros: 0, buckets: [0; BUCKETS] }
+    }
+}
+
+/// The window of one port.
+#[derive(Clone, Debug)]
+pub struct Window {
+    slots: Vec<Counts>,
+    current: usize,
+    slot_began: Duration,
+    began: Duration,
+    sum: Counts,
+    last: Latency,
+    in_flight: u64,
+    read_at: Duration,
+    finished: Option<Slot>,
+}
+
+/// Half a second that is over: what detectors are fed with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    /// The 90th percentile of the latency in nanoseconds, from a few samples on.
+    pub latency_ns: Option<f64>,
+    /// Requests begun.
+    pub requests: u64,
+}
+
+impl Window {
+    /// Begins at a reading; what was counted before is not in it.
+    pub fn new(now: Duration, totals: Latency) -> Self {
+        Self {
+            slots: vec![Counts::default(); SLOTS],
+            current: 0,
+            slot_began: now,
+            began: now,
+            sum: Counts::default(),
+            last: totals,
+            in_flight: 0,
+            read_at: now,
+            finished: None,
+        }
+    }
+
+    /// Adds a reading.
+    pub fn add(&mut self, now: Duration, totals: &Latency) {
+        self.turn(now);
+        let delta = delta(totals, &self.last);
+        self.slots[self.current].add(&delta);
+        self.sum.add(&delta);
+        self.last = *totals;
+        self.read_at = now;
+        let open = totals.requests.wrapping_sub(totals.answered.wrapping_add(totals.abandoned));
+        // Counters of several CPUs are not read at one moment.
+        self.in_flight = u64::try_from(open.cast_signed()).unwrap_or(0);
+    }
+
+    /// The half second that has just ended, once.
+    pub fn take_slot(&mut self) -> Option<Slot> {
+        self.finished.take()
+    }
+
+    /// Connections admitted per second.
+    pub fn connections_per_s(&self) -> f64 {
+        self.sum.connections as f64 / self.span_s()
+    }
+
+    /// A quantile of the latency in nanoseconds.
+    pub fn quantile_ns(&self, quantile: f64) -> Option<f64> {
+        self.sum.quantile_ns(quantile, SAMPLES_MIN)
+    }
+
+    /// Writes the port's signals.
+    pub fn show(&self, port: u16, snapshot: &mut Snapshot) {
+        let subject = Subject::Port(port);
+        for (name, quantile) in [("latency_p50", 0.5), ("latency_p90", 0.9), ("latency_p99", 0.99)]
+        {
+            snapshot.set(&subject, name, self.quantile_ns(quantile));
+        }
+        let requests_per_s = self.sum.requests as f64 / self.span_s();
+        snapshot.set(&subject, "requests_per_s", Some(requests_per_s));
+        snapshot.set(&subject, "connections_per_s", Some(self.connections_per_s()));
+        snapshot.set(&subject, "in_flight", Some(self.in_flight as f64));
+    }
+
+    /// Seconds that the sum stands for; at least a second, so that a young window does not shout.
+    fn span_s(&self) -> f64 {
+        let oldest = self.slot_began.saturating_sub(SLOT * (SLOTS as u32 - 1)).max(self.began);
+        self.read_at.saturating_sub(oldest).as_secs_f64().max(1.0)
+    }
+
+    /// Moves on to the slot of `now`, forgetting what has become too old.
+    fn turn(&mut self, now: Duration) {
+        let mut turns = 0;
+        while now >= self.slot_began + SLOT {
+            turns += 1;
+            if turns == 1 {
+                let ended = &self.slots[self.current];
+                let latency_ns = ended.quantile_ns(0.9, SLOT_SAMPLES_MIN);
+                self.finished = Some(Slot { latency_ns, requests: ended.requests });
+            }
+            if turns > SLOTS {
+                self.slot_began = now;
+                return;
+            }
+            self.slot_began += SLOT;
+            self.current = (self.current + 1) % SLOTS;
+            let old = std::mem::take(&mut self.slots[self.current]);
+            self.sum.subtract(&old);
+        }
+    }
+}
+
+impl Counts {
+    /// A quantile in nanoseconds, from `least` samples on.
+    fn quantile_ns(&self, quantile: f64, least: u64) -> Option<f64> {
+        if self.answered < least {
+            return None;
+        }
+        let buckets = self.buckets.iter().map(|count| u64::from(*count));
+        let total = self.zeros + buckets.clone().sum::<u64>();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let rank = (quantile * total as f64).ceil() as u64;
+        let mut seen = self.zeros;
+        if seen >= rank {
+            return Some(ZERO_NS as f64);
+        }
+        let mut reached = buckets.map(|count| {
+            seen += count;
+            seen
+        });
+        let slot = reached.position(|seen| seen >= rank)?;
+        let index = i32::try_from(slot).ok()? + OFFSET;
+        Some(1e9 * 2f64.powf(f64::from(index + 1) / 8.0))
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.connections += other.connections;
+        self.answered += other.answered;
+        self.zeros += other.zeros;
+        let buckets = self.buckets.iter_mut().zip(&other.buckets);
+        buckets.for_each(|(mine, theirs)| *mine = mine.saturating_add(*theirs));
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.requests -= other.requests;
+        self.connections -= other.connections;
+        self.answered -= other.answered;
+        self.zeros -= other.zeros;
+        let buckets = self.buckets.iter_mut().zip(&other.buckets);
+        buckets.for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));
+    }
+}
+
+/// What was counted between two readings; a counter that went back counts as nothing.
+fn delta(later: &Latency, earlier: &Latency) -> Counts {
+    let grown = |later: u64, earlier: u64| {
+        u64::try_from(later.wrapping_sub(earlier).cast_signed()).unwrap_or(0)
+    };
+    let mut buckets = [0; BUCKETS];
+    for (index, bucket) in buckets.iter_mut().enumerate() {
+        let grown = grown(later.buckets[index], earlier.buckets[index]);
+        *bucket = u32::try_from(grown).unwrap_or(u32::MAX);
+    }
+    Counts {
+        requests: grown(later.requests, earlier.requests),
+        connections: grown(later.connections, earlier.connections),
+        answered: grown(later.answered, earlier.answered),
+        zeros: grown(later.zeros, earlier.zeros),
+        buckets,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(ms: u64) -> Duration {
+        Duration::from_millis(1_000_000 + ms)
+    }
+
+    fn answer(totals: &mut Latency, ns: u64) {
+        totals.requests += 1;
+        totals.connections += 1;
+        totals.answered += 1;
+        let slot = kernel_abi::histogram::slot(ns).expect("above the zero count");
+        totals.buckets[slot] += 1;
+    }
+
+    #[test]
+    fn quantiles_follow_and_forget() {
+        let mut totals = Latency::default();
+        let mut window = Window::new(after(0), totals);
+        for tick in 1..=400u64 {
+            answer(&mut totals, if tick > 200 { 300_000_000 } else { 1_000_000 });
+            window.add(after(tick * 50), &totals);
+            let p99 = window.quantile_ns(0.99);
+            match tick {
+                ..20 => assert_eq!(p99, None),
+                20..=200 => assert!(p99.is_some_and(|p99| (1e6..1.1e6).contains(&p99))),
+                205.. => assert!(p99.is_some_and(|p99| (3e8..3.3e8).contains(&p99)), "{tick}"),
+                _ => {}
+            }
+        }
+        assert!((19.0..21.0).contains(&window.connections_per_s()));
+        assert!(window.quantile_ns(0.5).is_some_and(|p50| p50 > 1e8));
+        window.add(after(60_000), &totals);
+        assert_eq!(window.quantile_ns(0.5), None);
+        assert!(window.connections_per_s() < 0.1);
+    }
+
+    #[test]
+    fn counters_that_go_back_count_as_nothing() {
+        let mut totals = Latency::default();
+        (0..100).for_each(|_| answer(&mut totals, 1_000_000));
+        let mut window = Window::new(after(0), totals);
+        window.add(after(50), &Latency::default());
+        assert_eq!(window.connections_per_s(), 0.0);
+        assert_eq!(window.quantile_ns(0.5), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! A routing table, compiled for one signal.
+
+use otlp::edit::{Level, Levels, Route};
+use ottl::Condition;
+use ottl::contexts::Otlp;
+use ottl::program::ErrorMode;
+use pipeline::Signal;
+
+use crate::config::routing::{Routing, Row, RowCondition, RowContext, compile};
+
+/// Names of pipelines that get the same records.
+pub(super) type Place = Vec<String>;
+
+/// Rows whose decisions fit into one word.
+pub(super) const STAGE_ROWS: usize = 64;
+
+/// A table for one signal.
+pub(super) struct Table {
+    signal: Signal,
+    pub(super) stages: Vec<Stage>,
+    /// Where the rest goes, if anywhere.
+    pub(super) default_place: Option<usize>,
+    pub(super) error_mode: ErrorMode,
+    places: Vec<Place>,
+}
+
+/// Neighbouring rows that look at the same.
+pub(super) struct Stage {
+    pub(super) rows: Vec<Choice>,
+    pub(super) looks: Looks,
+}
+
+/// What a stage looks at.
+pub(super) enum Looks {
+    /// The headers of the request.
+    Request,
+    /// The records at a level.
+    Records(Otlp, Route),
+}
+
+/// A row.
+pub(super) struct Choice {
+    pub(super) test: Test,
+    pub(super) place: usize,
+    pub(super) copies: bool,
+}
+
+/// The condition of a row.
+pub(super) enum Test {
+    /// Nothing, or a header.
+    Plain(RowCondition),
+    Record(Condition<Otlp>),
+}
+
+impl Table {
+    /// Compiles the rows; `None` if one looks at what the signal does not have. The configuration has
+    /// been checked.
+    pub(super) fn compile(settings: &Routing, signal: Signal) -> Option<Self> {
+        let mut table = Self {
+            signal,
+            stages: Vec::new(),
+            default_place: None,
+            error_mode: settings.error_mode,
+            places: Vec::new(),
+        };
+        for row in &settings.table {
+            table.add(row)?;
+        }
+        if !settings.default_pipelines.is_empty() {
+            table.default_place = Some(table.place(&settings.default_pipelines));
+        }
+        Some(table)
+    }
+
+    pub(super) fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    fn add(&mut self, row: &Row) -> Option<()> {
+        let test = match (&row.condition, row.context) {
+            (_, RowContext::Records(context)) if !context.is_in(self.signal) => return None,
+            (RowCondition::Record(text), RowContext::Records(context)) => {
+                Test::Record(compile(text, context).ok()?)
+            }
+            (condition, _) => Test::Plain(condition.clone()),
+        };
+        let place = self.place(&row.pipelines);
+        let stage = self.stage(row.context);
+        if let (Test::Record(condition), Looks::Records(_, route)) = (&test, &mut stage.looks) {
+            let reads = condition.uses().reads;
+            let around = Level::ALL.into_iter().filter(|level| reads.has(*level as u8));
+            route.reads = around.fold(route.reads, Levels::with);
+        }
+        stage.rows.push(Choice { test, place, copies: row.copies });
+        Some(())
+    }
+
+    fn place(&mut self, pipelines: &[String]) -> usize {
+        if let Some(known) = self.places.iter().position(|place| place == pipelines) {
+            return known;
+        }
+        self.places.push(pipelines.to_vec());
+        self.places.len() - 1
+    }
+
+    /// The last stage, if it looks at the same and has room; else a new one.
+    fn stage(&mut self, context: RowContext) -> &mut Stage {
+        let fits = self.stages.last().is_some_and(|stage| {
+            stage.rows.len() < STAGE_ROWS
+                && match (&stage.looks, context) {
+                    (Looks::Request, RowContext::Request) => true,
+                    (Looks::Records(known, _), RowContext::Records(context)) => *known == context,
+                    _ => false,
+                }
+        });
+        if !fits {
+            let looks = match context {
+                RowContext::Request => Looks::Request,
+                RowContext::Records(context) => {
+                    Looks::Records(context, route(self.signal, context))
+                }
+            };
+            self.stages.push(Stage { rows: Vec::new(), looks });
+        }
+        self.stages.last_mut().expect("one was just added")
+    }
+}
+
+/// The walk over the records of a context; what is empty afterwards goes.
+pub(super) fn route(signal: Signal, context: Otlp) -> Route {
+    let level = context.level();
+    let around = Level::ALL.into_iter().filter(|other| *other < level);
+    let prunes = around.fold(Levels::NONE, Levels::with);
+    Route { prunes, ..Route::visiting(signal, &[level]) }
+}

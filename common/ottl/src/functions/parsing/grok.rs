@@ -1,0 +1,253 @@
+//! Grok: patterns made of named patterns.
+//!
+//! `%{NAME}`, `%{NAME:alias}` and `%{NAME:alias:type}` stand for the pattern of that name; what it matched goes under the
+//! alias, or under the name unless only aliases are wanted. The names are those of [`table`], of the crate `grok` (what its
+//! patterns look around is left out: our engine has no lookaround) and of the call itself. What is no such reference is an
+//! ordinary pattern. Expansion is bounded by [`DEPTH_MAX`] and [`EXPANDED_MAX_BYTES`].
+
+use std::collections::HashMap;
+
+use regex::Regex;
+
+use super::entries::Entries;
+use crate::RunError;
+use crate::function::{Args, Call};
+use crate::pattern;
+use crate::value::{Any, Map, Value};
+
+mod table;
+
+/// Deepest nesting of named patterns; it also ends definitions that name themselves.
+const DEPTH_MAX: usize = 24;
+/// Longest pattern after expansion.
+const EXPANDED_MAX_BYTES: usize = 128 << 10;
+
+/// `ExtractGrokPatterns(text, pattern, named_captures_only, pattern_definitions)`.
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
+    let named_only = args.has(2) && args.bool(2).map_err(|error| error.to_string())?;
+    let mut own = HashMap::new();
+    for definition in args.strs(3).map_err(|error| error.to_string())? {
+        let (name, source) = definition.split_once('=').ok_or_else(|| {
+            format!("the definition {definition:?} is not of the form NAME=pattern")
+        })?;
+        own.insert(name.to_owned(), source.to_owned());
+    }
+    if !args.has(1) {
+        return Ok(Box::new(move |args| {
+            let grok = Grok::new(args.str(1)?, named_only, &own).map_err(RunError::new)?;
+            grok.extract(args.str(0)?)
+        }));
+    }
+    let grok = Grok::new(args.str(1).map_err(|error| error.to_string())?, named_only, &own)?;
+    Ok(Box::new(move |args| grok.extract(args.str(0)?)))
+}
+
+/// What a capture becomes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Type {
+    Text,
+    Int,
+    Double,
+    Bool,
+}
+
+struct Grok {
+    regex: Regex,
+    captures: Vec<(String, Type)>,
+}
+
+impl Grok {
+    fn new(source: &str, named_only: bool, own: &HashMap<String, String>) -> Result<Self, String> {
+        let mut expansion = Expansion { own, named_only, out: String::new(), captures: Vec::new() };
+        expansion.expand(source, 0)?;
+        let Expansion { out, captures, .. } = expansion;
+        let regex =
+            pattern::compile(&out).map_err(|error| format!("the pattern {source:?}: {error}"))?;
+        if named_only && regex.capture_names().flatten().next().is_none() {
+            return Err(format!("the pattern {source:?} names no capture"));
+        }
+        Ok(Self { regex, captures })
+    }
+
+    /// Of captures of one name the last one that matched something counts.
+    fn extract<'a>(&self, text: &str) -> Result<Value<'a>, RunError> {
+        let Some(found) = self.regex.captures(text) else { return Ok(Value::map(Map::new())) };
+        let mut entries = Entries::default();
+        for (group, matched) in self.regex.capture_names().zip(found.iter()) {
+            let (Some(group), Some(matched)) = (group, matched) else { continue };
+            if matched.is_empty() {
+                continue;
+            }
+            match group
+                .strip_prefix('g')
+                .and_then(|index| self.captures.get(index.parse::<usize>().ok()?))
+            {
+                Some((name, kind)) => entries.put(name.as_str(), kind.value(matched.as_str())?),
+                None => entries.put(group, matched.as_str()),
+            }
+        }
+        Ok(Value::map(entries.finish()))
+    }
+}
+
+impl Type {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "int" | "long" => Self::Int,
+            "float" | "double" => Self::Double,
+            "bool" | "boolean" => Self::Bool,
+            "string" => Self::Text,
+            _ => return None,
+        })
+    }
+
+    fn value(self, text: &str) -> Result<Any, RunError> {
+        let value = match self {
+            Self::Text => Some(Any::from(text)),
+            Self::Int => text.parse::<i64>().ok().map(Any::Int),
+            Self::Double => text.parse::<f64>().ok().map(Any::Double),
+            Self::Bool => match text.to_ascii_lowercase().as_str() {
+                "true" | "t" | "1" => Some(Any::Bool(true)),
+                "false" | "f" | "0" => Some(Any::Bool(false)),
+                _ => None,
+            },
+        };
+        value.ok_or_else(|| RunError::new(format!("{text:?} is no value of the capture's type")))
+    }
+}
+
+struct Expansion<'d> {
+    own: &'d HashMap<String, String>,
+    named_only: bool,
+    out: String,
+    captures: Vec<(String, Type)>,
+}
+
+impl Expansion<'_> {
+    fn expand(&mut self, source: &str, depth: usize) -> Result<(), String> {
+        if depth > DEPTH_MAX {
+            return Err(format!("named patterns nested deeper than {DEPTH_MAX}"));
+        }
+        let mut rest = source;
+        while let Some(at) = rest.find("%{") {
+            self.push(&rest[..at])?;
+            match Reference::parse(&rest[at..]) {
+                Some((reference, after)) => {
+                    self.refer(&reference, depth)?;
+                    rest = after;
+                }
+                None => {
+                    self.push("%\\{")?;
+                    rest = &rest[at + 2..];
+                }
+            }
+        }
+        self.push(rest)
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), String> {
+        self.out.push_str(text);
+        if self.out.len() > EXPANDED_MAX_BYTES {
+            return Err(format!("the expanded pattern is longer than {EXPANDED_MAX_BYTES} bytes"));
+        }
+        Ok(())
+    }
+
+    fn refer(&mut self, reference: &Reference<'_>, depth: usize) -> Result<(), String> {
+        let source = self.definition(reference.name)?;
+        match reference.alias {
+            None if self.named_only => self.push("(?:")?,
+            alias => {
+                let group = format!("(?P<g{}>", self.captures.len());
+                self.captures.push((alias.unwrap_or(reference.name).to_owned(), reference.kind));
+                self.push(&group)?;
+            }
+        }
+        self.expand(&source, depth + 1)?;
+        self.push(")")
+    }
+
+    fn definition(&self, name: &str) -> Result<String, String> {
+        if let Some(own) = self.own.get(name).filter(|_| !name.is_empty()) {
+            return Ok(own.clone());
+        }
+        if let Some((_, source)) = table::PATTERNS.iter().find(|(known, _)| *known == name) {
+            return Ok((*source).to_owned());
+        }
+        let found = grok::patterns().iter().find(|(known, _)| *known == name);
+        let (_, source) = found.ok_or_else(|| format!("unknown pattern {name:?}"))?;
+        Ok(without_lookaround(source))
+    }
+}
+
+/// `%{NAME:alias:type}`.
+struct Reference<'s> {
+    name: &'s str,
+    alias: Option<&'s str>,
+    kind: Type,
+}
+
+impl<'s> Reference<'s> {
+    /// The reference that a text begins with, and what is behind it.
+    fn parse(text: &'s str) -> Option<(Self, &'s str)> {
+        let (inner, after) = text.strip_prefix("%{")?.split_once('}')?;
+        let mut parts = inner.split(':');
+        let name = parts.next().filter(|name| is_word(name, ""))?;
+        let alias = parts.next();
+        let kind = parts.next().map_or(Some(Type::Text), Type::named)?;
+        let fits = parts.next().is_none() && alias.is_none_or(|alias| is_word(alias, ".@-"));
+        fits.then_some((Self { name, alias, kind }, after))
+    }
+}
+
+fn is_word(text: &str, more: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || more.contains(c);
+    !text.is_empty() && text.chars().all(is_part)
+}
+
+/// Takes lookaround out of a pattern and makes atomic groups ordinary ones.
+fn without_lookaround(source: &str) -> String {
+    const LOOKAROUND: [&str; 4] = ["(?<!", "(?<=", "(?!", "(?="];
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        if LOOKAROUND.iter().any(|start| rest.starts_with(start)) {
+            rest = &rest[group_len(rest)..];
+        } else if let Some(after) = rest.strip_prefix("(?>") {
+            out.push_str("(?:");
+            rest = after;
+        } else {
+            let escaped =
+                if first == '\\' { rest[1..].chars().next().map_or(0, char::len_utf8) } else { 0 };
+            let len = first.len_utf8() + escaped;
+            out.push_str(&rest[..len]);
+            rest = &rest[len..];
+        }
+    }
+    out
+}
+
+/// How long the group is that `text` begins with.
+fn group_len(text: &str) -> usize {
+    let (mut depth, mut escaped, mut in_class) = (0usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'[' => in_class = true,
+            b']' => in_class = false,
+            b'(' if !in_class => depth += 1,
+            b')' if !in_class => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests;

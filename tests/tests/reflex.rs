@@ -1,0 +1,245 @@
+//! Promise: a rule sees a fault, limits in the kernel within a tick or two, and what it did ends by itself.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use medulla_tests::host::{self, IPV4, on_wire};
+use medulla_tests::medulla::TELEMETRY;
+use medulla_tests::{Host, Medulla};
+use serde_json::Value;
+
+const PORT: u16 = 8080;
+/// The agent's windows are full after this.
+const WARM_UP: Duration = Duration::from_secs(11);
+
+fn config(rules: &str) -> String {
+    format!(
+        "
+receivers: {{ kernel: {{ ports: [{PORT}] }}, reflex: {{}} }}
+exporters: {{ debug: {{ verbosity: basic }} }}
+reflex:
+  kill_file: /nonexistent/kill
+  rules:
+{rules}
+service:
+  pipelines: {{ logs: {{ receivers: [reflex], exporters: [debug] }} }}
+{TELEMETRY}"
+    )
+}
+
+fn shed(mode: &str) -> String {
+    config(&format!(
+        "
+    - name: shed
+      when: port[{PORT}].latency_p99 > Duration(\"100ms\") and port[{PORT}].in_flight >= 2
+      clear_for: 1s
+      mode: {mode}
+      then:
+        - rate_limit: {{ port: {PORT}, rate: 10/s, lease: 5s, floor: 5/s, immediate: true }}"
+    ))
+}
+
+/// A service whose answers can be made slow, and customers who come at a steady pace.
+struct Shop {
+    slow: Arc<AtomicBool>,
+    open: Arc<AtomicBool>,
+    /// When an answer was first late, in nanoseconds since 1970.
+    late_at: Arc<AtomicU64>,
+}
+
+impl Shop {
+    fn open(host: &Host) -> Self {
+        let slow = Arc::new(AtomicBool::new(false));
+        let open = Arc::new(AtomicBool::new(true));
+        let late_at = Arc::new(AtomicU64::new(0));
+        let listener = TcpListener::bind(on_wire(IPV4, PORT)).expect("the port is free");
+        let state = (slow.clone(), late_at.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (slow, late_at) = state.clone();
+                std::thread::spawn(move || answer(stream, &slow, &late_at));
+            }
+        });
+        let going = open.clone();
+        // The load is a pace, not a wait for something.
+        host.peer().spawn(move || {
+            while going.load(Ordering::Relaxed) {
+                std::thread::spawn(visit);
+                std::thread::sleep(Duration::from_millis(25));
+            }
+        });
+        Self { slow, open, late_at }
+    }
+
+    fn slow(&self, slow: bool) {
+        self.slow.store(slow, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.open.store(false, Ordering::Relaxed);
+    }
+}
+
+fn answer(mut stream: TcpStream, slow: &AtomicBool, late_at: &AtomicU64) {
+    let mut request = [0; 1024];
+    if stream.read(&mut request).is_ok_and(|length| length > 0) {
+        let late = slow.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(if late { 250 } else { 3 }));
+        // The customer may have given up.
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        if late {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+            let now = u64::try_from(now.as_nanos()).expect("before 2554");
+            let _ = late_at.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
+fn visit() {
+    let patience = Duration::from_secs(1);
+    if let Ok(mut stream) = TcpStream::connect_timeout(&on_wire(IPV4, PORT), patience) {
+        let _ = stream.set_read_timeout(Some(patience));
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n");
+        let _ = stream.read(&mut [0; 1024]);
+    }
+}
+
+fn records(agent: &Medulla) -> Vec<Value> {
+    let report = agent.tell("report --json").done();
+    report.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
+}
+
+fn has(records: &[Value], kind: &str, outcome: &str) -> bool {
+    records.iter().any(|record| record["kind"] == kind && record["outcome"] == outcome)
+}
+
+/// Looks again and again, for a minute at most.
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited a minute for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn warm_up(agent: &Medulla) {
+    let begun = Instant::now();
+    wait_until("the windows are full", || {
+        let top = agent.tell("top --once --json").done();
+        let view: Value = serde_json::from_str(&top).expect("a view");
+        view["guards"]["warming_up"] == false && begun.elapsed() < WARM_UP * 3
+    });
+}
+
+#[test]
+fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
+    host::run(|host| {
+        let agent = host.agent(&shed("act"));
+        let shop = Shop::open(host);
+        warm_up(&agent);
+        assert!(agent.limits().is_empty(), "a healthy service is left alone");
+        shop.slow(true);
+        wait_until("the rule limits", || !agent.limits().is_empty());
+        let limit = &agent.limits()[0];
+        let done = records(&agent).into_iter().find(|record| record["outcome"] == "done");
+        let done_at = done.and_then(|record| record["time_unix_ns"].as_u64()).expect("it was done");
+        let late_at = shop.late_at.load(Ordering::Relaxed);
+        let lag = Duration::from_nanos(done_at.saturating_sub(late_at));
+        println!("first late answer -> limit enforced: {lag:?} at 40 requests/s, window 10 s");
+        assert!(lag < Duration::from_secs(2), "{lag:?}");
+        assert_eq!(limit["source"], "rule:shed");
+        assert_eq!(limit["rate_per_s"], 10.0);
+        assert_eq!(limit["enforced"], true);
+        let explained = agent.tell("limit explain --port 8080").done();
+        assert!(explained.contains("rule shed fires"), "{explained}");
+        assert!(explained.contains("to lift it"), "{explained}");
+        shop.slow(false);
+        drop(shop);
+        wait_until("the limit is gone", || agent.limits().is_empty());
+        let records = records(&agent);
+        assert!(has(&records, "action", "done") && has(&records, "action", "undone"));
+        let begun = records.iter().find(|record| record["outcome"] == "done");
+        let begun = begun.expect("an action was done");
+        assert!(begun["cause"].is_string() && begun["lease_s"] == 5.0, "{begun}");
+    });
+}
+
+#[test]
+fn observing_and_the_kill_switch_leave_the_kernel_alone() {
+    host::run(|host| {
+        let agent = host.agent(&shed("observe"));
+        let shop = Shop::open(host);
+        warm_up(&agent);
+        shop.slow(true);
+        wait_until("it is written down", || {
+            records(&agent).iter().any(|record| {
+                record["reason"].as_str().is_some_and(|reason| reason.contains("would limit"))
+            })
+        });
+        assert!(agent.limits().is_empty());
+        agent.tell("kill").done();
+        let top = agent.tell("top --once --json").done();
+        assert!(top.contains("\"killed\":true"), "{top}");
+        agent.tell("kill --undo").done();
+        agent.tell("pause --for 30m --reason maintenance").done();
+        assert!(agent.tell("top --once").done().contains("paused"));
+        agent.tell("resume").done();
+    });
+}
+
+#[test]
+fn a_killed_agent_leaves_a_lease_that_ends() {
+    host::run(|host| {
+        let mut agent = host.agent(&shed("act"));
+        let shop = Shop::open(host);
+        warm_up(&agent);
+        shop.slow(true);
+        wait_until("the rule limits", || !agent.limits().is_empty());
+        let pid = agent.process().id();
+        medulla_tests::process::family(pid).into_iter().for_each(|process| {
+            // Some of them may have ended with the first.
+            let _ = nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL);
+        });
+        agent.kill();
+        shop.slow(false);
+        let begun = Instant::now();
+        wait_until("the lease ends in the kernel", || {
+            let connected =
+                TcpStream::connect_timeout(&on_wire(IPV4, PORT), Duration::from_millis(200));
+            connected.is_ok() && begun.elapsed() > Duration::from_secs(6)
+        });
+        agent.start_again();
+        wait_until("the agent answers again", || agent.ask(&["limit", "list"]).status.success());
+        assert!(agent.limits().is_empty(), "nothing is left of the old limit");
+    });
+}
+
+#[test]
+fn mistakes_in_rules_are_named_with_their_place() {
+    let check = |rules: &str, expect: &str| {
+        let output = Medulla::command(
+            "medulla-agent",
+            &config(rules),
+            &["validate", "--config", "config.yaml"],
+        );
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(expect), "{errors}");
+    };
+    let rule = |when: &str, rest: &str| {
+        format!("    - name: r\n      when: {when}\n{rest}      then: [{{ alert: {{}} }}]\n")
+    };
+    check(&rule("cpu.utilization > 2", ""), "reflex.rules[0].when: bad_value: it can never hold");
+    check(&rule("port[9999].in_flight > 2", ""), "reflex.rules[0].when: undefined_reference");
+    check(&rule("gpu.temperature > 2", ""), "unknown signal");
+    check(&rule("cpu.utilization > 0.5", "      clear: 'true'\n"), "reflex.rules[0].clear");
+    let act = "    - name: r\n      when: cpu.utilization > 0.9\n      mode: act\n      then: \
+               [{ rate_limit: { port: 8080, rate: 5/s } }]\n";
+    check(act, "one source of evidence");
+    check(&format!("{act}{act}"), "names two rules");
+}
