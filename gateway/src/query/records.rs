@@ -60,9 +60,10 @@ fn read(signal: Signal, params: &Params) -> Result<RecordQuery, Problem> {
     if start > end {
         return Err(bad("malformed parameter end: before start"));
     }
-    let limit = params.read(&["limit"], &format!("a whole number from 1 to {MAX_LIMIT}"), |text| {
-        text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))
-    })?;
+    let limit =
+        params.read(&["limit"], &format!("a whole number from 1 to {MAX_LIMIT}"), |text| {
+            text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        })?;
     Ok(RecordQuery {
         signal,
         times_ns: start..=end,

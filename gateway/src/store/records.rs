@@ -74,7 +74,11 @@ pub(super) fn find(connection: &Connection, query: &RecordQuery) -> Result<Page,
             break;
         }
         if scanned_bytes >= MAX_SCAN_BYTES {
-            return Ok(rows.cut_at(Cursor { time_ns: newest_ns, batch: i64::MAX, index: u64::MAX }));
+            return Ok(rows.cut_at(Cursor {
+                time_ns: newest_ns,
+                batch: i64::MAX,
+                index: u64::MAX,
+            }));
         }
         let Some((body, received_ns)) = stored(connection, batch)? else { continue };
         scanned_bytes += body.len();
@@ -92,15 +96,15 @@ fn batches(connection: &Connection, query: &RecordQuery) -> Result<Vec<(i64, u64
     let (from, to) = (*query.times_ns.start(), *query.times_ns.end());
     let to = query.after.map_or(to, |after| to.min(after.time_ns));
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
-    let found = statement.query_map(params![number(query.signal), signed(from), signed(to)], read)?;
+    let found =
+        statement.query_map(params![number(query.signal), signed(from), signed(to)], read)?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 fn stored(connection: &Connection, batch: i64) -> Result<Option<(Vec<u8>, u64)>, ReadError> {
     let mut statement =
         connection.prepare_cached("SELECT body, received_ns FROM batch WHERE id = ?1")?;
-    let read =
-        |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
     Ok(statement.query_row([batch], read).optional()?)
 }
 
@@ -161,8 +165,8 @@ impl Look<'_> {
     /// The cheap questions first.
     fn is_wanted(&mut self, key: Cursor, at: At<'_>) -> Result<bool, Malformed> {
         let query = self.query;
-        let fits = query.times_ns.contains(&key.time_ns)
-            && query.after.is_none_or(|after| key < after);
+        let fits =
+            query.times_ns.contains(&key.time_ns) && query.after.is_none_or(|after| key < after);
         if !fits {
             return Ok(false);
         }
@@ -242,7 +246,8 @@ impl Rows {
             true => last.clone(),
             false => Arc::from(message),
         };
-        let metric = if at.level == Level::Child { at.messages[Level::Record as usize] } else { &[] };
+        let metric =
+            if at.level == Level::Child { at.messages[Level::Record as usize] } else { &[] };
         self.last = Around {
             resource: share(&self.last.resource, at.messages[Level::Resource as usize]),
             scope: share(&self.last.scope, at.messages[Level::Scope as usize]),

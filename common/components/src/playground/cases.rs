@@ -58,14 +58,14 @@ impl Runner {
     fn run(&mut self, case: &Case) -> Result<Json, String> {
         let (signal, body) = self.fixture(text(case, "fixture")?)?;
         match text(case, "kind")? {
-            "transform" => processor::transform(signal, text(case, "source")?, &body, &self.now),
-            "filter" => processor::filter(signal, text(case, "source")?, &body, &self.now),
+            "transform" => processor::transform(signal, source(case), &body, &self.now),
+            "filter" => processor::filter(signal, source(case), &body, &self.now),
             kind => {
                 let setting = self.setting(case, signal)?;
                 let ran = match kind {
-                    "statement" => statements(&setting, &sources(case)?, &body),
-                    "condition" => condition(&setting, text(case, "source")?, &body),
-                    "value" => values(&setting, text(case, "source")?, &body),
+                    "statement" => statements(&setting, &sources(case), &body),
+                    "condition" => condition(&setting, source(case), &body),
+                    "value" => values(&setting, source(case), &body),
                     other => return Err(format!("{other} is no kind of case")),
                 };
                 Ok(ran.unwrap_or_else(refused))
@@ -115,10 +115,15 @@ fn text<'a>(case: &'a Case, key: &str) -> Result<&'a str, String> {
     case.get(key).and_then(Json::as_str).ok_or_else(|| format!("{key}: expected a text"))
 }
 
-fn sources(case: &Case) -> Result<Vec<&str>, String> {
+/// The text of a case; an empty one may be left out.
+fn source(case: &Case) -> &str {
+    case.get("source").and_then(Json::as_str).unwrap_or_default()
+}
+
+fn sources(case: &Case) -> Vec<&str> {
     match case.get("sources").and_then(Json::as_array) {
-        Some(sources) => Ok(sources.iter().filter_map(Json::as_str).collect()),
-        None => text(case, "source").map(|source| vec![source]),
+        Some(sources) => sources.iter().filter_map(Json::as_str).collect(),
+        None => vec![source(case)],
     }
 }
 
@@ -130,9 +135,8 @@ fn statements(setting: &Setting, sources: &[&str], body: &Bytes) -> Result<Json,
 /// The request after a run, as part of a case's outcome.
 pub(super) fn result(signal: Signal, body: &[u8]) -> Json {
     let written = to_json(signal, body);
-    let result = written.and_then(|json| {
-        serde_json::from_slice::<Json>(&json).map_err(|error| error.to_string())
-    });
+    let result = written
+        .and_then(|json| serde_json::from_slice::<Json>(&json).map_err(|error| error.to_string()));
     match result {
         Ok(result) => json!({"result": result}),
         Err(why) => json!({"case_error": why}),
@@ -160,9 +164,8 @@ fn values(setting: &Setting, source: &str, body: &Bytes) -> Result<Json, Problem
 
 fn failures<T>(results: Vec<Result<T, ottl::RunError>>) -> Vec<Failed> {
     let results = results.into_iter().enumerate();
-    let failed = results.filter_map(|(record, result)| {
-        Some(Failed { record, statement: 0, error: result.err()? })
-    });
+    let failed = results
+        .filter_map(|(record, result)| Some(Failed { record, statement: 0, error: result.err()? }));
     failed.collect()
 }
 

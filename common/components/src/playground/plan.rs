@@ -40,11 +40,7 @@ struct Compiled {
 
 /// The context of the texts: the one that is named, or the outermost one that all paths spell out,
 /// or that of the records.
-pub(super) fn context(
-    arguments: &Arguments,
-    signal: Signal,
-    texts: &[Text],
-) -> Result<Otlp, Stop> {
+pub(super) fn context(arguments: &Arguments, signal: Signal, texts: &[Text]) -> Result<Otlp, Stop> {
     let contexts = contexts(signal);
     if let Some(named) = arguments.context {
         if contexts.contains(&named) {

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use otlp::Signal;
+use ottl::Time;
 use ottl::contexts::Request;
 use ottl::program::{Program, Refused, Runner};
-use ottl::Time;
 use serde_json::{Value as Json, json};
 
 use super::cases::result;
@@ -78,6 +78,8 @@ fn outcome(
         Ok(outcome) if outcome.body.is_empty() => json!({"dropped": true}),
         Ok(outcome) => result(signal, &outcome.body),
         Err(Refused::Malformed) => json!({"case_error": "the request is malformed"}),
-        Err(refused @ Refused::Failed(_)) => json!({"consume_error": refused.to_string()}),
+        Err(refused @ Refused::Failed(_)) => {
+            json!({"consume_error": refused.to_string(), "dropped": true})
+        }
     }
 }

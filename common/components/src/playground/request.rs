@@ -19,7 +19,10 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Stop> {
     }
     .map_err(failed)?;
     if bytes.len() > INPUT_MAX_BYTES {
-        return Err(Stop::failed(format!("{}: longer than {INPUT_MAX_BYTES} bytes", path.display())));
+        return Err(Stop::failed(format!(
+            "{}: longer than {INPUT_MAX_BYTES} bytes",
+            path.display()
+        )));
     }
     Ok(bytes)
 }

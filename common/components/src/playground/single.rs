@@ -77,9 +77,11 @@ fn values(setting: &Setting, texts: &[Text], body: &Bytes) -> Ran {
         let shown = values.iter().map(|value| value.as_ref().map_or("null".into(), any_value));
         lines.push(format!("[{}]", shown.collect::<Vec<String>>().join(",")));
         let failed = values.into_iter().enumerate();
-        failures.extend(failed.filter_map(|(record, value)| {
-            Some(Failed { record, statement, error: value.err()? })
-        }));
+        failures.extend(
+            failed.filter_map(|(record, value)| {
+                Some(Failed { record, statement, error: value.err()? })
+            }),
+        );
     }
     Ok((Ok(lines.join("\n").into_bytes()), failures))
 }
