@@ -96,7 +96,10 @@ fn mistakes_name_their_place_and_class() {
         let output = bench.ottl(&["--context", "log", "--statement", text]);
         assert_eq!(code(&output), 2, "{text}");
         let said = err(&output);
-        assert!(said.starts_with(place) && said.contains(&format!(": {class}: ")), "{text}: {said}");
+        assert!(
+            said.starts_with(place) && said.contains(&format!(": {class}: ")),
+            "{text}: {said}"
+        );
     }
     fs::write(bench.folder.path().join("file"), "# fine\nset(body, 1)\n\nset(nope, 1)\n")
         .expect("the folder is writable");

@@ -316,3 +316,6 @@ fn write_metric(data: Data, rows: &[&Row], out: &mut Vec<u8>) {
     rows.iter().for_each(|row| put_bytes(&mut holder, 1, &row.record));
     put_bytes(out, data.number(), &holder);
 }
+
+#[cfg(test)]
+mod tests;
