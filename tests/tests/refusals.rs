@@ -260,7 +260,8 @@ async fn a_full_budget_asks_to_come_again() {
     }
     assert!(answers.iter().all(|answer| answer.status == 503 && answer.retry_after().is_some()));
     sink.come_back().await;
-    assert!(http.export(Signal::Traces, large).await.is_success(), "the budget is free again");
+    let answer = http.export(Signal::Traces, large).await;
+    assert!(answer.is_success(), "the budget is free again: {answer:?}");
     let metrics = gateway.settle_books().await;
     assert!(metrics.sum("medulla_refused_requests", &[("reason", "budget")]) >= 2.0);
 }
