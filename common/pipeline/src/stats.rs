@@ -7,6 +7,8 @@
 //! while records pass. A ledger stays registered while a component holds it or its counts are not
 //! zero, so that a reload loses no number. Label sets are bounded by the configuration.
 
+mod reason;
+mod source;
 mod text;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -15,72 +17,10 @@ use std::sync::{Arc, Mutex, Weak};
 use otlp::Signal;
 use tokio::time::Instant;
 
-/// Why an accepted record did not arrive (`medulla_dropped_items`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DropReason {
-    /// A processor could not read it.
-    Malformed,
-    /// It could not be made small enough.
-    TooLarge,
-    /// A condition of the configuration said so.
-    Filtered,
-    /// A sampler left it out.
-    Sampled,
-    /// A routing table had no place for it.
-    NoRoute,
-    /// A queue nobody waits for tried for `max_elapsed_time`.
-    RetryExhausted,
-    /// The backend refused it for good.
-    RejectedByBackend,
-    /// Another branch of a fan-out had it delivered; this one refused it.
-    BranchRefused,
-    /// The process ended before it could be delivered.
-    Shutdown,
-    /// An internal fault.
-    Error,
-}
+pub use reason::{DropReason, RefuseReason};
+pub use source::Source;
 
-/// Why a request was refused whole (`medulla_refused_requests`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefuseReason {
-    /// The byte budget, or the peer's share, was used up.
-    Budget,
-    /// Not the message it claimed to be, or not inflatable.
-    Malformed,
-    /// Over a size limit.
-    TooLarge,
-    /// The sender stalled, or went away in the middle of the body.
-    Stalled,
-    /// A content type, coding, method or path we do not serve.
-    Unsupported,
-    /// The process is stopping.
-    Shutdown,
-}
-
-const DROPS: [(DropReason, &str); 10] = [
-    (DropReason::Malformed, "malformed"),
-    (DropReason::TooLarge, "too_large"),
-    (DropReason::Filtered, "filtered"),
-    (DropReason::Sampled, "sampled"),
-    (DropReason::NoRoute, "no_route"),
-    (DropReason::RetryExhausted, "retry_exhausted"),
-    (DropReason::RejectedByBackend, "rejected_by_backend"),
-    (DropReason::BranchRefused, "branch_refused"),
-    (DropReason::Shutdown, "shutdown"),
-    (DropReason::Error, "error"),
-];
-
-/// One counter per reason, in the order of [`DROPS`].
-type Drops = [AtomicU64; DROPS.len()];
-
-const REFUSALS: [(RefuseReason, &str); 6] = [
-    (RefuseReason::Budget, "budget"),
-    (RefuseReason::Malformed, "malformed"),
-    (RefuseReason::TooLarge, "too_large"),
-    (RefuseReason::Stalled, "stalled"),
-    (RefuseReason::Unsupported, "unsupported"),
-    (RefuseReason::Shutdown, "shutdown"),
-];
+use reason::{DROPS, Drops, REFUSALS};
 
 /// How a sample behaves over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,12 +278,6 @@ impl ExporterLedger {
     }
 }
 
-/// A part that counts by itself, for as long as it lives.
-pub trait Source: Send + Sync {
-    /// Appends what it counted. Samples of the same name and labels from several sources are added.
-    fn collect(&self, out: &mut Vec<Sample>);
-}
-
 /// Further sources of samples (process, budget, kernel).
 type Probe = Box<dyn Fn(&mut Vec<Sample>) + Send + Sync>;
 
@@ -432,8 +366,7 @@ impl Stats {
     /// Adds a source of samples until it is dropped.
     pub fn watch(&self, source: &Arc<dyn Source>) {
         let mut books = self.lock();
-        books.sources.retain(|known| known.strong_count() > 0);
-        books.sources.push(Arc::downgrade(source));
+        source::add(&mut books.sources, source);
     }
 
     /// Every value now, grouped by name.
@@ -444,7 +377,7 @@ impl Stats {
         books.processors.iter().for_each(|ledger| ledger.collect(&mut out));
         books.exporters.iter().for_each(|ledger| ledger.collect(&mut out));
         books.probes.iter().for_each(|probe| probe(&mut out));
-        collect_sources(&books.sources, &mut out);
+        source::collect(&books.sources, &mut out);
         out.sort_by(|a, b| a.name.cmp(&b.name));
         out
     }
@@ -478,20 +411,6 @@ fn find_or_add<T>(
     let ledger = Arc::new(new());
     books.push(ledger.clone());
     ledger
-}
-
-/// Samples of parts, those of the same name and labels added: two pipelines may have the same
-/// processor.
-fn collect_sources(sources: &[Weak<dyn Source>], out: &mut Vec<Sample>) {
-    let mut samples = Vec::new();
-    sources.iter().filter_map(Weak::upgrade).for_each(|source| source.collect(&mut samples));
-    samples.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
-    samples.dedup_by(|next, kept| {
-        let is_same = next.name == kept.name && next.labels == kept.labels;
-        kept.value += if is_same { next.value } else { 0.0 };
-        is_same
-    });
-    out.append(&mut samples);
 }
 
 /// What a component dropped, by reason.

@@ -306,7 +306,7 @@ receivers: {otlp: {protocols: {grpc: {}}}}
 processors:
   transform:
     error_mode: sometimes
-    trace_statements: ['set(span.nope, 1)', 'set(span.name "x")']
+    trace_statements: ['set(span.name, 1)', 'set(span.name "x")']
     log_statements:
       - context: log
         statements: ['set(severity_number, SEVERITY_NUMBER_NOPE)']
