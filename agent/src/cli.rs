@@ -8,6 +8,7 @@ mod reflex;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use components::playground;
 
 use crate::assemble;
 use crate::config::PROGRAM;
@@ -61,8 +62,8 @@ enum Command {
     Top(reflex::Top),
     /// Run the anomaly detector over CSV files
     Detect(detect::Arguments),
-    /// Try an OTTL statement (not built in yet)
-    Ottl(Later),
+    /// Try an OTTL statement
+    Ottl(Box<playground::Arguments>),
 }
 
 #[derive(Args)]
@@ -105,7 +106,7 @@ pub fn main() -> ExitCode {
         Command::Approve(approve) => reflex::approve(approve),
         Command::Top(top) => reflex::top(&top),
         Command::Detect(arguments) => detect::run(&arguments),
-        Command::Ottl(_) => later("ottl"),
+        Command::Ottl(arguments) => playground::run(&arguments),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use components::playground;
 
 use crate::assemble;
 use crate::config::PROGRAM;
@@ -37,8 +38,8 @@ enum Command {
     },
     /// Ask a running gateway what it stores
     Query(QueryArgs),
-    /// Try an OTTL statement (not built in yet)
-    Ottl(Later),
+    /// Try an OTTL statement
+    Ottl(Box<playground::Arguments>),
 }
 
 #[derive(Args)]
@@ -46,13 +47,6 @@ struct Files {
     /// A configuration: a path, file:PATH, env:NAME or yaml:TEXT; repeated ones are merged
     #[arg(long = "config", value_name = "F")]
     files: Vec<String>,
-}
-
-/// Takes any arguments: what is not built in yet should say so, not complain of them.
-#[derive(Args)]
-struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _arguments: Vec<String>,
 }
 
 /// Parses the arguments and runs the command.
@@ -63,7 +57,7 @@ pub fn main() -> ExitCode {
         Command::PrintConfig { files, json } => PROGRAM.print_config(&files.files, json),
         Command::Components { json } => PROGRAM.components(json),
         Command::Query(arguments) => ask(arguments),
-        Command::Ottl(_) => later("ottl"),
+        Command::Ottl(arguments) => playground::run(&arguments),
     }
 }
 
@@ -80,9 +74,4 @@ fn ask(arguments: QueryArgs) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-fn later(command: &str) -> ExitCode {
-    eprintln!("medulla-gateway {command}: not built in yet");
-    ExitCode::from(2)
 }

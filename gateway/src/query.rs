@@ -10,8 +10,9 @@
 //! 1500 traces. As JSON that is about four times as much, so the API takes some 40 MiB at most,
 //! besides the largest stored request.
 //!
-//! Left out until later: logs, metrics and the like under `/api/v1`, and Jaeger's older paths,
-//! which answer 501.
+//! Logs and metrics answer on `/api/v1` (see `records`).
+//!
+//! Left out until later: the rest of `/api/v1`, and Jaeger's older paths, which answer 501.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,6 +23,7 @@ use components::config::Section;
 use components::config::quantity::Address;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use otlp::Signal;
 use tokio::sync::Semaphore;
 use transport::http::Body;
 use transport::listener::{Handler, Server};
@@ -31,6 +33,7 @@ use crate::store::Store;
 pub mod client;
 mod jaeger;
 mod params;
+mod records;
 
 /// Requests that are worked on at a time; others wait.
 pub const ANSWERS: usize = 2;
@@ -81,7 +84,11 @@ impl QueryHandler {
             return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed").into();
         }
         let _turn = self.turns.acquire().await.expect("never closed");
-        let answer = jaeger::answer(&self.store, route, uri.query().unwrap_or_default()).await;
+        let query = uri.query().unwrap_or_default();
+        let answer = match route {
+            Route::Records(signal) => records::answer(&self.store, signal, query).await,
+            route => jaeger::answer(&self.store, route, query).await,
+        };
         answer.unwrap_or_else(Reply::from)
     }
 }
@@ -103,6 +110,7 @@ enum Route<'a> {
     Operations,
     Traces,
     Trace(&'a str),
+    Records(Signal),
 }
 
 /// Paths that are planned: with everything below them.
@@ -115,6 +123,8 @@ impl<'a> Route<'a> {
             "/api/v3/services" => return Ok(Self::Services),
             "/api/v3/operations" => return Ok(Self::Operations),
             "/api/v3/traces" => return Ok(Self::Traces),
+            "/api/v1/logs" => return Ok(Self::Records(Signal::Logs)),
+            "/api/v1/metrics" => return Ok(Self::Records(Signal::Metrics)),
             _ => {}
         }
         let id = path.strip_prefix("/api/v3/traces/").filter(|id| !id.contains('/'));
@@ -150,11 +160,13 @@ struct Reply {
     status: StatusCode,
     body: Bytes,
     cut_short: bool,
+    /// Where the next page begins.
+    after: Option<String>,
 }
 
 impl Reply {
     fn ok(body: impl Into<Bytes>) -> Self {
-        Self { status: StatusCode::OK, body: body.into(), cut_short: false }
+        Self { status: StatusCode::OK, body: body.into(), cut_short: false, after: None }
     }
 }
 
@@ -163,12 +175,15 @@ impl From<Problem> for Reply {
         let Problem { status, message } = problem;
         let error = serde_json::json!({"httpCode": status.as_u16(), "message": message});
         let body = serde_json::json!({ "error": error }).to_string().into();
-        Self { status, body, cut_short: false }
+        Self { status, body, cut_short: false, after: None }
     }
 }
 
 /// Set when a search stopped at its bound before it had seen everything.
 const CUT_SHORT: &str = "medulla-search-cut-short";
+
+/// Where the next page begins.
+const AFTER: &str = "medulla-after";
 
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Self {
@@ -178,6 +193,9 @@ impl From<Reply> for Response<Body> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if reply.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("GET"));
+        }
+        if let Some(after) = reply.after.and_then(|after| HeaderValue::try_from(after).ok()) {
+            headers.insert(AFTER, after);
         }
         if reply.cut_short {
             headers.insert(CUT_SHORT, HeaderValue::from_static("1"));

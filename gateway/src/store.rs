@@ -14,6 +14,8 @@
 //! `max_bytes`. Bytes that wait for the writer are bounded by [`QUEUE_BYTES`], caches by
 //! [`CACHE_BYTES`].
 //!
+//! Of logs and metrics only the times of each request are known beforehand.
+//!
 //! Left out: compression, an index for logs and metrics, and spans without a 16-byte trace id,
 //! which are kept but not found.
 
@@ -31,16 +33,19 @@ mod names;
 mod postings;
 mod queue;
 mod reader;
+mod records;
 mod retention;
 mod schema;
 mod search;
 mod settings;
+mod times;
 mod writer;
 
 pub use error::{Error, ReadError, WriteError};
 pub use folder::FORMAT;
 pub use queue::QUEUE_BYTES;
 pub use reader::MAX_ANSWER_BYTES;
+pub use records::{Cursor, Page, RecordQuery};
 pub use schema::LOG_BYTES;
 pub use search::{Found, MAX_SCAN_BYTES, TraceQuery};
 pub use settings::StoreSettings;
@@ -104,8 +109,9 @@ impl Store {
         if bodies.iter().any(|body| body.len() > max_bytes) {
             return Err(WriteError::TooLarge { max_bytes });
         }
-        let entries = index::entries(signal, bodies).await?;
-        self.queue.push(signal, entries, nanoseconds(received_at)).await
+        let received_ns = nanoseconds(received_at);
+        let entries = index::entries(signal, bodies, received_ns).await?;
+        self.queue.push(signal, entries, received_ns).await
     }
 
     /// The requests that hold spans of a trace, with only those spans, in the order of arrival.
@@ -117,6 +123,11 @@ impl Store {
     /// The newest traces that a query asks for.
     pub async fn find(&self, query: TraceQuery) -> Result<Found, ReadError> {
         self.readers.run(move |connection| search::find(connection, &query)).await
+    }
+
+    /// The newest log records or metric points that a query asks for.
+    pub async fn records(&self, query: RecordQuery) -> Result<Page, ReadError> {
+        self.readers.run(move |connection| records::find(connection, &query)).await
     }
 
     /// The names of the services whose spans are stored, sorted.

@@ -111,6 +111,16 @@ impl HttpClient {
         self.send(request).await.expect("an export is answered")
     }
 
+    /// Exports OTLP/JSON.
+    ///
+    /// # Panics
+    /// When the connection breaks or no answer comes in time.
+    pub async fn export_json(&mut self, signal: Signal, body: impl Into<Bytes>) -> Answer {
+        let request = Request::post(signal.http_path()).header(CONTENT_TYPE, "application/json");
+        let request = request.body(Full::new(body.into())).expect("the path is one");
+        self.send(request).await.expect("an export is answered")
+    }
+
     /// Asks for a page.
     ///
     /// # Panics
@@ -181,13 +191,13 @@ impl GrpcClient {
         self.call(signal.grpc_path(), None, frame(message.as_ref(), false)).await
     }
 
-    /// Exports one message compressed with gzip.
+    /// Exports one message that was compressed before.
     ///
     /// # Panics
     /// When the connection breaks or no answer comes in time.
-    pub async fn export_gzip(&mut self, signal: Signal, message: &[u8]) -> Answer {
-        let frame = frame(&gzip(message), true);
-        let answer = self.call(signal.grpc_path(), Some("gzip"), frame).await;
+    pub async fn export_coded(&mut self, signal: Signal, coding: &str, message: Bytes) -> Answer {
+        let frame = frame(&message, true);
+        let answer = self.call(signal.grpc_path(), Some(coding), frame).await;
         answer.expect("an export is answered")
     }
 
@@ -266,6 +276,14 @@ pub fn gzip(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("memory takes every write");
     encoder.finish().expect("memory takes every write").into()
+}
+
+/// The same with Zstandard.
+///
+/// # Panics
+/// Never: memory takes every write.
+pub fn zstd(bytes: &[u8]) -> Bytes {
+    zstd::encode_all(bytes, 3).expect("memory takes every write").into()
 }
 
 async fn collect(response: Response<Incoming>) -> Result<Answer, Failure> {

@@ -274,20 +274,29 @@ async fn respond(request: Request<Incoming>, state: Arc<State>) -> Result<Respon
 fn received(head: http::request::Parts, body: Bytes) -> Result<Received, Closed> {
     let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let grpc = kind.is_some_and(|kind| kind.starts_with("application/grpc"));
-    let (coded, wire) = if grpc {
-        unframe(&body).ok_or_else(|| Closed::other("a gRPC body without a whole message"))?
+    let coding = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let (coding, wire) = if grpc {
+        let message = unframe(&body);
+        let message = message.ok_or_else(|| Closed::other("a gRPC body without a whole message"));
+        message.map(|(coded, wire)| (coding("grpc-encoding").filter(|_| coded), wire))?
     } else {
-        (head.headers.contains_key(CONTENT_ENCODING), body)
+        (coding(CONTENT_ENCODING.as_str()), body)
     };
-    let body = if coded { inflate(&wire)? } else { wire.clone() };
+    let body = inflate(coding, &wire)?;
     let path = head.uri.path().to_owned();
     Ok(Received { path, headers: head.headers, wire, body, grpc })
 }
 
-fn inflate(bytes: &[u8]) -> Result<Bytes, Closed> {
-    let mut inflated = Vec::new();
-    MultiGzDecoder::new(bytes).read_to_end(&mut inflated)?;
-    Ok(inflated.into())
+fn inflate(coding: Option<&str>, bytes: &Bytes) -> Result<Bytes, Closed> {
+    match coding {
+        None => Ok(bytes.clone()),
+        Some("zstd") => zstd::decode_all(&bytes[..]).map(Bytes::from),
+        Some(_) => {
+            let mut inflated = Vec::new();
+            MultiGzDecoder::new(&bytes[..]).read_to_end(&mut inflated)?;
+            Ok(inflated.into())
+        }
+    }
 }
 
 fn success(message: Bytes, grpc: bool) -> Response<Body> {

@@ -86,7 +86,8 @@ fn component_table() -> String {
             let text = |key: &str| kind[key].as_str().unwrap_or_default().to_owned();
             let signals = kind["signals"].as_array().into_iter().flatten();
             let signals: Vec<_> = signals.filter_map(serde_json::Value::as_str).collect();
-            let row = format!("| {} | `{}` | {} |", text("class"), text("name"), signals.join(", "));
+            let row =
+                format!("| {} | `{}` | {} |", text("class"), text("name"), signals.join(", "));
             let programs: &mut Vec<&str> = rows.entry(row).or_default();
             programs.push(name.trim_start_matches("medulla-"));
         }

@@ -1,6 +1,6 @@
 //! Promise: what nobody edits arrives byte for byte, over either protocol, compressed or not.
 
-use medulla_tests::client::gzip;
+use medulla_tests::client::{gzip, zstd};
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::{Medulla, Signal, Sink, records};
 
@@ -27,9 +27,11 @@ async fn check(gateway: &mut Medulla, sink: &Sink, signal: Signal, body: &[u8]) 
     let mut grpc = gateway.grpc().await;
     assert!(http.export(signal, body.to_vec()).await.is_success());
     assert!(http.export_coded(signal, "gzip", gzip(body)).await.is_success());
+    assert!(http.export_coded(signal, "zstd", zstd(body)).await.is_success());
     assert!(grpc.export(signal, body).await.is_success());
-    assert!(grpc.export_gzip(signal, body).await.is_success());
-    let received = sink.wait_for(before + 4).await;
+    assert!(grpc.export_coded(signal, "gzip", gzip(body)).await.is_success());
+    assert!(grpc.export_coded(signal, "zstd", zstd(body)).await.is_success());
+    let received = sink.wait_for(before + 6).await;
     for request in &received[before..] {
         assert_eq!(request.signal(), Some(signal));
         assert_eq!(request.body, body, "{signal:?} at {}", request.path);
@@ -39,7 +41,7 @@ async fn check(gateway: &mut Medulla, sink: &Sink, signal: Signal, body: &[u8]) 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_signal_over_every_way_in_and_out() {
     for exporter in ["otlp_http", "otlp_grpc"] {
-        for compression in ["none", "gzip"] {
+        for compression in ["none", "gzip", "zstd"] {
             let sink = Sink::start().await;
             let mut gateway = Medulla::gateway(&config(&sink, exporter, compression));
             for signal in Signal::ALL {
@@ -47,19 +49,21 @@ async fn every_signal_over_every_way_in_and_out() {
             }
             check(&mut gateway, &sink, Signal::Traces, &records::odd_traces()).await;
             let metrics = gateway.settle_books().await;
-            assert_eq!(metrics.accepted(Signal::Traces), 20.0, "4 x 3 + 4 x 2");
+            assert_eq!(metrics.accepted(Signal::Traces), 30.0, "6 x 3 + 6 x 2");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gzipped_request_goes_on_in_the_form_it_had() {
-    let sink = Sink::start().await;
-    let mut gateway = Medulla::gateway(&config(&sink, "otlp_http", "gzip"));
-    let packed = gzip(&records::odd_traces());
-    let mut http = gateway.http().await;
-    assert!(http.export_coded(Signal::Traces, "gzip", packed.clone()).await.is_success());
-    assert_eq!(sink.wait_for(1).await[0].wire, packed);
+async fn a_compressed_request_goes_on_in_the_form_it_had() {
+    let body = records::odd_traces();
+    for (coding, packed) in [("gzip", gzip(&body)), ("zstd", zstd(&body))] {
+        let sink = Sink::start().await;
+        let mut gateway = Medulla::gateway(&config(&sink, "otlp_http", coding));
+        let mut http = gateway.http().await;
+        assert!(http.export_coded(Signal::Traces, coding, packed.clone()).await.is_success());
+        assert_eq!(sink.wait_for(1).await[0].wire, packed);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

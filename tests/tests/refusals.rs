@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use medulla_tests::client::{frame, gzip};
+use medulla_tests::client::{frame, gzip, zstd};
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::status::Code;
 use medulla_tests::{Medulla, PATIENCE, Signal, Sink, records};
@@ -48,6 +48,8 @@ fn post(path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 
+const JSON: (&str, &str) = ("content-type", "application/json");
+
 /// Two mebibytes that compress to two kilobytes.
 fn bomb() -> Bytes {
     gzip(&vec![0; 2 << 20])
@@ -78,9 +80,20 @@ async fn http_refuses_by_the_contract() {
         ("a method", Request::put("/v1/traces").body(Full::default()).expect("a request"), 405),
         ("oversized", post("/v1/traces", &[PROTOBUF], vec![0; (1 << 20) + 1]), 413),
         ("a bomb", post("/v1/traces", &[PROTOBUF, ("content-encoding", "gzip")], bomb()), 413),
-        ("json", post("/v1/traces", &[("content-type", "application/json")], "{}"), 415),
+        (
+            "a zstd bomb",
+            post("/v1/traces", &[PROTOBUF, ("content-encoding", "zstd")], zstd(&vec![0; 2 << 20])),
+            413,
+        ),
+        ("no json", post("/v1/traces", &[JSON], "{]"), 400),
+        ("profiles in json", post("/v1development/profiles", &[JSON], "{}"), 415),
         ("no type", post("/v1/traces", &[], good.clone()), 415),
-        ("zstd", post("/v1/traces", &[PROTOBUF, ("content-encoding", "zstd")], good.clone()), 415),
+        (
+            "no zstd",
+            post("/v1/traces", &[PROTOBUF, ("content-encoding", "zstd")], good.clone()),
+            400,
+        ),
+        ("br", post("/v1/traces", &[PROTOBUF, ("content-encoding", "br")], good.clone()), 415),
     ];
     for (what, request, status) in table {
         let mut client = gateway.http().await;
@@ -89,10 +102,10 @@ async fn http_refuses_by_the_contract() {
         assert_eq!(answer.retry_after(), None, "{what}: not worth sending again");
         assert!(gateway.http().await.export(Signal::Traces, good.clone()).await.is_success());
     }
-    assert_eq!(sink.received().len(), 13, "only the good ones arrived");
+    assert_eq!(sink.received().len(), 16, "only the good ones arrived");
     let metrics = gateway.settle_books().await;
-    assert_eq!(metrics.sum("medulla_refused_requests", &[("reason", "malformed")]), 5.0);
-    assert_eq!(metrics.sum("medulla_refused_requests", &[("reason", "too_large")]), 2.0);
+    assert_eq!(metrics.sum("medulla_refused_requests", &[("reason", "malformed")]), 7.0);
+    assert_eq!(metrics.sum("medulla_refused_requests", &[("reason", "too_large")]), 3.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +126,8 @@ async fn grpc_refuses_by_the_contract() {
         ("a flag", path, None, Bytes::from_static(&[7, 0, 0, 0, 0]), Code::InvalidArgument),
         ("no gzip", path, Some("gzip"), frame(&good, true), Code::InvalidArgument),
         ("flag alone", path, None, frame(&gzip(&good), true), Code::InvalidArgument),
-        ("zstd", path, Some("zstd"), frame(&good, true), Code::Unimplemented),
+        ("no zstd", path, Some("zstd"), frame(&good, true), Code::InvalidArgument),
+        ("deflate", path, Some("deflate"), frame(&good, true), Code::Unimplemented),
         (
             "a method",
             "/opentelemetry.Nothing/Export",
@@ -130,6 +144,13 @@ async fn grpc_refuses_by_the_contract() {
         ),
         ("oversized", path, None, frame(&vec![0; (1 << 20) + 1], false), Code::ResourceExhausted),
         ("a bomb", path, Some("gzip"), frame(&bomb(), true), Code::ResourceExhausted),
+        (
+            "a zstd bomb",
+            path,
+            Some("zstd"),
+            frame(&zstd(&vec![0; 2 << 20]), true),
+            Code::ResourceExhausted,
+        ),
     ];
     let mut client = gateway.grpc().await;
     for (what, path, encoding, body, code) in table {
@@ -139,7 +160,7 @@ async fn grpc_refuses_by_the_contract() {
         assert_eq!(answer.retry_after(), None, "{what}: not worth sending again");
         assert!(client.export(Signal::Traces, &good).await.is_success());
     }
-    assert_eq!(sink.received().len(), 14, "only the good ones arrived");
+    assert_eq!(sink.received().len(), 16, "only the good ones arrived");
     gateway.settle_books().await;
 }
 
@@ -239,7 +260,8 @@ async fn a_full_budget_asks_to_come_again() {
     }
     assert!(answers.iter().all(|answer| answer.status == 503 && answer.retry_after().is_some()));
     sink.come_back().await;
-    assert!(http.export(Signal::Traces, large).await.is_success(), "the budget is free again");
+    let answer = http.export(Signal::Traces, large).await;
+    assert!(answer.is_success(), "the budget is free again: {answer:?}");
     let metrics = gateway.settle_books().await;
     assert!(metrics.sum("medulla_refused_requests", &[("reason", "budget")]) >= 2.0);
 }

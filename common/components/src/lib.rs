@@ -15,6 +15,7 @@ pub mod exporters;
 pub mod extensions;
 mod histogram;
 pub mod logging;
+pub mod playground;
 mod points;
 pub mod ports;
 pub mod process;

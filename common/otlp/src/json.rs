@@ -16,8 +16,10 @@ use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value, varint};
 
 mod read;
+mod reply;
 
 pub use read::{ReadError, Reason, read_request};
+pub use reply::{read_response, read_status, write_response, write_status};
 
 /// Appends an export request as OTLP/JSON. Profiles have no JSON form here: `Malformed`.
 pub fn write_request(signal: Signal, request: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {

@@ -74,7 +74,8 @@ pub(crate) enum Rule {
     Repeated,
 }
 
-const fn row(number: u32, name: &'static str, kind: Kind, rule: Rule) -> Row {
+/// A row; for tables elsewhere, too.
+pub(crate) const fn row(number: u32, name: &'static str, kind: Kind, rule: Rule) -> Row {
     Row { number, name, kind, rule }
 }
 

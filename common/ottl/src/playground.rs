@@ -59,6 +59,9 @@ pub type Edited = (Bytes, Vec<Failed>);
 /// The values of an expression, record by record.
 pub type Values = Vec<Result<Value<'static>, RunError>>;
 
+/// The verdicts of a condition, record by record.
+pub type Verdicts = Vec<Result<bool, RunError>>;
+
 impl Setting {
     /// Runs statements in order for each record.
     pub fn statements(&self, texts: &[&str], body: &Bytes) -> Result<Edited, Problem> {
@@ -75,6 +78,11 @@ impl Setting {
 
     /// Evaluates a condition for each record; nothing where it failed.
     pub fn condition(&self, text: &str, body: &Bytes) -> Result<Vec<Option<bool>>, Problem> {
+        Ok(self.verdicts(text, body)?.into_iter().map(Result::ok).collect())
+    }
+
+    /// Evaluates a condition for each record, and says why it failed where it did.
+    pub fn verdicts(&self, text: &str, body: &Bytes) -> Result<Verdicts, Problem> {
         let functions = Functions::new(&self.context, Purpose::Filter, self.lambdas);
         let plan = self.compiler(&functions).condition(text);
         let plan = plan.map_err(|error| Problem::Load(0, error))?;
@@ -131,7 +139,7 @@ enum Work<'w> {
 struct Found {
     records: usize,
     failures: Vec<Failed>,
-    conditions: Vec<Option<bool>>,
+    conditions: Verdicts,
     values: Values,
 }
 
@@ -166,7 +174,7 @@ impl Visitor for Each<'_> {
                         }
                     }
                 }
-                Work::Condition(plan) => self.found.conditions.push(plan.holds(&frame).ok()),
+                Work::Condition(plan) => self.found.conditions.push(plan.holds(&frame)),
                 Work::Value(plan) => {
                     self.found.values.push(plan.value(&frame).map(Value::into_owned));
                 }

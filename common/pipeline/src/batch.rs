@@ -28,6 +28,8 @@ pub struct Packed {
 pub enum PackedCoding {
     /// RFC 1952.
     Gzip,
+    /// RFC 8878.
+    Zstd,
 }
 
 /// One sender's request.

@@ -1,4 +1,4 @@
-//! Compression of bodies: gzip (RFC 1952) through zlib-rs.
+//! Compression of bodies: gzip (RFC 1952) through zlib-rs, Zstandard (RFC 8878) in `zstd`.
 //!
 //! Inflating is admitted step by step: memory for the next [`STEP_BYTES`] is asked for before it is
 //! used, so a bomb stops at its cap having used only what was permitted. Streams of several gzip
@@ -13,6 +13,8 @@ use flate2::write::GzEncoder;
 
 use crate::read::Grow;
 
+mod zstd;
+
 /// How much more memory inflating asks for at a time, at first; then as much again as it has.
 pub const STEP_BYTES: usize = 64 << 10;
 
@@ -23,6 +25,8 @@ pub enum Coding {
     Identity,
     /// RFC 1952.
     Gzip,
+    /// RFC 8878.
+    Zstd,
 }
 
 impl Coding {
@@ -35,6 +39,7 @@ impl Coding {
             name if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
                 Some(Self::Gzip)
             }
+            name if name.eq_ignore_ascii_case(b"zstd") => Some(Self::Zstd),
             _ => None,
         }
     }
@@ -44,6 +49,7 @@ impl Coding {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
         }
     }
 }
@@ -69,11 +75,32 @@ pub fn inflate(
     match coding {
         Coding::Identity if packed.len() > max_bytes => Err(InflateError::TooLarge),
         Coding::Identity => Ok(packed.clone()),
-        Coding::Gzip => gunzip(packed, max_bytes, grow),
+        Coding::Gzip => drain(MultiGzDecoder::new(&packed[..]), max_bytes, grow),
+        Coding::Zstd => drain(zstd::decoder(packed, grow)?, max_bytes, grow),
     }
 }
 
-/// Compresses the concatenation of `parts` at the fastest level.
+/// Compresses the concatenation of `parts` at the fastest level; `Identity` only joins them.
+pub fn pack<'a>(coding: Coding, parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    match coding {
+        Coding::Identity => join(parts),
+        Coding::Gzip => gzip(parts),
+        Coding::Zstd => zstd::pack(parts),
+    }
+}
+
+fn join<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    let mut parts = parts.into_iter().peekable();
+    let first = parts.next().cloned().unwrap_or_default();
+    if parts.peek().is_none() {
+        return first;
+    }
+    let mut joined = first.to_vec();
+    parts.for_each(|part| joined.extend_from_slice(part));
+    Bytes::from(joined)
+}
+
+/// Compresses the concatenation of `parts` with gzip at the fastest level.
 pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     for part in parts {
@@ -82,8 +109,12 @@ pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
     Bytes::from(encoder.finish().expect("writing to memory cannot fail"))
 }
 
-fn gunzip(packed: &[u8], max_bytes: usize, grow: &mut impl Grow) -> Result<Bytes, InflateError> {
-    let mut decoder = MultiGzDecoder::new(packed);
+/// Reads all that comes out of a decoder.
+fn drain(
+    mut decoder: impl Read,
+    max_bytes: usize,
+    grow: &mut impl Grow,
+) -> Result<Bytes, InflateError> {
     let mut out = Vec::new();
     let mut filled = 0;
     loop {
@@ -113,66 +144,4 @@ fn enlarge(out: &mut Vec<u8>, max_bytes: usize, grow: &mut impl Grow) -> Result<
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::read::Refused;
-
-    /// Permits so many bytes.
-    struct Purse(usize);
-
-    impl Grow for Purse {
-        fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
-            self.0 = self.0.checked_sub(bytes).ok_or(Refused)?;
-            Ok(())
-        }
-    }
-
-    fn inflated(packed: &Bytes, max_bytes: usize, purse: usize) -> Result<Bytes, InflateError> {
-        inflate(Coding::Gzip, packed, max_bytes, &mut Purse(purse))
-    }
-
-    #[test]
-    fn a_bomb_stops_at_the_cap_and_at_the_permit() {
-        let bomb = gzip([&Bytes::from(vec![0; 32 << 20])]);
-        assert!(bomb.len() < 512 << 10);
-        assert_eq!(inflated(&bomb, 1 << 20, usize::MAX), Err(InflateError::TooLarge));
-        assert_eq!(inflated(&bomb, usize::MAX - 1, 1 << 20), Err(InflateError::Refused));
-    }
-
-    #[test]
-    fn the_cap_itself_is_allowed() {
-        let body = Bytes::from(vec![7; 100_000]);
-        assert_eq!(inflated(&gzip([&body]), 100_000, usize::MAX), Ok(body.clone()));
-        assert_eq!(inflated(&gzip([&body]), 99_999, usize::MAX), Err(InflateError::TooLarge));
-    }
-
-    #[test]
-    fn members_follow_each_other_and_garbage_does_not() {
-        let one = gzip([&Bytes::from_static(b"one")]);
-        let both = Bytes::from([&one[..], &gzip([&Bytes::from_static(b"two")])].concat());
-        assert_eq!(inflated(&both, 100, usize::MAX), Ok(Bytes::from_static(b"onetwo")));
-        let torn = Bytes::from([&one[..], b"garbage"].concat());
-        assert_eq!(inflated(&torn, 100, usize::MAX), Err(InflateError::Corrupt));
-        assert_eq!(
-            inflated(&one.slice(..one.len() - 1), 100, usize::MAX),
-            Err(InflateError::Corrupt)
-        );
-        assert_eq!(inflated(&Bytes::new(), 100, usize::MAX), Err(InflateError::Corrupt));
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_packed_comes_out(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3000), 0..5)) {
-            let parts: Vec<Bytes> = parts.into_iter().map(Bytes::from).collect();
-            let body = Bytes::from(parts.concat());
-            prop_assert_eq!(inflated(&gzip(&parts), 1 << 20, usize::MAX), Ok(body));
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = inflated(&Bytes::from(bytes), 1000, 1 << 20);
-        }
-    }
-}
+mod tests;

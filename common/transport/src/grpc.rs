@@ -189,7 +189,7 @@ pub fn error(status: &Status) -> Response<Body> {
         headers.insert("grpc-status-details-bin", details);
     }
     if status.code == Code::Unimplemented {
-        headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip"));
+        headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip,zstd"));
     }
     respond(Body::empty(), headers)
 }

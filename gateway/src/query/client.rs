@@ -12,6 +12,7 @@ use transport::client::{Client, Protocol};
 
 use components::time;
 
+mod records;
 mod show;
 mod spans;
 
@@ -66,18 +67,39 @@ pub enum QueryCommand {
     },
     /// List the services that sent traces
     Services,
-    /// Not built in yet
-    #[command(hide = true)]
-    Logs(Planned),
-    /// Not built in yet
-    #[command(hide = true)]
-    Metrics(Planned),
+    /// List log records, newest first
+    Logs(Records),
+    /// List metric points, newest first
+    Metrics(Records),
     /// Not built in yet
     #[command(hide = true)]
     Anomalies(Planned),
     /// Not built in yet
     #[command(hide = true)]
     Limits(Planned),
+}
+
+/// Which records are asked for.
+#[derive(Args, Clone, Debug)]
+pub struct Records {
+    /// Only records of this service
+    #[arg(long)]
+    service: Option<String>,
+    /// Only records for which this OTTL condition holds
+    #[arg(long = "where", value_name = "OTTL")]
+    condition: Option<String>,
+    /// Begin: RFC 3339, or how long ago (15m) [default: 24h]
+    #[arg(long)]
+    start: Option<String>,
+    /// End: RFC 3339, or how long ago [default: now]
+    #[arg(long)]
+    end: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Only older ones than this: what the page before said
+    #[arg(long)]
+    after: Option<String>,
 }
 
 /// The arguments of a command that does not look at them yet.
@@ -140,11 +162,24 @@ fn show(command: &QueryCommand, answer: &Value) -> String {
     match command {
         QueryCommand::Services => show::services(answer),
         QueryCommand::Trace { .. } => show::tree(&spans::of(answer)),
+        QueryCommand::Logs(_) => page(records::logs(answer), answer),
+        QueryCommand::Metrics(_) => page(records::metrics(answer), answer),
         _ => match show::list(&spans::of(answer)) {
             empty if empty.is_empty() => "no traces found\n".to_owned(),
             list => list,
         },
     }
+}
+
+/// Lines, and how to go on.
+fn page(mut lines: String, answer: &Value) -> String {
+    if lines.is_empty() {
+        lines.push_str("no records found\n");
+    }
+    if let Some(after) = answer["after"].as_str() {
+        lines.push_str(&format!("older ones: --after {}\n", show::clean(after)));
+    }
+    lines
 }
 
 /// What to `GET`.
@@ -160,15 +195,11 @@ fn path(command: &QueryCommand, now_ns: u64) -> Result<String, QueryError> {
         ))),
         QueryCommand::Traces { service, operation, start, end, limit } => {
             let start = point("start", start.as_deref(), now_ns, DAY)?;
-            // Clocks differ a little from host to host.
-            let end = match end {
-                Some(end) => point("end", Some(end), now_ns, Duration::ZERO)?,
-                None => now_ns.saturating_add(60_000_000_000),
-            };
+            let end = end_of(end.as_deref(), now_ns)?;
             Ok(search_path([service, operation], start, end, *limit))
         }
-        QueryCommand::Logs(_) => Err(QueryError::NotBuiltIn("logs")),
-        QueryCommand::Metrics(_) => Err(QueryError::NotBuiltIn("metrics")),
+        QueryCommand::Logs(records) => records_path("logs", records, now_ns),
+        QueryCommand::Metrics(records) => records_path("metrics", records, now_ns),
         QueryCommand::Anomalies(_) => Err(QueryError::NotBuiltIn("anomalies")),
         QueryCommand::Limits(_) => Err(QueryError::NotBuiltIn("limits")),
     }
@@ -185,6 +216,28 @@ fn search_path(texts: [&Option<String>; 2], start: u64, end: u64, limit: usize) 
         }
     }
     path
+}
+
+fn records_path(what: &str, records: &Records, now_ns: u64) -> Result<String, QueryError> {
+    let start = time::format(point("start", records.start.as_deref(), now_ns, DAY)?);
+    let end = time::format(end_of(records.end.as_deref(), now_ns)?);
+    let limit = records.limit;
+    let mut path = format!("/api/v1/{what}?start={start}&end={end}&limit={limit}");
+    let texts = [&records.service, &records.condition, &records.after];
+    for (name, text) in ["service", "where", "after"].into_iter().zip(texts) {
+        if let Some(text) = text {
+            path.push_str(&format!("&{name}={}", encode(text)));
+        }
+    }
+    Ok(path)
+}
+
+/// The end of a search. Clocks differ a little from host to host.
+fn end_of(written: Option<&str>, now_ns: u64) -> Result<u64, QueryError> {
+    match written {
+        Some(end) => point("end", Some(end), now_ns, Duration::ZERO),
+        None => Ok(now_ns.saturating_add(60_000_000_000)),
+    }
 }
 
 /// A time as written, or so long ago.

@@ -55,8 +55,13 @@ impl Params {
         names.iter().find_map(written)
     }
 
+    /// The names that were written.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// A value of some form.
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         names: Names<'_>,
         form: &str,

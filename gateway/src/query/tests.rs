@@ -93,7 +93,7 @@ async fn statuses_and_the_names_of_bad_parameters() {
         ("/api/v3/traces?&query.attributes=x", 400, "query.attributes"),
         ("/api/v3/traces?&query.filter=x", 501, "query.filter"),
         ("/api/v3/services?a=%zz", 400, "query string"),
-        ("/api/v1/logs", 501, "not built in yet"),
+        ("/api/v1/anomalies", 501, "not built in yet"),
         ("/api/traces", 501, "not built in yet"),
         ("/api/traces/abc", 501, "not built in yet"),
         ("/api/services/shop/operations", 501, "not built in yet"),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use otlp::view::{self, ResourceView, SpanView};
 use otlp::{Malformed, Signal, check_deep};
 
-use super::{TraceId, WriteError};
+use super::{TraceId, WriteError, times};
 
 /// Longest name that is told apart; what goes beyond is cut off in the index.
 pub(super) const MAX_NAME_BYTES: usize = 1024;
@@ -21,14 +21,14 @@ pub(super) struct Entry {
     pub(super) index: Index,
 }
 
-/// The index of one request; empty for signals without one.
+/// The index of one request; of logs and metrics only the times.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// What the rows' spans are called.
     pub(super) operations: Vec<OperationName>,
     /// By operation, then trace.
     pub(super) rows: Vec<Row>,
-    /// First start and last end of the spans.
+    /// First start and last end of the spans; first and last time of other records.
     pub(super) times_ns: Option<(i64, i64)>,
 }
 
@@ -53,9 +53,13 @@ pub(super) struct Row {
 }
 
 /// Checks and indexes requests.
-pub(super) async fn entries(signal: Signal, bodies: Vec<Bytes>) -> Result<Vec<Entry>, WriteError> {
+pub(super) async fn entries(
+    signal: Signal,
+    bodies: Vec<Bytes>,
+    received_ns: i64,
+) -> Result<Vec<Entry>, WriteError> {
     let bytes: usize = bodies.iter().map(Bytes::len).sum();
-    let work = move || bodies.into_iter().map(|body| entry(signal, body)).collect();
+    let work = move || bodies.into_iter().map(|body| entry(signal, body, received_ns)).collect();
     let indexed: Result<Vec<Entry>, Malformed> = match bytes {
         0..=INLINE_BYTES => work(),
         // Cancelled only when the runtime stops.
@@ -64,9 +68,16 @@ pub(super) async fn entries(signal: Signal, bodies: Vec<Bytes>) -> Result<Vec<En
     indexed.map_err(|_| WriteError::Malformed)
 }
 
-fn entry(signal: Signal, body: Bytes) -> Result<Entry, Malformed> {
+fn entry(signal: Signal, body: Bytes, received_ns: i64) -> Result<Entry, Malformed> {
     check_deep(signal, &body)?;
-    let index = if signal == Signal::Traces { Index::of(&body)? } else { Index::default() };
+    let index = match signal {
+        Signal::Traces => Index::of(&body)?,
+        Signal::Logs | Signal::Metrics => {
+            let times_ns = times::of_request(signal, &body, received_ns)?;
+            Index { times_ns, ..Index::default() }
+        }
+        _ => Index::default(),
+    };
     Ok(Entry { body, index })
 }
 

@@ -22,7 +22,7 @@ const APPLICATION: i32 = 0x4d64_756c;
 pub(super) const PAGE_BYTES: usize = 4096;
 
 /// `segment`: a run of batches with an index of its own; the times are those of its spans.
-/// `batch`: a request as it arrived; the times are those of its spans, else null.
+/// `batch`: a request as it arrived; the times are those of its records, null where there are none.
 /// `trace`: which batches may have spans of a trace, by 64 bits of its id.
 /// `posting`: what searches go by, a list for each operation and transaction (see `postings`).
 /// `service`, `operation`: names, each with the last segment that has it.
@@ -56,6 +56,9 @@ CREATE TABLE operation(
 ) STRICT;
 ";
 
+/// Searches for logs and metrics go by it. Made when it is missing: it came after the tables.
+const TIMES: &str = "CREATE INDEX IF NOT EXISTS batch_times ON batch(signal, max_ns, min_ns);";
+
 /// Opens the database for the writer, or makes it.
 pub(super) fn open(folder: &Folder) -> Result<Connection, Error> {
     let path = folder.database();
@@ -71,6 +74,7 @@ pub(super) fn open(folder: &Folder) -> Result<Connection, Error> {
         return Err(Error::Foreign(path.to_owned()));
     }
     is_whole(&connection, path)?;
+    connection.execute_batch(TIMES).map_err(of_sqlite)?;
     Ok(connection)
 }
 

@@ -310,7 +310,7 @@ async fn a_full_disk_is_a_refusal_and_no_more() {
         let mut large = span(trace, 1, "filled");
         large.attributes = vec![attribute("filling", &"x".repeat(bytes))];
         let bodies = vec![request("shop", vec![small]), request("shop", vec![large])];
-        let entries = index::entries(Signal::Traces, bodies).await?;
+        let entries = index::entries(Signal::Traces, bodies, 0).await?;
         queue.push(Signal::Traces, entries, nanoseconds(SystemTime::now())).await
     };
     assert_eq!(push(1, 100).await, Ok(()));

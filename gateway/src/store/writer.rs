@@ -177,6 +177,9 @@ impl<'a> Insertion<'a> {
         let batch = self.connection.last_insert_rowid();
         self.segment.bytes += bytes;
         let (min, max) = &mut self.times_ns;
+        if signal != Signal::Traces {
+            return Ok(());
+        }
         *min = min_ns.unwrap_or(i64::MAX).min(*min);
         *max = max_ns.unwrap_or(i64::MIN).max(*max);
         self.rows(batch, entry)
@@ -221,7 +224,7 @@ impl<'a> Insertion<'a> {
 }
 
 /// The signal's number in the file.
-fn number(signal: Signal) -> i64 {
+pub(super) fn number(signal: Signal) -> i64 {
     match signal {
         Signal::Traces => 1,
         Signal::Metrics => 2,

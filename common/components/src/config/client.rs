@@ -23,6 +23,8 @@ pub enum Compression {
     None,
     /// gzip (RFC 1952).
     Gzip,
+    /// Zstandard (RFC 8878).
+    Zstd,
 }
 
 /// Keys of TLS that come with TLS itself.
@@ -98,8 +100,13 @@ pub fn headers(section: &Section<'_>) -> Vec<(String, String)> {
 
 /// Reads `compression`; gzip by default, as in the Collector.
 pub fn compression(section: &Section<'_>) -> Compression {
-    let names = [("gzip", Compression::Gzip), ("none", Compression::None), ("", Compression::None)];
-    let planned = ["zstd", "snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
+    let names = [
+        ("gzip", Compression::Gzip),
+        ("zstd", Compression::Zstd),
+        ("none", Compression::None),
+        ("", Compression::None),
+    ];
+    let planned = ["snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
     section.one_built_of("compression", Compression::Gzip, &names, &planned)
 }
 

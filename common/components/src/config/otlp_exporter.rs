@@ -11,11 +11,22 @@ use super::client::{self, Compression, Target};
 use super::section::Section;
 use super::sending;
 
+/// How an exporter writes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Protobuf.
+    Proto,
+    /// OTLP/JSON; over HTTP only.
+    Json,
+}
+
 /// Settings of an OTLP exporter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtlpExporter {
     /// Where to send; `None` only when the endpoint was reported as wrong.
     pub target: Option<Target>,
+    /// How messages are written.
+    pub encoding: Encoding,
     /// Headers of every request, names in lower case.
     pub headers: Vec<(String, String)>,
     /// Compression of bodies.
@@ -64,13 +75,16 @@ impl OtlpExporter {
             "traces_endpoint",
             "write_buffer_size",
         ]);
-        section.one_built_of("encoding", (), &[("proto", ())], &["json"]);
-        Self::read(section, client::http_target(section), Duration::from_secs(30))
+        let encodings = [("proto", Encoding::Proto), ("json", Encoding::Json)];
+        let encoding = section.one_of("encoding", Encoding::Proto, &encodings);
+        let target = client::http_target(section);
+        Self { encoding, ..Self::read(section, target, Duration::from_secs(30)) }
     }
 
     fn read(section: &Section<'_>, target: Option<Target>, timeout: Duration) -> Self {
         Self {
             target,
+            encoding: Encoding::Proto,
             headers: client::headers(section),
             compression: client::compression(section),
             sending: sending::read(section, timeout),

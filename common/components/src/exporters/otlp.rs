@@ -1,7 +1,8 @@
 //! The exporters `otlp_grpc` and `otlp_http`: OTLP requests as they are, to one endpoint.
 //!
 //! A merged batch is written as its pieces, one after the other. With compression on, a batch that
-//! is one request which arrived gzipped goes out in that form; any other is compressed here. What
+//! is one request which arrived in the same compression goes out as it came; any other is compressed
+//! here. With `encoding: json` it is written anew. What
 //! the backend says becomes an [`Outcome`] in one function per protocol, by the tables of OTLP.
 
 mod verdict;
@@ -10,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pipeline::{Batch, Cause, Exporter, Outcome, PackedCoding, RefusalKind, SendFuture};
+use pipeline::{Batch, Cause, Exporter, Outcome, PackedCoding, RefusalKind, SendFuture, Signal};
 use transport::client::{Client, Protocol, Reply, SendError};
-use transport::coding::gzip;
+use transport::coding::{Coding, pack};
 use transport::grpc;
 use transport::http::Body;
 use transport::{HeaderMap, HeaderName, HeaderValue};
@@ -20,7 +21,7 @@ use transport::{HeaderMap, HeaderName, HeaderValue};
 use crate::component::{BuildError, Context, Queued};
 use crate::config::ComponentConfig;
 use crate::config::client::{Compression, Target};
-use crate::config::otlp_exporter::OtlpExporter;
+use crate::config::otlp_exporter::{Encoding, OtlpExporter};
 
 /// Largest answer of a backend that is read.
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
@@ -43,6 +44,7 @@ struct Otlp {
     id: String,
     target: Target,
     protocol: Protocol,
+    encoding: Encoding,
     compression: Compression,
     headers: HeaderMap,
     client: Client,
@@ -56,12 +58,14 @@ impl Otlp {
         protocol: Protocol,
     ) -> Result<Queued, BuildError> {
         let settings = config.read(read);
+        let headers = headers(&settings, protocol);
         let target =
             settings.target.ok_or_else(|| BuildError::at(config, "endpoint", "missing"))?;
         let client = Client::new(target.address.to_string(), protocol, MAX_RESPONSE_BYTES);
         let exporter = Self {
             id: config.id.to_string(),
-            headers: headers(&settings.headers, protocol),
+            headers,
+            encoding: settings.encoding,
             compression: settings.compression,
             target,
             protocol,
@@ -72,9 +76,13 @@ impl Otlp {
     }
 
     async fn attempt(&self, batch: &Batch, timeout: Duration) -> Outcome {
+        let Ok((coding, pieces)) = self.pieces(batch) else {
+            let message = "a record is malformed and cannot be written as JSON";
+            return Outcome::refused(RefusalKind::Malformed, message);
+        };
         let sent = match self.protocol {
-            Protocol::Http1 => self.post(batch).await,
-            Protocol::Http2 => self.call(batch, timeout).await,
+            Protocol::Http1 => self.post(batch.signal, coding, pieces).await,
+            Protocol::Http2 => self.call(batch.signal, coding, pieces, timeout).await,
         };
         match sent {
             Ok(reply) => {
@@ -93,38 +101,70 @@ impl Otlp {
         }
     }
 
-    async fn post(&self, batch: &Batch) -> Result<Reply, SendError> {
+    async fn post(
+        &self,
+        signal: Signal,
+        coding: Coding,
+        pieces: Vec<Bytes>,
+    ) -> Result<Reply, SendError> {
         let mut headers = self.headers.clone();
-        let (packed, pieces) = self.pieces(batch);
-        if packed {
-            headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+        if coding != Coding::Identity {
+            headers.insert("content-encoding", HeaderValue::from_static(coding.name()));
         }
-        let path = format!("{}{}", self.target.path, batch.signal.http_path());
+        let path = format!("{}{}", self.target.path, signal.http_path());
         self.client.post(&path, headers, Body::pieces(pieces)).await
     }
 
-    async fn call(&self, batch: &Batch, timeout: Duration) -> Result<Reply, SendError> {
+    async fn call(
+        &self,
+        signal: Signal,
+        coding: Coding,
+        pieces: Vec<Bytes>,
+        timeout: Duration,
+    ) -> Result<Reply, SendError> {
         let mut headers = self.headers.clone();
-        let (packed, pieces) = self.pieces(batch);
-        if packed {
-            headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+        let is_packed = coding != Coding::Identity;
+        if is_packed {
+            headers.insert("grpc-encoding", HeaderValue::from_static(coding.name()));
         }
         headers.insert("grpc-timeout", grpc::timeout_value(timeout));
-        self.client.post(batch.signal.grpc_path(), headers, grpc::frame(packed, pieces)).await
+        self.client.post(signal.grpc_path(), headers, grpc::frame(is_packed, pieces)).await
     }
 
-    /// The body as it goes out, and whether it is compressed.
-    fn pieces(&self, batch: &Batch) -> (bool, Vec<Bytes>) {
-        match (self.compression, &batch.parts[..]) {
-            (Compression::None, _) => (false, batch.bodies().cloned().collect()),
-            (Compression::Gzip, [only]) => match &only.packed {
-                Some(packed) if packed.coding == PackedCoding::Gzip => {
-                    (true, vec![packed.bytes.clone()])
-                }
-                _ => (true, vec![gzip([&only.body])]),
-            },
-            (Compression::Gzip, _) => (true, vec![gzip(batch.bodies())]),
+    /// The body as it goes out, and how it is compressed.
+    fn pieces(&self, batch: &Batch) -> Result<(Coding, Vec<Bytes>), otlp::Malformed> {
+        let coding = coding_of(self.compression);
+        if self.encoding == Encoding::Json {
+            let request = pack(Coding::Identity, batch.bodies());
+            let mut json = Vec::new();
+            otlp::json::write_request(batch.signal, &request, &mut json)?;
+            return Ok((coding, vec![pack(coding, [&Bytes::from(json)])]));
         }
+        if coding == Coding::Identity {
+            return Ok((coding, batch.bodies().cloned().collect()));
+        }
+        if let [only] = &batch.parts[..]
+            && let Some(packed) = &only.packed
+            && coding_of_packed(packed.coding) == coding
+        {
+            return Ok((coding, vec![packed.bytes.clone()]));
+        }
+        Ok((coding, vec![pack(coding, batch.bodies())]))
+    }
+}
+
+fn coding_of(compression: Compression) -> Coding {
+    match compression {
+        Compression::None => Coding::Identity,
+        Compression::Gzip => Coding::Gzip,
+        Compression::Zstd => Coding::Zstd,
+    }
+}
+
+fn coding_of_packed(coding: PackedCoding) -> Coding {
+    match coding {
+        PackedCoding::Gzip => Coding::Gzip,
+        PackedCoding::Zstd => Coding::Zstd,
     }
 }
 
@@ -135,12 +175,15 @@ impl Exporter for Otlp {
 }
 
 /// Headers of every request; those of the configuration win over ours.
-fn headers(configured: &[(String, String)], protocol: Protocol) -> HeaderMap {
+fn headers(settings: &OtlpExporter, protocol: Protocol) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", HeaderValue::from_static(USER_AGENT));
     match protocol {
         Protocol::Http1 => {
-            let kind = HeaderValue::from_static("application/x-protobuf");
+            let kind = HeaderValue::from_static(match settings.encoding {
+                Encoding::Proto => "application/x-protobuf",
+                Encoding::Json => "application/json",
+            });
             headers.insert("content-type", kind);
         }
         Protocol::Http2 => {
@@ -148,7 +191,7 @@ fn headers(configured: &[(String, String)], protocol: Protocol) -> HeaderMap {
             headers.insert("te", HeaderValue::from_static("trailers"));
         }
     }
-    for (name, value) in configured {
+    for (name, value) in &settings.headers {
         let name = HeaderName::try_from(name).expect("names were checked with the configuration");
         let value = HeaderValue::try_from(value).expect("so were values");
         headers.insert(name, value);

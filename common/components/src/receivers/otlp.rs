@@ -1,8 +1,9 @@
-//! The receiver `otlp`: OTLP over gRPC and over HTTP (protobuf; identity and gzip).
+//! The receiver `otlp`: OTLP over gRPC and over HTTP (protobuf and JSON; plain, gzip or zstd).
 //!
 //! Both protocols read with the same admission (`admit`) and wait for the same verdict; they
 //! differ in framing and in how a verdict is spelt (`reply`). A request is answered when its
-//! records were delivered or durably queued. JSON and zstd answer 415 until they are built in.
+//! records were delivered or durably queued. JSON becomes protobuf on arrival and is protobuf from
+//! then on; profiles have no JSON form here.
 
 mod admit;
 mod grpc;

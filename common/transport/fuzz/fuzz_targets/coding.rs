@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use transport::coding::{Coding, InflateError, gzip, inflate};
+use transport::coding::{Coding, InflateError, inflate, pack};
 use transport::read::{Grow, Refused};
 
 /// Permits so many bytes.
@@ -25,35 +25,44 @@ fuzz_target!(|input: &[u8]| {
     let cap = usize::from(u16::from_le_bytes([*cap_low, *cap_high])) * 4;
     let _ = Coding::parse(rest);
     let body = Bytes::copy_from_slice(rest);
+    let coding = if mode & 4 == 0 { Coding::Gzip } else { Coding::Zstd };
     match mode % 4 {
-        0 => bounded(&body, cap),
-        1 => round_trip(&body),
-        2 => bounded(&damaged(&body, usize::from(*place), *cap_low), cap),
+        0 => bounded(coding, &body, cap),
+        1 => round_trip(coding, &body),
+        2 => bounded(coding, &damaged(coding, &body, usize::from(*place), *cap_low), cap),
         // Zeros pack a thousandfold: a small input reaches any cap.
-        _ => bounded(&gzip([&Bytes::from(vec![0; usize::from(*place) << 12]), &body]), cap),
+        _ => {
+            let zeros = Bytes::from(vec![0; usize::from(*place) << 12]);
+            bounded(coding, &pack(coding, [&zeros, &body]), cap);
+        }
     }
 });
 
-fn bounded(packed: &Bytes, cap: usize) {
-    let inflated = inflate(Coding::Gzip, packed, cap, &mut Purse(cap + 1));
+/// What Zstandard may ask for beside the body: its window.
+const WINDOW_MAX_BYTES: usize = 8 << 20;
+
+fn bounded(coding: Coding, packed: &Bytes, cap: usize) {
+    let window_bytes = if coding == Coding::Zstd { WINDOW_MAX_BYTES } else { 0 };
+    let inflated = inflate(coding, packed, cap, &mut Purse(cap + 1 + window_bytes));
     assert_ne!(inflated, Err(InflateError::Refused), "it asks for no more than the cap");
     if let Ok(body) = &inflated {
         assert!(body.len() <= cap);
     }
-    let poor = inflate(Coding::Gzip, packed, cap, &mut Purse(cap / 2));
+    let poor = inflate(coding, packed, cap, &mut Purse(cap / 2));
     assert!(poor == inflated || poor == Err(InflateError::Refused));
 }
 
-fn round_trip(body: &Bytes) {
-    let packed = gzip([body, body]);
+fn round_trip(coding: Coding, body: &Bytes) {
+    let packed = pack(coding, [body, body]);
     let twice = Bytes::from([&body[..], &body[..]].concat());
     let cap = twice.len();
-    assert_eq!(inflate(Coding::Gzip, &packed, cap, &mut Purse(cap + 1)), Ok(twice));
+    let mut purse = Purse(cap + 1 + WINDOW_MAX_BYTES);
+    assert_eq!(inflate(coding, &packed, cap, &mut purse), Ok(twice));
 }
 
 /// A sound stream with one byte changed.
-fn damaged(body: &Bytes, place: usize, with: u8) -> Bytes {
-    let mut packed = gzip([body]).to_vec();
+fn damaged(coding: Coding, body: &Bytes, place: usize, with: u8) -> Bytes {
+    let mut packed = pack(coding, [body]).to_vec();
     let place = place % packed.len();
     packed[place] ^= with;
     Bytes::from(packed)

@@ -68,13 +68,13 @@ fn event(json: &Value) -> Event {
     }
 }
 
-fn attributes(json: &Value) -> Vec<(String, String)> {
-    let pair = |json: &Value| (text(&json["key"]), any_value(&json["value"]));
+pub(super) fn attributes(json: &Value) -> Vec<(String, String)> {
+    let pair = |json: &Value| (text(&json["key"]), value_text(&json["value"]));
     list(json).iter().map(pair).collect()
 }
 
 /// An `AnyValue` in short: scalars as they are, lists and maps as JSON.
-fn any_value(json: &Value) -> String {
+pub(super) fn value_text(json: &Value) -> String {
     let value = json.as_object().and_then(|object| object.values().next());
     match value {
         None => String::new(),
@@ -83,16 +83,16 @@ fn any_value(json: &Value) -> String {
     }
 }
 
-fn list(json: &Value) -> &[Value] {
+pub(super) fn list(json: &Value) -> &[Value] {
     json.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn text(json: &Value) -> String {
+pub(super) fn text(json: &Value) -> String {
     json.as_str().unwrap_or_default().to_owned()
 }
 
 /// A number, or a text that spells one.
-fn number(json: &Value) -> u64 {
+pub(super) fn number(json: &Value) -> u64 {
     let text = json.as_str().and_then(|text| text.parse().ok());
     json.as_u64().or(text).unwrap_or_default()
 }

@@ -45,7 +45,8 @@ fn what_cannot_be_asked() {
         assert!(error.to_string().contains(expect), "{line}: {error}");
         assert_eq!(error.exit_code(), code, "{line}");
     };
-    check("logs --where x --start 1h", "query logs: not built in yet", 2);
+    check("anomalies", "query anomalies: not built in yet", 2);
+    check("logs --start yesterday", "--start: expected a time", 2);
     check("limits", "query limits: not built in yet", 2);
     check("trace xyz", "expected up to 32 hexadecimal digits", 2);
     check("traces --start yesterday", "--start: expected a time", 2);

@@ -188,7 +188,7 @@ exporters:
   otlp:
     endpoint: backend:4317
     tls: {ca_file: /ca.pem}
-    compression: zstd
+    compression: snappy
 service:
   extensions: [health_check, bearertokenauth, zpages]
   pipelines:
@@ -202,8 +202,8 @@ service:
             "exporters.otlp.tls.ca_file: not_built_in: not built in yet",
             "exporters.otlp.tls: not_built_in: TLS is not built in yet, expected tls.insecure: \
              true or an http:// endpoint",
-            "exporters.otlp.compression: not_built_in: \"zstd\" is not built in yet, expected one \
-             of gzip, none",
+            "exporters.otlp.compression: not_built_in: \"snappy\" is not built in yet, expected one \
+             of gzip, none, zstd",
             "extensions.health_check.response_body: not_built_in: not built in yet",
             "extensions.bearertokenauth: not_built_in: extension bearertokenauth: not built in yet",
             "extensions.zpages: unknown_component: no extension \"zpages\", expected one of \

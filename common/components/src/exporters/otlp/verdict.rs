@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use otlp::json::ReadError;
 use otlp::reply::{PartialSuccess, read_response, read_status};
 use pipeline::{Cause, Outcome, RefusalKind};
 use transport::client::Reply;
@@ -11,12 +13,12 @@ use transport::{HeaderMap, StatusCode};
 /// OTLP/HTTP: 429, 502, 503 and 504 ask to come again; 408 too, since a body that stalled was not
 /// taken. Everything else but 200 is for good.
 pub(super) fn of_http(reply: &Reply) -> Outcome {
-    let text = || match read_status(&reply.body) {
+    let text = || match read_status(&protobuf(reply, otlp::json::read_status)) {
         Ok(status) if !status.message.is_empty() => status.message,
         _ => format!("the backend answered {}", reply.status),
     };
     match reply.status {
-        StatusCode::OK => success(&reply.body),
+        StatusCode::OK => success(&protobuf(reply, otlp::json::read_response)),
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::REQUEST_TIMEOUT
         | StatusCode::BAD_GATEWAY
@@ -28,6 +30,15 @@ pub(super) fn of_http(reply: &Reply) -> Outcome {
         StatusCode::PAYLOAD_TOO_LARGE => Outcome::refused(RefusalKind::TooLarge, text()),
         StatusCode::NOT_FOUND => Outcome::refused(RefusalKind::Unimplemented, text()),
         _ => Outcome::refused(RefusalKind::Rejected, text()),
+    }
+}
+
+/// The answer's body as protobuf; one in JSON is read, and is nothing if it cannot be.
+fn protobuf(reply: &Reply, read: fn(&[u8]) -> Result<Vec<u8>, ReadError>) -> Bytes {
+    let kind = reply.headers.get("content-type").map_or(&b""[..], |kind| kind.as_bytes());
+    match kind.starts_with(b"application/json") {
+        true => Bytes::from(read(&reply.body).unwrap_or_default()),
+        false => reply.body.clone(),
     }
 }
 
@@ -87,7 +98,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use otlp::reply::{Status, write_response, write_status};
     use proptest::prelude::*;
 
@@ -136,6 +146,13 @@ mod tests {
         assert_eq!(kind(&http(200, &[], &[])), "accepted");
         assert_eq!(kind(&http(200, &[], &partial)), "partial");
         assert_eq!(kind(&http(200, &[], b"not protobuf")), "accepted");
+        let json = [("content-type", "application/json; charset=utf-8")];
+        assert_eq!(kind(&http(200, &json, b"{}")), "accepted");
+        let partial = br#"{"partialSuccess":{"rejectedSpans":"3"}}"#;
+        assert_eq!(kind(&http(200, &json, partial)), "partial");
+        assert_eq!(kind(&http(200, &json, b"not JSON")), "accepted");
+        let refused = Outcome::refused(RefusalKind::Malformed, "no span");
+        assert_eq!(http(400, &json, br#"{"message":"no span"}"#), refused);
         for status in [429, 408, 502, 503, 504] {
             assert_eq!(kind(&http(status, &[], &[])), "retry", "{status}");
         }

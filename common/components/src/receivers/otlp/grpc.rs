@@ -11,7 +11,7 @@ use transport::http::Body;
 use transport::listener::Handler;
 use transport::{Incoming, Request, Response, StatusCode};
 
-use super::admit::{Admission, Reject};
+use super::admit::{Admission, Form, Format, Reject};
 use super::reply::grpc as reply;
 
 /// Answers calls.
@@ -53,14 +53,15 @@ impl Service {
         let deadline = grpc::parse_timeout(&head.headers).map(|patience| Instant::now() + patience);
         let encoding = head.headers.get("grpc-encoding").map_or(&b""[..], |v| v.as_bytes());
         let Some(coding) = Coding::parse(encoding) else {
-            return Err(unsupported("expected grpc-encoding gzip or identity"));
+            return Err(unsupported("expected grpc-encoding gzip, zstd or identity"));
         };
         let Some(mut admitted) = self.0.announce(signal, &head.headers, peer) else {
             return Err(unsupported("no pipeline takes this signal from this receiver"));
         };
         let framed = admitted.read(body, FRAME_HEADER_BYTES).await.map_err(reply::reject)?;
         let (message, coding) = self.message(signal, framed, coding)?;
-        admitted.finish(message, coding, deadline).await.map_err(reply::reject)
+        let form = Form { format: Format::Protobuf, coding };
+        admitted.finish(message, form, deadline).await.map_err(reply::reject)
     }
 
     /// Takes the message out of its frame; an uncompressed frame may stand under any encoding.

@@ -9,7 +9,7 @@ use transport::listener::Handler;
 use transport::read::linger;
 use transport::{HeaderMap, Incoming, Method, Request, Response, StatusCode};
 
-use super::admit::{Admission, Reject};
+use super::admit::{Admission, Form, Format, Reject};
 use super::reply::http as reply;
 
 /// Answers export requests.
@@ -17,16 +17,19 @@ pub(super) struct Service(pub(super) Admission);
 
 impl Handler for Service {
     async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        // OTLP/HTTP: the answer has the request's encoding, also when it is a refusal.
+        let format = format_of(request.headers()).unwrap_or(Format::Protobuf);
         let Some(signal) = Signal::from_http_path(request.uri().path()) else {
             linger(request.into_body()).await;
             return reply::refuse(
+                format,
                 StatusCode::NOT_FOUND,
                 "no such path, expected /v1/traces and so on",
             );
         };
         match self.export(signal, request, peer).await {
-            Ok(answer) => reply::answer(&answer),
-            Err(refusal) => refusal.answer(),
+            Ok(answer) => reply::answer(format, signal, &answer),
+            Err(refusal) => refusal.answer(format),
         }
     }
 }
@@ -42,10 +45,10 @@ impl Service {
             self.0.count(signal, RefuseReason::Unsupported);
             refusal
         };
-        let judged = judge(&request);
+        let judged = judge(signal, &request);
         let (head, body) = request.into_parts();
-        let coding = match judged {
-            Ok(coding) => coding,
+        let form = match judged {
+            Ok(form) => form,
             Err(refusal) => {
                 linger(body).await;
                 return Err(unsupported(refusal));
@@ -57,7 +60,7 @@ impl Service {
             return Err(unsupported(Refusal::Status(StatusCode::NOT_FOUND, message)));
         };
         let message = admitted.read(body, 0).await?;
-        Ok(admitted.finish(message, coding, None).await?)
+        Ok(admitted.finish(message, form, None).await?)
     }
 }
 
@@ -74,42 +77,43 @@ impl From<Reject> for Refusal {
 }
 
 impl Refusal {
-    fn answer(self) -> Response<Body> {
+    fn answer(self, format: Format) -> Response<Body> {
         match self {
             Self::Status(StatusCode::METHOD_NOT_ALLOWED, message) => {
-                let mut response = reply::refuse(StatusCode::METHOD_NOT_ALLOWED, message);
+                let mut response = reply::refuse(format, StatusCode::METHOD_NOT_ALLOWED, message);
                 let allow = transport::HeaderValue::from_static("POST");
                 response.headers_mut().insert("allow", allow);
                 response
             }
-            Self::Status(status, message) => reply::refuse(status, message),
-            Self::Rejected(reject) => reply::reject(reject),
+            Self::Status(status, message) => reply::refuse(format, status, message),
+            Self::Rejected(reject) => reply::reject(format, &reject),
         }
     }
 }
 
-/// OTLP/HTTP: POST of a protobuf body, plain or gzipped.
-fn judge(request: &Request<Incoming>) -> Result<Coding, Refusal> {
-    let refuse = |status, message| Err(Refusal::Status(status, message));
+/// OTLP/HTTP: POST of a body in protobuf or JSON, plain or compressed.
+fn judge(signal: Signal, request: &Request<Incoming>) -> Result<Form, Refusal> {
+    let unsupported = |message| Refusal::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
     if request.method() != Method::POST {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, "expected POST");
+        return Err(Refusal::Status(StatusCode::METHOD_NOT_ALLOWED, "expected POST"));
     }
-    let kind = media_type(request.headers());
-    if kind.eq_ignore_ascii_case(b"application/json") {
-        let message = "JSON is not built in yet, expected application/x-protobuf";
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
-    }
-    if !kind.eq_ignore_ascii_case(b"application/x-protobuf") {
-        let message = "expected content type application/x-protobuf";
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+    let format = format_of(request.headers()).ok_or_else(|| {
+        unsupported("expected content type application/x-protobuf or application/json")
+    })?;
+    if signal == Signal::Profiles && format == Format::Json {
+        return Err(unsupported("profiles: expected content type application/x-protobuf"));
     }
     let coding = request.headers().get("content-encoding").map_or(&b""[..], |v| v.as_bytes());
-    match Coding::parse(coding) {
-        Some(coding) => Ok(coding),
-        None => {
-            let message = "expected content encoding gzip or identity";
-            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-        }
+    let coding = Coding::parse(coding)
+        .ok_or_else(|| unsupported("expected content encoding gzip, zstd or identity"))?;
+    Ok(Form { format, coding })
+}
+
+fn format_of(headers: &HeaderMap) -> Option<Format> {
+    match media_type(headers) {
+        kind if kind.eq_ignore_ascii_case(b"application/x-protobuf") => Some(Format::Protobuf),
+        kind if kind.eq_ignore_ascii_case(b"application/json") => Some(Format::Json),
+        _ => None,
     }
 }
 

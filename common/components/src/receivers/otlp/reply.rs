@@ -6,7 +6,7 @@ use bytes::Bytes;
 use otlp::reply::{PartialSuccess, write_response};
 use pipeline::{Cause, Outcome, RefusalKind};
 
-use super::admit::Reject;
+use super::admit::{Format, Reject};
 
 /// What a sender is asked to wait where nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -36,10 +36,11 @@ fn text_of(cause: Cause) -> &'static str {
     }
 }
 
-fn text_of_reject(reject: Reject) -> &'static str {
+fn text_of_reject(reject: &Reject) -> &str {
     match reject {
         Reject::Busy => text_of(Cause::Budget),
         Reject::Malformed => "not an OTLP export request",
+        Reject::NotJson(why) => why,
         Reject::Corrupt => "cannot be inflated",
         Reject::TooLarge => "larger than the limit",
         Reject::Stalled => "the body stalled",
@@ -47,58 +48,87 @@ fn text_of_reject(reject: Reject) -> &'static str {
 }
 
 pub(super) mod http {
-    //! OTLP/HTTP: a refusal's body is a `google.rpc.Status`.
+    //! OTLP/HTTP: a refusal's body is a `google.rpc.Status`; all bodies are as the request's.
 
     use otlp::reply::{Status, write_status};
-    use pipeline::Answer;
+    use pipeline::{Answer, Signal};
     use transport::http::Body;
     use transport::{HeaderValue, Response, StatusCode};
 
     use super::*;
 
     /// The answer to a request that became a batch.
-    pub(in super::super) fn answer(answer: &Answer) -> Response<Body> {
+    pub(in super::super) fn answer(
+        format: Format,
+        signal: Signal,
+        answer: &Answer,
+    ) -> Response<Body> {
         match &answer.outcome {
             outcome @ (Outcome::Accepted { .. } | Outcome::Partial { .. }) => {
-                respond(StatusCode::OK, success(outcome))
+                let message = success(outcome);
+                let body = match format {
+                    Format::Protobuf => message,
+                    Format::Json => json(otlp::json::write_response(signal, &message)),
+                };
+                respond(format, StatusCode::OK, body)
             }
-            Outcome::Retry { after, cause } => retry(*after, text_of(*cause)),
-            Outcome::Refused(refusal) => refuse(status_of(refusal.kind), &refusal.message),
+            Outcome::Retry { after, cause } => retry(format, *after, text_of(*cause)),
+            Outcome::Refused(refusal) => refuse(format, status_of(refusal.kind), &refusal.message),
         }
     }
 
     /// The answer to a request that did not.
-    pub(in super::super) fn reject(reject: Reject) -> Response<Body> {
+    pub(in super::super) fn reject(format: Format, reject: &Reject) -> Response<Body> {
         let text = text_of_reject(reject);
-        match reject {
-            Reject::Busy => retry(None, text),
-            Reject::Malformed | Reject::Corrupt => refuse(StatusCode::BAD_REQUEST, text),
-            Reject::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, text),
-            Reject::Stalled => refuse(StatusCode::REQUEST_TIMEOUT, text),
-        }
+        let status = match reject {
+            Reject::Busy => return retry(format, None, text),
+            Reject::Malformed | Reject::NotJson(_) | Reject::Corrupt => StatusCode::BAD_REQUEST,
+            Reject::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Reject::Stalled => StatusCode::REQUEST_TIMEOUT,
+        };
+        refuse(format, status, text)
     }
 
     /// A refusal for good.
-    pub(in super::super) fn refuse(status: StatusCode, message: &str) -> Response<Body> {
+    pub(in super::super) fn refuse(
+        format: Format,
+        status: StatusCode,
+        message: &str,
+    ) -> Response<Body> {
         let message = Status { code: 0, message: message.to_owned(), retry_after: None };
-        respond(status, Bytes::from(write_status(&message)))
+        respond(format, status, status_body(format, &message))
     }
 
-    fn retry(after: Option<Duration>, text: &str) -> Response<Body> {
+    fn retry(format: Format, after: Option<Duration>, text: &str) -> Response<Body> {
         let after = after.unwrap_or(RETRY_AFTER);
         let message = Status { code: 0, message: text.to_owned(), retry_after: Some(after) };
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let mut response = respond(status, Bytes::from(write_status(&message)));
+        let mut response = respond(format, status, status_body(format, &message));
         // Retry-After has whole seconds; never earlier than asked for.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
         response
     }
 
-    fn respond(status: StatusCode, body: Bytes) -> Response<Body> {
+    fn status_body(format: Format, status: &Status) -> Bytes {
+        let bytes = write_status(status);
+        match format {
+            Format::Protobuf => Bytes::from(bytes),
+            Format::Json => json(otlp::json::write_status(&bytes)),
+        }
+    }
+
+    fn json(written: Result<Vec<u8>, otlp::Malformed>) -> Bytes {
+        Bytes::from(written.expect("messages of our own are sound"))
+    }
+
+    fn respond(format: Format, status: StatusCode, body: Bytes) -> Response<Body> {
         let mut response = Response::new(Body::full(body));
         *response.status_mut() = status;
-        let kind = HeaderValue::from_static("application/x-protobuf");
+        let kind = HeaderValue::from_static(match format {
+            Format::Protobuf => "application/x-protobuf",
+            Format::Json => "application/json",
+        });
         response.headers_mut().insert("content-type", kind);
         response
     }
@@ -137,10 +167,12 @@ pub(super) mod grpc {
 
     /// The answer to a call that did not.
     pub(in super::super) fn reject(reject: Reject) -> Status {
-        let text = text_of_reject(reject);
+        let text = text_of_reject(&reject);
         match reject {
             Reject::Busy => retry(None, text),
-            Reject::Malformed | Reject::Corrupt => Status::new(Code::InvalidArgument, text),
+            Reject::Malformed | Reject::NotJson(_) | Reject::Corrupt => {
+                Status::new(Code::InvalidArgument, text)
+            }
             Reject::TooLarge => Status::new(Code::ResourceExhausted, text),
             Reject::Stalled => Status::new(Code::DeadlineExceeded, text),
         }

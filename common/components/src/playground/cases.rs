@@ -1,0 +1,188 @@
+//! Many cases in one process, one JSON object a line in and one out, in order.
+//!
+//! A case that cannot be run at all (no such fixture, no such kind) is an answer, too:
+//! `{"id":..,"expect":{"case_error":..}}`; the others run on. Fixtures are read once.
+
+use std::collections::HashMap;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use otlp::Signal;
+use ottl::Time;
+use ottl::contexts::Otlp;
+use ottl::playground::{Failed, Problem, Setting, any_value};
+use serde_json::{Map, Value as Json, json};
+
+use super::request::{parse, read_file, to_json};
+use super::{Stop, now, processor};
+
+/// The gate behind which the reference implementation keeps lambdas.
+const LAMBDAS: &str = "ottl.functions.enableLambda";
+
+/// Runs the cases of a file.
+pub(super) fn run(file: &Path, fixtures: Option<&Path>) -> Result<(), Stop> {
+    let text = String::from_utf8(read_file(file)?);
+    let text = text.map_err(|_| Stop::failed(format!("{}: not UTF-8", file.display())))?;
+    let beside = file.parent().unwrap_or(Path::new("."));
+    let mut runner = Runner {
+        folder: fixtures.unwrap_or(beside).to_owned(),
+        fixtures: HashMap::new(),
+        now: now(),
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let case: Map<String, Json> = serde_json::from_str(line).map_err(|error| {
+            Stop::usage(format!("{}:{}: not a case: {error}", file.display(), index + 1))
+        })?;
+        let expect = runner.run(&case).unwrap_or_else(|why| json!({"case_error": why}));
+        let id = case.get("id").unwrap_or(&Json::Null);
+        writeln!(out, "{}", json!({"id": id, "expect": expect})).map_err(written)?;
+    }
+    out.flush().map_err(written)
+}
+
+fn written(error: std::io::Error) -> Stop {
+    Stop::failed(format!("-: {error}"))
+}
+
+struct Runner {
+    folder: PathBuf,
+    fixtures: HashMap<String, (Signal, Bytes)>,
+    now: Time,
+}
+
+type Case = Map<String, Json>;
+
+impl Runner {
+    fn run(&mut self, case: &Case) -> Result<Json, String> {
+        let (signal, body) = self.fixture(text(case, "fixture")?)?;
+        match text(case, "kind")? {
+            "transform" => processor::transform(signal, source(case), &body, &self.now),
+            "filter" => processor::filter(signal, source(case), &body, &self.now),
+            kind => {
+                let setting = self.setting(case, signal)?;
+                let ran = match kind {
+                    "statement" => statements(&setting, &sources(case), &body),
+                    "condition" => condition(&setting, source(case), &body),
+                    "value" => values(&setting, source(case), &body),
+                    other => return Err(format!("{other} is no kind of case")),
+                };
+                Ok(ran.unwrap_or_else(refused))
+            }
+        }
+    }
+
+    fn setting(&self, case: &Case, signal: Signal) -> Result<Setting, String> {
+        let name = text(case, "context")?;
+        let context = Otlp::from_name(name).ok_or_else(|| format!("{name} is no context"))?;
+        let gates = case.get("gates").and_then(Json::as_array);
+        let lambdas = gates.is_some_and(|gates| gates.iter().any(|gate| gate == LAMBDAS));
+        let stops = case.get("error_mode").is_some_and(|mode| mode == "propagate");
+        Ok(Setting { signal, context, lambdas, stops, now: self.now.clone() })
+    }
+
+    fn fixture(&mut self, name: &str) -> Result<(Signal, Bytes), String> {
+        if let Some((signal, body)) = self.fixtures.get(name) {
+            return Ok((*signal, body.clone()));
+        }
+        let inner = self.folder.join("fixtures").join(name);
+        let path = if inner.is_file() { inner } else { self.folder.join(name) };
+        let read = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let signal = signal_of(name, &read).ok_or_else(|| format!("{name}: no signal"))?;
+        let body = parse(signal, read).map_err(|why| format!("{name}: {why}"))?;
+        self.fixtures.insert(name.to_owned(), (signal, body.clone()));
+        Ok((signal, body))
+    }
+}
+
+/// The signal by the request's only key, else by the first letter of the file's name.
+fn signal_of(name: &str, content: &[u8]) -> Option<Signal> {
+    let head = &content[..content.len().min(256)];
+    let has = |key: &[u8]| head.windows(key.len()).any(|window| window == key);
+    match name.as_bytes() {
+        _ if has(b"\"resourceSpans\"") => Some(Signal::Traces),
+        _ if has(b"\"resourceMetrics\"") => Some(Signal::Metrics),
+        _ if has(b"\"resourceLogs\"") => Some(Signal::Logs),
+        [b't', ..] => Some(Signal::Traces),
+        [b'm', ..] => Some(Signal::Metrics),
+        [b'l', ..] => Some(Signal::Logs),
+        _ => None,
+    }
+}
+
+fn text<'a>(case: &'a Case, key: &str) -> Result<&'a str, String> {
+    case.get(key).and_then(Json::as_str).ok_or_else(|| format!("{key}: expected a text"))
+}
+
+/// The text of a case; an empty one may be left out.
+fn source(case: &Case) -> &str {
+    case.get("source").and_then(Json::as_str).unwrap_or_default()
+}
+
+fn sources(case: &Case) -> Vec<&str> {
+    match case.get("sources").and_then(Json::as_array) {
+        Some(sources) => sources.iter().filter_map(Json::as_str).collect(),
+        None => vec![source(case)],
+    }
+}
+
+fn statements(setting: &Setting, sources: &[&str], body: &Bytes) -> Result<Json, Problem> {
+    let (edited, failed) = setting.statements(sources, body)?;
+    Ok(with_failures(result(setting.signal, &edited), &failed))
+}
+
+/// The request after a run, as part of a case's outcome.
+pub(super) fn result(signal: Signal, body: &[u8]) -> Json {
+    let written = to_json(signal, body);
+    let result = written
+        .and_then(|json| serde_json::from_slice::<Json>(&json).map_err(|error| error.to_string()));
+    match result {
+        Ok(result) => json!({"result": result}),
+        Err(why) => json!({"case_error": why}),
+    }
+}
+
+fn condition(setting: &Setting, source: &str, body: &Bytes) -> Result<Json, Problem> {
+    let verdicts = setting.verdicts(source, body)?;
+    let shown: Vec<Option<bool>> = verdicts.iter().map(|it| it.as_ref().ok().copied()).collect();
+    let failed: Vec<Failed> = failures(verdicts);
+    Ok(with_failures(json!({"conditions": shown}), &failed))
+}
+
+fn values(setting: &Setting, source: &str, body: &Bytes) -> Result<Json, Problem> {
+    let values = setting.values(source, body)?;
+    let shown: Vec<Json> = values
+        .iter()
+        .map(|value| match value {
+            Ok(value) => serde_json::from_str(&any_value(value)).unwrap_or(Json::Null),
+            Err(_) => json!({"error": true}),
+        })
+        .collect();
+    Ok(with_failures(json!({"values": shown}), &failures(values)))
+}
+
+fn failures<T>(results: Vec<Result<T, ottl::RunError>>) -> Vec<Failed> {
+    let results = results.into_iter().enumerate();
+    let failed = results
+        .filter_map(|(record, result)| Some(Failed { record, statement: 0, error: result.err()? }));
+    failed.collect()
+}
+
+fn with_failures(mut expect: Json, failed: &[Failed]) -> Json {
+    if !failed.is_empty() {
+        let one = |it: &Failed| {
+            let message = it.error.to_string();
+            json!({"record": it.record, "statement": it.statement, "message": message})
+        };
+        expect["runtime_errors"] = failed.iter().map(one).collect();
+    }
+    expect
+}
+
+fn refused(problem: Problem) -> Json {
+    match problem {
+        Problem::Load(_, error) => json!({"parse_error": error.to_string()}),
+        Problem::Malformed => json!({"case_error": "the request is malformed"}),
+    }
+}

@@ -1,0 +1,85 @@
+//! Configurations of the processors `transform` and `filter`, run as the pipeline runs them.
+
+use bytes::Bytes;
+use otlp::Signal;
+use ottl::Time;
+use ottl::contexts::Request;
+use ottl::program::{Program, Refused, Runner};
+use serde_json::{Value as Json, json};
+
+use super::cases::result;
+use crate::config::filter::Filter;
+use crate::config::transform::Transform;
+use crate::config::{Report, Section, Sources, Value, expand, value};
+
+/// The outcome of a processor `transform` with this section.
+pub(super) fn transform(
+    signal: Signal,
+    section: &str,
+    body: &Bytes,
+    now: &Time,
+) -> Result<Json, String> {
+    let program = read(section, |section| Transform::read(section).program(signal).cloned());
+    Ok(outcome(program, signal, body, now))
+}
+
+/// The outcome of a processor `filter` with this section.
+pub(super) fn filter(
+    signal: Signal,
+    section: &str,
+    body: &Bytes,
+    now: &Time,
+) -> Result<Json, String> {
+    let program = read(section, |section| Filter::read(section).program(signal).cloned());
+    Ok(outcome(program, signal, body, now))
+}
+
+/// Nobody's files and environment: a case stands for itself.
+struct Nothing;
+
+impl Sources for Nothing {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Result<String, String> {
+        Err("a case has no files".to_owned())
+    }
+}
+
+/// Reads a section; all errors in one text.
+fn read(
+    text: &str,
+    program: impl FnOnce(&Section<'_>) -> Option<Program>,
+) -> Result<Option<Program>, String> {
+    let report = Report::default();
+    let tree = value::parse(text, report.add_file("case"), &report);
+    let tree: Option<Value> = tree.map(|tree| expand(tree, &Nothing, &report));
+    let program = tree.and_then(|tree| program(&Section::new(&tree, "", &report)));
+    let (errors, _) = report.into_parts();
+    if errors.is_empty() {
+        return Ok(program);
+    }
+    Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+fn outcome(
+    program: Result<Option<Program>, String>,
+    signal: Signal,
+    body: &Bytes,
+    now: &Time,
+) -> Json {
+    let program = match program {
+        Ok(Some(program)) => program,
+        Ok(None) => return result(signal, body),
+        Err(why) => return json!({"config_error": why}),
+    };
+    match program.run(&mut Runner::default(), body, &Request::default(), now) {
+        Ok(outcome) if outcome.body.is_empty() => json!({"dropped": true}),
+        Ok(outcome) => result(signal, &outcome.body),
+        Err(Refused::Malformed) => json!({"case_error": "the request is malformed"}),
+        Err(refused @ Refused::Failed(_)) => {
+            json!({"consume_error": refused.to_string(), "dropped": true})
+        }
+    }
+}

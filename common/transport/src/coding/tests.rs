@@ -1,0 +1,110 @@
+//! Codings against their bounds, and against themselves.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::read::Refused;
+
+/// Permits so many bytes.
+struct Purse(usize);
+
+impl Grow for Purse {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.0 = self.0.checked_sub(bytes).ok_or(Refused)?;
+        Ok(())
+    }
+}
+
+fn inflated(packed: &Bytes, max_bytes: usize, purse: usize) -> Result<Bytes, InflateError> {
+    inflate(Coding::Gzip, packed, max_bytes, &mut Purse(purse))
+}
+
+fn inflated_zstd(packed: &Bytes, max_bytes: usize, purse: usize) -> Result<Bytes, InflateError> {
+    inflate(Coding::Zstd, packed, max_bytes, &mut Purse(purse))
+}
+
+fn zstd<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    pack(Coding::Zstd, parts)
+}
+
+#[test]
+fn a_bomb_stops_at_the_cap_and_at_the_permit() {
+    let bomb = gzip([&Bytes::from(vec![0; 32 << 20])]);
+    assert!(bomb.len() < 512 << 10);
+    assert_eq!(inflated(&bomb, 1 << 20, usize::MAX), Err(InflateError::TooLarge));
+    assert_eq!(inflated(&bomb, usize::MAX - 1, 1 << 20), Err(InflateError::Refused));
+}
+
+#[test]
+fn the_cap_itself_is_allowed() {
+    let body = Bytes::from(vec![7; 100_000]);
+    assert_eq!(inflated(&gzip([&body]), 100_000, usize::MAX), Ok(body.clone()));
+    assert_eq!(inflated(&gzip([&body]), 99_999, usize::MAX), Err(InflateError::TooLarge));
+}
+
+#[test]
+fn members_follow_each_other_and_garbage_does_not() {
+    let one = gzip([&Bytes::from_static(b"one")]);
+    let both = Bytes::from([&one[..], &gzip([&Bytes::from_static(b"two")])].concat());
+    assert_eq!(inflated(&both, 100, usize::MAX), Ok(Bytes::from_static(b"onetwo")));
+    let torn = Bytes::from([&one[..], b"garbage"].concat());
+    assert_eq!(inflated(&torn, 100, usize::MAX), Err(InflateError::Corrupt));
+    assert_eq!(inflated(&one.slice(..one.len() - 1), 100, usize::MAX), Err(InflateError::Corrupt));
+    assert_eq!(inflated(&Bytes::new(), 100, usize::MAX), Err(InflateError::Corrupt));
+}
+
+#[test]
+fn zstd_has_the_same_bounds() {
+    let bomb = zstd([&Bytes::from(vec![0; 32 << 20])]);
+    assert!(bomb.len() < 16 << 10);
+    assert_eq!(inflated_zstd(&bomb, 1 << 20, usize::MAX), Err(InflateError::TooLarge));
+    assert_eq!(inflated_zstd(&bomb, usize::MAX - 1, 4 << 20), Err(InflateError::Refused));
+    let body = Bytes::from(vec![7; 100_000]);
+    assert_eq!(inflated_zstd(&zstd([&body]), 100_000, usize::MAX), Ok(body.clone()));
+    assert_eq!(inflated_zstd(&zstd([&body]), 99_999, usize::MAX), Err(InflateError::TooLarge));
+}
+
+#[test]
+fn zstd_frames_follow_each_other_and_garbage_does_not() {
+    let one = zstd([&Bytes::from_static(b"one")]);
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0][..], b"xx"].concat();
+    let check = |packed: Vec<u8>, expect| {
+        assert_eq!(inflated_zstd(&Bytes::from(packed), 100, usize::MAX), expect);
+    };
+    let joined = [&one[..], &skippable, &zstd([&Bytes::from_static(b"two")])].concat();
+    check(joined, Ok(Bytes::from_static(b"onetwo")));
+    check(skippable, Ok(Bytes::new()));
+    check([&one[..], b"garbage"].concat(), Err(InflateError::Corrupt));
+    check(one[..one.len() - 1].to_vec(), Err(InflateError::Corrupt));
+    check(Vec::new(), Err(InflateError::Corrupt));
+    check(gzip([&Bytes::from_static(b"one")]).to_vec(), Err(InflateError::Corrupt));
+}
+
+#[test]
+fn a_window_beyond_the_bound_is_not_permitted() {
+    // A frame that announces 2 GiB of window (RFC 8878, 3.1.1.1.2), and an empty last block.
+    let frame = Bytes::from_static(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 1, 0, 0]);
+    assert_eq!(inflated_zstd(&frame, 1 << 20, usize::MAX), Err(InflateError::TooLarge));
+    let frame = Bytes::from_static(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3, 1, 0, 0]);
+    assert_eq!(inflated_zstd(&frame, 1 << 20, usize::MAX), Ok(Bytes::new()));
+    assert_eq!(inflated_zstd(&frame, 1 << 20, 1 << 20), Err(InflateError::Refused));
+}
+
+proptest! {
+    #[test]
+    fn what_was_packed_comes_out(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3000), 0..5)) {
+        let parts: Vec<Bytes> = parts.into_iter().map(Bytes::from).collect();
+        let body = Bytes::from(parts.concat());
+        prop_assert_eq!(inflated(&gzip(&parts), 1 << 20, usize::MAX), Ok(body.clone()));
+        prop_assert_eq!(inflated_zstd(&zstd(&parts), 1 << 20, usize::MAX), Ok(body));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let bytes = Bytes::from(bytes);
+        let _ = inflated(&bytes, 1000, 1 << 20);
+        let _ = inflated_zstd(&bytes, 1000, 1 << 20);
+        let frame = Bytes::from([&[0x28, 0xb5, 0x2f, 0xfd][..], &bytes].concat());
+        let _ = inflated_zstd(&frame, 1000, 1 << 20);
+    }
+}

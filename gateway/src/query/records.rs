@@ -1,0 +1,101 @@
+//! `/api/v1/logs` and `/api/v1/metrics`: records as OTLP/JSON, newest first.
+//!
+//! Where older ones are left the object has a member `after` beside OTLP's (readers of OTLP/JSON
+//! skip what they do not know), and the answer the header `medulla-after`: the value of `after` with
+//! which to ask for the next page. A parameter that is wrong or unknown is a 400 that names it.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use otlp::Signal;
+use ottl::contexts::Otlp;
+use ottl::{Compiler, Condition, Functions, Purpose};
+
+use super::params::{Params, bad};
+use super::{Problem, Reply};
+use crate::store::{Cursor, Page, ReadError, RecordQuery, Store};
+
+/// Records of a page that does not say how many.
+const DEFAULT_LIMIT: usize = 1000;
+/// Most records of a page.
+pub(super) const MAX_LIMIT: usize = 10_000;
+
+/// The parameters there are.
+const NAMES: [&str; 6] = ["start", "end", "service", "where", "limit", "after"];
+
+/// Answers a request.
+pub(super) async fn answer(
+    store: &Arc<Store>,
+    signal: Signal,
+    query: &str,
+) -> Result<Reply, Problem> {
+    let query = read(signal, &Params::parse(query)?)?;
+    let page = store.records(query).await?;
+    let next = page.next.map(|cursor| text_of(&cursor));
+    let (cut_short, body) = (page.cut_short, body(signal, page, next.clone()).await?);
+    Ok(Reply { cut_short, after: next, ..Reply::ok(body) })
+}
+
+async fn body(signal: Signal, page: Page, next: Option<String>) -> Result<Vec<u8>, Problem> {
+    let write = move || {
+        let mut out = Vec::new();
+        otlp::json::write_request(signal, &page.request, &mut out)?;
+        if let Some(next) = next {
+            out.pop();
+            let comma = if out.len() > 1 { "," } else { "" };
+            out.extend_from_slice(format!("{comma}\"after\":\"{next}\"}}").as_bytes());
+        }
+        Ok(out)
+    };
+    let written = tokio::task::spawn_blocking(write).await.map_err(|_| ReadError::Stopping)?;
+    written.map_err(|error: otlp::Malformed| ReadError::from(error).into())
+}
+
+fn read(signal: Signal, params: &Params) -> Result<RecordQuery, Problem> {
+    if let Some(name) = params.names().find(|name| !NAMES.contains(name)) {
+        return Err(bad(format!("unknown parameter {name}: expected one of {}", NAMES.join(", "))));
+    }
+    let start = params.time(&["start"])?.unwrap_or(0);
+    let end = params.time(&["end"])?.unwrap_or(u64::MAX);
+    if start > end {
+        return Err(bad("malformed parameter end: before start"));
+    }
+    let limit =
+        params.read(&["limit"], &format!("a whole number from 1 to {MAX_LIMIT}"), |text| {
+            text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        })?;
+    Ok(RecordQuery {
+        signal,
+        times_ns: start..=end,
+        service: params.text(&["service"]).map(str::to_owned),
+        condition: params.text(&["where"]).map(|text| condition(signal, text)).transpose()?,
+        limit: limit.unwrap_or(DEFAULT_LIMIT),
+        after: params.read(&["after"], "what the page before said", cursor)?,
+    })
+}
+
+/// The condition of `where`, on the signal's records.
+fn condition(signal: Signal, text: &str) -> Result<Condition<Otlp>, Problem> {
+    let context = if signal == Signal::Metrics { Otlp::DataPoint } else { Otlp::Log };
+    let functions = Functions::new(&context, Purpose::Filter, true);
+    let compiler = Compiler { context: &context, functions: &functions, needs_prefix: false };
+    compiler.condition(text).map_err(|error| {
+        let (line, column) = error.position(text);
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("malformed parameter where: ottl:{line}:{column}: {error}"),
+        )
+    })
+}
+
+fn text_of(cursor: &Cursor) -> String {
+    format!("{}-{}-{}", cursor.time_ns, cursor.batch, cursor.index)
+}
+
+fn cursor(text: &str) -> Option<Cursor> {
+    let mut parts = text.split('-');
+    let time_ns = parts.next()?.parse().ok()?;
+    let batch = parts.next()?.parse().ok()?;
+    let index = parts.next()?.parse().ok()?;
+    parts.next().is_none().then_some(Cursor { time_ns, batch, index })
+}
