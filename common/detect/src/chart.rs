@@ -67,7 +67,8 @@ impl Chart {
         if distance == 0.0 {
             0.0
         } else if deviation > 0.0 {
-            distance.abs() / deviation / self.threshold
+            // A deviation next to nothing would make it infinite.
+            (distance.abs() / deviation / self.threshold).min(f64::MAX)
         } else {
             f64::MAX
         }
@@ -106,7 +107,7 @@ impl Chart {
 
 /// A threshold that is no positive number becomes the customary one.
 pub(crate) fn usable(threshold: f64) -> f64 {
-    if threshold > 0.0 && threshold.is_finite() { threshold } else { 3.0 }
+    if threshold >= f64::MIN_POSITIVE && threshold.is_finite() { threshold } else { 3.0 }
 }
 
 /// Of a normal distribution: the square root of half pi.
