@@ -7,7 +7,7 @@
 //! Without `--context` it is the outermost one whose paths the texts spell out (`resource.x`,
 //! `span.y`), else that of the signal's records.
 //!
-//! Limits: [`INPUT_MAX_BYTES`] of input; a request that JSON makes longer, four times that.
+//! Limits: `INPUT_MAX_BYTES` of input; a request that JSON makes longer, four times that.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

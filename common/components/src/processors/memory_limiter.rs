@@ -2,7 +2,7 @@
 //!
 //! The Collector looks at its heap now and then and refuses what has already been read. Here memory is
 //! permitted before it is used, so that the limiter has nothing to do while records pass: it sets
-//! the budget ([`budget_bytes`]) such that the whole process stays below the soft limit, and who comes
+//! the budget (`budget_bytes`) such that the whole process stays below the soft limit, and who comes
 //! when the budget is used up is refused retryably before its body is read. A `memory.budget` that is
 //! written and smaller stays.
 
