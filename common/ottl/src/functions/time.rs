@@ -1,7 +1,7 @@
 //! Times and durations.
 //!
 //! A time carries the zone it is told in; its parts (`Hour`, `Day`) are read there. Formats are strptime-like and
-//! act through [`layout`], as in the reference. Years -9999 to 9999 are times; anything outside is an error.
+//! act through `layout`, as in the reference. Years -9999 to 9999 are times; anything outside is an error.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};

@@ -1,6 +1,6 @@
 //! XML documents and XPath.
 //!
-//! A document is bounded by [`document::DEPTH_MAX`] and by its own size, a selection by [`select::STEPS_MAX`]. Entities of a
+//! A document is bounded by `document::DEPTH_MAX` and by its own size, a selection by `select::STEPS_MAX`. Entities of a
 //! document type are not expanded: what is no predefined entity is an error.
 
 use crate::function::Kind::{LiteralStr, Str};
