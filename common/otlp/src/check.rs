@@ -7,8 +7,8 @@
 //! fixed by the format, and each byte is looked at no more than once per level.
 
 use crate::Signal;
-use crate::edit::Level;
 use crate::json::unpack;
+use crate::level::Level;
 use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value};
 

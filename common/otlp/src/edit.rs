@@ -20,6 +20,8 @@
 
 use bytes::Bytes;
 
+pub use crate::level::{LEVELS, Level};
+
 use crate::Signal;
 use crate::wire::Malformed;
 
@@ -34,30 +36,6 @@ use plan::Plan;
 
 /// How often a sibling that a visitor appended may itself cause a sibling.
 pub const MAX_GENERATIONS: u32 = 64;
-
-/// How deep a message stands in a request, the outermost first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// `ResourceSpans`, `ResourceMetrics`, `ResourceLogs`.
-    Resource,
-    /// `ScopeSpans`, `ScopeMetrics`, `ScopeLogs`.
-    Scope,
-    /// A span, a metric, a log record.
-    Record,
-    /// An event of a span, a point of a metric.
-    Child,
-    /// An exemplar of a point.
-    Leaf,
-}
-
-/// How many levels there are.
-pub const LEVELS: usize = 5;
-
-impl Level {
-    /// All, the outermost first.
-    pub const ALL: [Self; LEVELS] =
-        [Self::Resource, Self::Scope, Self::Record, Self::Child, Self::Leaf];
-}
 
 /// A set of levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

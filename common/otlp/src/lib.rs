@@ -7,6 +7,7 @@
 mod check;
 pub mod edit;
 pub mod json;
+mod level;
 pub mod reply;
 mod schema;
 mod signal;
