@@ -55,6 +55,14 @@ impl<'a> Fields<'a> {
     /// The next field; `None` at the end.
     #[inline]
     pub fn try_next(&mut self) -> Result<Option<Field<'a>>, Malformed> {
+        if let Some((field, rest)) = short_bytes(self.rest) {
+            self.rest = rest;
+            return Ok(Some(field));
+        }
+        self.next_of_any_form()
+    }
+
+    fn next_of_any_form(&mut self) -> Result<Option<Field<'a>>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -69,6 +77,18 @@ impl<'a> Fields<'a> {
         let raw = &start[..start.len() - rest.len()];
         Ok(Some(Field { number, value, raw }))
     }
+}
+
+/// What most fields are: a number under 16, wire type 2, less than 128 bytes. Anything else is `None`.
+#[inline(always)]
+fn short_bytes(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
+    let [tag, length, after @ ..] = bytes else { return None };
+    if tag & 0x87 != 2 || *tag < 8 || *length >= 0x80 {
+        return None;
+    }
+    let (value, rest) = after.split_at_checked(usize::from(*length))?;
+    let raw = &bytes[..bytes.len() - rest.len()];
+    Some((Field { number: u32::from(tag >> 3), value: Value::Bytes(value), raw }, rest))
 }
 
 /// Protobuf: the largest field number.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::wire::{Fields, Malformed, Value, put_bytes, put_varint};
+use crate::wire::{Fields, Malformed, Value, put_bytes, put_varint, varint};
 
 /// The last value of field `number`.
 pub fn last<'a>(message: &'a [u8], number: u32) -> Result<Option<Value<'a>>, Malformed> {
@@ -81,13 +81,31 @@ pub fn repeated(
     })
 }
 
+/// Key and value of a `KeyValue` that is written as nearly all are: the key, then the value, each once
+/// and nothing else, the key shorter than 128 bytes. `None` says only that it must be read field by field.
+#[inline]
+fn plain_entry(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, length @ 0..0x80, rest @ ..] = entry else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+    let [0x12, rest @ ..] = rest else { return None };
+    let (length, value) = varint(rest).ok()?;
+    (length == value.len() as u64).then_some((key, value))
+}
+
 /// The key of a `KeyValue`.
+#[inline]
 pub fn key(entry: &[u8]) -> Result<&[u8], Malformed> {
+    if let Some((key, _)) = plain_entry(entry) {
+        return Ok(key);
+    }
     last(entry, KEY)?.map_or(Ok(&[]), bytes)
 }
 
 /// The value of a `KeyValue`: the bytes of its `AnyValue`, empty if there is none.
 pub fn value(entry: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
+    if let Some((_, value)) = plain_entry(entry) {
+        return Ok(Cow::Borrowed(value));
+    }
     Ok(nested(entry, VALUE)?.unwrap_or_default())
 }
 
@@ -169,6 +187,9 @@ pub fn put_attribute(
 
 /// Whether there is nothing in a `KeyValue` besides key and value.
 fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
+    if plain_entry(entry).is_some() {
+        return Ok(true);
+    }
     let mut fields = Fields::new(entry);
     while let Some(field) = fields.try_next()? {
         if !matches!(field.number, KEY | VALUE) {
