@@ -9,7 +9,6 @@ mod hands;
 mod host;
 mod meters;
 mod ports;
-mod series;
 mod view;
 
 use std::collections::BTreeSet;
@@ -17,12 +16,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use bumpalo::Bump;
 use serde_json::Value;
 
-use super::decide::{ActionId, Core, Effect, Event, EventNo, Inputs, Moment, Report};
+use super::decide::{ActionId, Effect, Event, EventNo, Moment, Report};
+use super::mind::Mind;
+use super::policy::{Action, Policy};
+use super::port::Anomaly;
 use super::record::{Record, Recorder};
-use super::rules::Conditions;
 use super::settings::Settings;
 use super::signals::Snapshot;
 use crate::admin::Desk;
@@ -32,7 +32,6 @@ use hands::Hands;
 use host::HostWatch;
 use meters::Meters;
 use ports::Ports;
-use series::Anomaly;
 
 /// How long an answer to a command may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -152,47 +151,38 @@ impl Handle {
 }
 
 struct Engine {
-    core: Core,
-    conditions: Vec<Conditions>,
+    mind: Mind,
     tick: Duration,
     begun: Instant,
     /// Grows with each change of the rules; reports about old ones are not heard.
     epoch: u64,
-    inputs: Inputs,
     snapshot: Snapshot,
     blind_since: Vec<Option<Moment>>,
     /// What is shown of blindness outside.
     blind: Blind,
-    /// The last anomaly that opened.
-    cause: Option<EventNo>,
     ports: Ports,
     meters: Meters,
     host: HostWatch,
     hands: Hands,
     recorder: Recorder,
-    arena: Bump,
 }
 
 impl Engine {
     fn new(settings: Settings, world: World, recorder: Recorder, handle: Handle) -> Self {
         let ports = Ports::new(world.samples.clone(), world.tls_ports.clone());
         let mut engine = Self {
-            core: Core::new(super::policy::Policy::default()),
-            conditions: Vec::new(),
+            mind: Mind::new(Policy::default(), Vec::new()),
             tick: settings.tick,
             begun: Instant::now(),
             epoch: 0,
-            inputs: Inputs::default(),
             snapshot: Snapshot::default(),
             blind_since: Vec::new(),
-            cause: None,
             ports,
             meters: Meters::new(),
             blind: world.blind.clone(),
             host: HostWatch::new(world.desk.is_killed()),
             hands: Hands::new(world, handle),
             recorder,
-            arena: Bump::new(),
         };
         engine.apply(settings);
         engine
@@ -227,7 +217,7 @@ impl Engine {
         match message {
             Message::Apply(settings) => self.apply(*settings),
             Message::Report(epoch, action, report) if epoch == self.epoch => {
-                self.inputs.reports.push((action, report));
+                self.mind.hear(action, report);
             }
             Message::Kill(on) => self.host.kill(on),
             Message::Pause(pause) => self.pause(pause),
@@ -242,7 +232,7 @@ impl Engine {
 
     /// Other rules: what the old ones did is undone first.
     fn apply(&mut self, settings: Settings) {
-        let undone = self.core.stop("the rules have changed");
+        let undone = self.mind.stop("the rules have changed");
         self.carry_out(undone);
         self.epoch += 1;
         self.tick = settings.tick;
@@ -251,9 +241,7 @@ impl Engine {
         self.meters.follow(&settings);
         self.hands.follow(&settings, self.epoch);
         self.blind_since = vec![None; settings.conditions.len()];
-        self.core = Core::new(settings.policy);
-        self.conditions = settings.conditions;
-        self.inputs = Inputs::default();
+        self.mind = Mind::new(settings.policy, settings.conditions);
     }
 
     fn tick(&mut self) {
@@ -263,24 +251,16 @@ impl Engine {
         let limited = self.limited();
         let mut opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
         opened.extend(self.meters.read(now, wall, &mut self.snapshot));
-        let cause = opened.iter().map(|anomaly| self.open(anomaly)).last();
-        self.cause = cause.or(self.cause);
-        self.inputs.host = self.host.look(now, wall);
-        self.hands.hear(&mut self.inputs.reports);
-        self.arena.reset();
-        self.inputs.seen.clear();
-        for (index, conditions) in self.conditions.iter().enumerate() {
-            self.inputs.seen.push(conditions.see(&self.snapshot, &self.arena));
-            let blind = conditions.is_blind(&self.snapshot);
-            let since = self.blind_since[index].unwrap_or(now);
-            self.blind_since[index] = blind.then_some(since);
+        for anomaly in &opened {
+            let event = self.open(anomaly);
+            self.mind.blame(event);
         }
-        self.show_blind(now);
-        self.hands.look_after(&self.core, &mut self.inputs.reports);
+        self.note_blind(now);
+        self.hands.hear(&mut self.mind);
+        self.hands.look_after(&mut self.mind);
+        let host = self.host.look(now, wall);
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
-        let effects = self.core.tick(now, &self.inputs, self.cause, &facts);
-        self.inputs.reports.clear();
-        self.inputs.approved.clear();
+        let effects = self.mind.think(now, host, &self.snapshot, &facts);
         self.carry_out(effects);
     }
 
@@ -289,18 +269,15 @@ impl Engine {
             match effect {
                 Effect::Event(event) => self.write(event),
                 other => {
-                    let show = |rule: usize| match self.conditions.get(rule) {
-                        Some(conditions) => conditions.show(&self.snapshot),
-                        None => String::new(),
-                    };
-                    self.hands.carry_out(&other, self.core.policy(), show);
+                    let show = |rule| self.mind.show(rule, &self.snapshot);
+                    self.hands.carry_out(&other, self.mind.core().policy(), show);
                 }
             }
         }
     }
 
     fn write(&mut self, event: Event) {
-        let rule = &self.core.policy().rules[event.rule];
+        let rule = &self.mind.core().policy().rules[event.rule];
         let action = event.action.map(|action| &rule.actions[action]);
         let record = Record {
             kind: match event.kind {
@@ -309,9 +286,9 @@ impl Engine {
             }
             .to_owned(),
             reason: event.reason,
-            inputs: self.conditions[event.rule].show(&self.snapshot),
+            inputs: self.mind.show(event.rule, &self.snapshot),
             rule: Some(rule.name.clone()),
-            target: action.map(super::policy::Action::target),
+            target: action.map(Action::target),
             mode: Some(event.mode.as_str().to_owned()),
             outcome: event.outcome.map(|outcome| outcome.as_str().to_owned()),
             lease_s: event.lease.map(|lease| lease.as_secs_f64()),
@@ -325,8 +302,14 @@ impl Engine {
         self.blind_since[rule].is_some_and(|since| now >= since + BLIND_AFTER)
     }
 
-    fn show_blind(&self, now: Moment) {
-        let rules = self.core.policy().rules.iter().enumerate();
+    /// Notices which rules have no data, and shows those that have had none for long.
+    fn note_blind(&mut self, now: Moment) {
+        let conditions = self.mind.conditions().iter();
+        for (since, conditions) in self.blind_since.iter_mut().zip(conditions) {
+            let blind = conditions.is_blind(&self.snapshot);
+            *since = blind.then_some(since.unwrap_or(now));
+        }
+        let rules = self.mind.core().policy().rules.iter().enumerate();
         let blind = rules.map(|(index, rule)| (rule.name.clone(), self.is_blind(index, now)));
         let mut shown = self.blind.lock().expect("a plain assignment cannot panic");
         shown.clear();
@@ -335,10 +318,10 @@ impl Engine {
 
     /// Ports under a rule's limit now.
     fn limited(&self) -> BTreeSet<u16> {
-        let rules = &self.core.policy().rules;
-        let live = self.core.limits().into_iter();
+        let rules = &self.mind.core().policy().rules;
+        let live = self.mind.core().limits().into_iter();
         let ports = live.filter_map(|(rule, action)| match &rules[rule].actions[action] {
-            super::policy::Action::RateLimit(plan) => Some(plan.target.port),
+            Action::RateLimit(plan) => Some(plan.target.port),
             _ => None,
         });
         ports.collect()
@@ -346,7 +329,7 @@ impl Engine {
 
     /// Writes an anomaly down.
     fn open(&mut self, anomaly: &Anomaly) -> EventNo {
-        let no = self.core.take_event_no();
+        let no = self.mind.take_event_no();
         let record = Record {
             kind: "anomaly".to_owned(),
             reason: format!("{:.6} where {:.6} is normal", anomaly.value, anomaly.baseline),
@@ -368,7 +351,7 @@ impl Engine {
         };
         let now = self.now();
         self.host.pause(pause.map(|(time, _)| now + time));
-        let no = self.core.take_event_no();
+        let no = self.mind.take_event_no();
         let record = Record { kind: "decision".to_owned(), reason, ..Record::default() };
         self.recorder.write(no, None, record);
     }
@@ -376,17 +359,17 @@ impl Engine {
     fn approve(&mut self, id: &str) -> Result<String, String> {
         let no = self.recorder.event_of(id).ok_or_else(|| format!("nothing is known of {id}"))?;
         let rule = self.waiting(no).ok_or_else(|| format!("{id} waits for no approval"))?;
-        self.inputs.approved.push(rule);
-        Ok(format!("{} may act", self.core.policy().rules[rule].name))
+        self.mind.approve(rule);
+        Ok(format!("{} may act", self.mind.core().policy().rules[rule].name))
     }
 
     /// The rule whose suggestion an event is.
     fn waiting(&self, no: EventNo) -> Option<usize> {
-        (0..self.conditions.len()).find(|rule| self.core.suggestion(*rule) == Some(no))
+        (0..self.blind_since.len()).find(|rule| self.mind.core().suggestion(*rule) == Some(no))
     }
 
     fn stop(&mut self) {
-        let undone = self.core.stop("the agent stops");
+        let undone = self.mind.stop("the agent stops");
         self.carry_out(undone);
     }
 }

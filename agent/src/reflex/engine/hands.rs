@@ -17,7 +17,8 @@ use crate::kernel::Limit;
 use crate::limits::{Request, Source};
 use crate::reflex::actions::alert::{Message, Webhook};
 use crate::reflex::actions::degrade::{self, Degraded};
-use crate::reflex::decide::{ActionId, Core, Effect, Facts, Report};
+use crate::reflex::decide::{ActionId, Effect, Facts, Report};
+use crate::reflex::mind::Mind;
 use crate::reflex::policy::{Action, Policy, Restart, Restartable, Severity};
 use crate::reflex::settings::{Flags, Protected, Settings};
 
@@ -102,7 +103,7 @@ impl Hands {
     }
 
     /// What the keeper has said.
-    pub(super) fn hear(&mut self, reports: &mut Vec<(ActionId, Report)>) {
+    pub(super) fn hear(&mut self, mind: &mut Mind) {
         let Some(restarts) = &self.restarts else { return };
         for (order, outcome) in restarts.take() {
             if let Some(action) = self.ordered.remove(&order) {
@@ -110,18 +111,18 @@ impl Hands {
                     Ok(text) => Report::Done(text),
                     Err(error) => Report::Failed(error),
                 };
-                reports.push((action, report));
+                mind.hear(action, report);
             }
         }
     }
 
     /// Notices limits that somebody else took away.
-    pub(super) fn look_after(&self, core: &Core, reports: &mut Vec<(ActionId, Report)>) {
-        let policy = core.policy();
-        for id in core.limits() {
+    pub(super) fn look_after(&self, mind: &mut Mind) {
+        for id in mind.core().limits() {
+            let policy = mind.core().policy();
             let Action::RateLimit(plan) = policy.rules[id.0].actions[id.1] else { continue };
             if !self.desk.holds(&source(policy, id), plan.target) {
-                reports.push((id, Report::Withdrawn("taken away by an operator".to_owned())));
+                mind.hear(id, Report::Withdrawn("taken away by an operator".to_owned()));
             }
         }
     }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use detect::{Config, Detector, Verdict};
 
-use super::series::Anomaly;
 use crate::host::{CgroupMeter, Host, HostMeter, HostSample};
 use crate::reflex::decide::Moment;
+use crate::reflex::port::Anomaly;
 use crate::reflex::settings::Settings;
 use crate::reflex::signals::{Snapshot, Subject};
 

@@ -3,23 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use super::series::{Anomaly, PortSeries};
 use crate::kernel::maps::Sampling;
 use crate::kernel::shared::SharedMaps;
 use crate::reflex::decide::Moment;
+use crate::reflex::port::{Anomaly, Port};
 use crate::reflex::settings::{Settings, limited};
-use crate::reflex::signals::window::Window;
 use crate::reflex::signals::{Snapshot, Subject};
 
 /// How often the oldest open requests are looked for.
 const OLDEST_EVERY: Duration = Duration::from_secs(1);
 
-/// Windows of the ports in use.
+/// The ports in use.
 pub(super) struct Ports {
     samples: Option<SharedMaps>,
     tls_ports: Vec<u16>,
-    windows: BTreeMap<u16, Window>,
-    series: BTreeMap<u16, PortSeries>,
+    ports: BTreeMap<u16, Port>,
     /// Ages of the oldest open requests, and when they were looked at; only where a rule asks.
     oldest: BTreeMap<u16, Duration>,
     looked_at: Option<Moment>,
@@ -28,9 +26,8 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) fn new(samples: Option<SharedMaps>, tls_ports: Vec<u16>) -> Self {
-        let (windows, series, oldest, looked_at) = Default::default();
-        let wants_oldest = false;
-        Self { samples, tls_ports, windows, series, oldest, looked_at, wants_oldest }
+        let (ports, oldest, looked_at, wants_oldest) = Default::default();
+        Self { samples, tls_ports, ports, oldest, looked_at, wants_oldest }
     }
 
     /// Watches what these rules look at and limit.
@@ -44,17 +41,16 @@ impl Ports {
         });
         let wanted: BTreeSet<u16> = named.chain(limited(settings)).collect();
         let gone: Vec<u16> =
-            self.windows.keys().copied().filter(|port| !wanted.contains(port)).collect();
+            self.ports.keys().copied().filter(|port| !wanted.contains(port)).collect();
         gone.into_iter().for_each(|port| self.leave(port));
         for port in wanted {
-            if !self.windows.contains_key(&port) {
+            if !self.ports.contains_key(&port) {
                 self.watch(port, now);
             }
         }
     }
 
-    /// Reads every port and writes its signals; what opened. On a port that a rule limits now, nothing new
-    /// is learned: it would be the limit's doing.
+    /// Reads every port and writes its signals; what opened.
     pub(super) fn read(
         &mut self,
         now: Moment,
@@ -65,18 +61,13 @@ impl Ports {
         self.look_at_oldest(now);
         let mut opened = Vec::new();
         let Some(samples) = &self.samples else { return opened };
-        for (port, window) in &mut self.windows {
+        for (number, port) in &mut self.ports {
             // A port that cannot be read has no signals; its rules are blind and say so.
-            if let Ok(totals) = samples.latency(*port) {
-                window.add(now, &totals);
-                window.show(*port, snapshot);
-                let series = self.series.entry(*port).or_default();
-                if let Some(slot) = window.take_slot() {
-                    series.push(*port, wall, slot, limited.contains(port), &mut opened);
-                }
-                let oldest = self.oldest.get(port).map(|age| age.as_nanos() as f64);
-                snapshot.set(&Subject::Port(*port), "oldest_open", oldest);
-                snapshot.set(&Subject::Port(*port), "anomaly", Some(series.anomaly()));
+            if let Ok(totals) = samples.latency(*number) {
+                let limited = limited.contains(number);
+                port.read(now, wall, &totals, limited, snapshot, &mut opened);
+                let oldest = self.oldest.get(number).map(|age| age.as_nanos() as f64);
+                snapshot.set(&Subject::Port(*number), "oldest_open", oldest);
             }
         }
         opened
@@ -94,7 +85,7 @@ impl Ports {
 
     /// Connections admitted per second.
     pub(super) fn admitted_per_s(&self, port: u16) -> Option<f64> {
-        self.windows.get(&port).map(Window::connections_per_s)
+        self.ports.get(&port).map(Port::admitted_per_s)
     }
 
     fn watch(&mut self, port: u16, now: Moment) {
@@ -103,15 +94,14 @@ impl Ports {
         let sampling = Sampling { tls, ..Sampling::default() };
         match samples.watch(port, sampling).and_then(|()| samples.latency(port)) {
             Ok(totals) => {
-                self.windows.insert(port, Window::new(now, totals));
+                self.ports.insert(port, Port::new(port, now, totals));
             }
             Err(error) => tracing::warn!("reflex: cannot watch port {port}: {error}"),
         }
     }
 
     fn leave(&mut self, port: u16) {
-        self.windows.remove(&port);
-        self.series.remove(&port);
+        self.ports.remove(&port);
         if let Some(samples) = &self.samples
             && let Err(error) = samples.unwatch(port)
         {
@@ -122,7 +112,7 @@ impl Ports {
 
 impl Drop for Ports {
     fn drop(&mut self) {
-        let ports: Vec<u16> = self.windows.keys().copied().collect();
+        let ports: Vec<u16> = self.ports.keys().copied().collect();
         ports.into_iter().for_each(|port| self.leave(port));
     }
 }

@@ -29,15 +29,15 @@ impl Engine {
                 "gateway_lost": host.gateway_lost,
             },
             "signals": signals.collect::<Vec<_>>(),
-            "rules": (0..self.conditions.len()).map(|rule| self.rule(rule, now)).collect::<Vec<_>>(),
+            "rules": (0..self.mind.conditions().len()).map(|rule| self.rule(rule, now)).collect::<Vec<_>>(),
         })
     }
 
     fn rule(&self, index: usize, now: Moment) -> Value {
-        let rule = &self.core.policy().rules[index];
-        let status = self.core.status(index);
+        let rule = &self.mind.core().policy().rules[index];
+        let status = self.mind.core().status(index);
         let blind = self.is_blind(index, now);
-        let suggestion = self.core.suggestion(index).and_then(|no| self.recorder.id_of(no));
+        let suggestion = self.mind.core().suggestion(index).and_then(|no| self.recorder.id_of(no));
         json!({
             "name": rule.name,
             "mode": rule.mode.as_str(),
@@ -52,7 +52,7 @@ impl Engine {
             "breaker_open": status.breaker_open,
             "blind": blind,
             "approve": suggestion,
-            "inputs": self.conditions[index].show(&self.snapshot),
+            "inputs": self.mind.show(index, &self.snapshot),
         })
     }
 
@@ -76,7 +76,7 @@ impl Engine {
     /// What rules say about a port, in sentences.
     pub(super) fn explain(&self, port: u16) -> Vec<String> {
         let now = self.now();
-        let rules = self.core.policy().rules.iter().enumerate();
+        let rules = self.mind.core().policy().rules.iter().enumerate();
         let limits = rules.flat_map(|(index, rule)| {
             let actions = rule.actions.iter().enumerate();
             actions.map(move |(action, plan)| ((index, action), rule, plan))
@@ -89,20 +89,20 @@ impl Engine {
 
     fn sentence(&self, id: ActionId, rule: &Rule, plan: &Action, now: Moment) -> String {
         let name = &rule.name;
-        let Some((rate_per_hour, until)) = self.core.limit(id) else {
+        let Some((rate_per_hour, until)) = self.mind.core().limit(id) else {
             let mode = rule.mode.as_str();
             return format!("rule {name} may {plan} (mode {mode}), and does not now");
         };
         let rate = rate_per_hour as f64 / 3600.0;
         let left = until.saturating_sub(now).as_secs();
-        let state = match self.core.status(id.0).firing {
+        let state = match self.mind.core().status(id.0).firing {
             Some(since) => format!("fires since {} s", now.saturating_sub(since).as_secs()),
             None => "is clear and relaxes".to_owned(),
         };
         format!(
             "rule {name} {state}: {rate:.1}/s, the lease ends in {left} s unless it is renewed \
              ({}); to lift it: limit clear --port, pause --for 30m, or kill",
-            self.conditions[id.0].show(&self.snapshot)
+            self.mind.show(id.0, &self.snapshot)
         )
     }
 }

@@ -1,0 +1,88 @@
+//! A tick's thought: a snapshot of signals in, effects out. Free of IO, time is an argument.
+//!
+//! It puts the [`Conditions`] of the rules before the [`Core`] that judges them, with what has become
+//! known since the last tick.
+
+use bumpalo::Bump;
+
+use super::decide::{ActionId, Core, Effect, EventNo, Facts, Host, Inputs, Moment, Report};
+use super::policy::Policy;
+use super::rules::Conditions;
+use super::signals::Snapshot;
+
+/// Rules and how they stand.
+pub struct Mind {
+    core: Core,
+    conditions: Vec<Conditions>,
+    inputs: Inputs,
+    /// The last anomaly that opened.
+    cause: Option<EventNo>,
+    arena: Bump,
+}
+
+impl Mind {
+    /// Rules at rest: what they do and, for each, when.
+    pub fn new(policy: Policy, conditions: Vec<Conditions>) -> Self {
+        let (inputs, cause, arena) = Default::default();
+        Self { core: Core::new(policy), conditions, inputs, cause, arena }
+    }
+
+    /// The judgement.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The conditions, one per rule.
+    pub fn conditions(&self) -> &[Conditions] {
+        &self.conditions
+    }
+
+    /// A rule's signals and their values, for the record.
+    pub fn show(&self, rule: usize, snapshot: &Snapshot) -> String {
+        self.conditions.get(rule).map_or_else(String::new, |rule| rule.show(snapshot))
+    }
+
+    /// The number of an event that begins outside.
+    pub fn take_event_no(&mut self) -> EventNo {
+        self.core.take_event_no()
+    }
+
+    /// An anomaly opened: it is the cause of what is decided from now on.
+    pub fn blame(&mut self, event: EventNo) {
+        self.cause = Some(event);
+    }
+
+    /// What an executor says.
+    pub fn hear(&mut self, action: ActionId, report: Report) {
+        self.inputs.reports.push((action, report));
+    }
+
+    /// Lets a rule's suggestion act.
+    pub fn approve(&mut self, rule: usize) {
+        self.inputs.approved.push(rule);
+    }
+
+    /// One tick.
+    pub fn think(
+        &mut self,
+        now: Moment,
+        host: Host,
+        snapshot: &Snapshot,
+        facts: &dyn Facts,
+    ) -> Vec<Effect> {
+        self.arena.reset();
+        self.inputs.host = host;
+        self.inputs.seen.clear();
+        let seen = self.conditions.iter().map(|rule| rule.see(snapshot, &self.arena));
+        self.inputs.seen.extend(seen);
+        let effects = self.core.tick(now, &self.inputs, self.cause, facts);
+        self.inputs.reports.clear();
+        self.inputs.approved.clear();
+        effects
+    }
+
+    /// Ends everything, in an orderly stop or before other rules take over.
+    pub fn stop(&mut self, reason: &str) -> Vec<Effect> {
+        self.core.stop(reason)
+    }
+}
