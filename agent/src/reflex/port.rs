@@ -1,7 +1,8 @@
 //! One port: totals from the kernel in, signals and anomalies out. Free of IO.
 //!
-//! Behind its window stand two series, each under a detector: latency (the logarithm of each half second's
-//! 90th percentile) and requests per half second.
+//! Behind its window stand three series, each under a detector: the logarithms of the latency's median and of
+//! its 90th percentile, and requests per half second. The median sees what hits everyone within
+//! a second and does not mind a long tail; the percentile sees what hits some.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,18 +30,63 @@ pub struct Anomaly {
 pub struct Port {
     number: u16,
     window: Window,
-    latency: Detector,
-    requests: Detector,
+    median: Series,
+    tail: Series,
+    requests: Series,
+}
+
+/// A series and how it stands.
+struct Series {
+    /// As records name it, behind its port.
+    name: &'static str,
+    detector: Detector,
     last: Verdict,
+}
+
+impl Series {
+    fn new(name: &'static str) -> Self {
+        Self { name, detector: Detector::new(Config::default()), last: Verdict::default() }
+    }
+
+    /// Feeds a row; the verdict if it opened an alarm.
+    fn push(&mut self, t_ns: i64, value: f64) -> Option<Verdict> {
+        self.last = self.detector.push(t_ns, value);
+        self.last.opened.then_some(self.last)
+    }
+
+    /// The state: the score that opened it, else 0.
+    fn anomaly(&self) -> f64 {
+        if self.last.open { self.last.anomaly.max(1.0) } else { 0.0 }
+    }
+
+    /// Feeds a latency in nanoseconds. While the port is limited only an open state goes on.
+    fn push_latency(&mut self, t_ns: i64, ns: f64, limited: bool, port: u16) -> Option<Anomaly> {
+        if limited && !self.last.open {
+            return None;
+        }
+        if limited {
+            self.detector.uphold();
+        }
+        let opened = self.push(t_ns, ns.ln())?;
+        Some(Anomaly {
+            series: format!("port[{port}].{}", self.name),
+            score: opened.score,
+            baseline: opened.baseline.exp() / 1e9,
+            value: ns / 1e9,
+        })
+    }
 }
 
 impl Port {
     /// Begins at a reading; what was counted before is not in it.
     pub fn new(number: u16, now: Moment, totals: Latency) -> Self {
-        let detector = || Detector::new(Config::default());
-        let (latency, requests) = (detector(), detector());
-        let window = Window::new(now, totals);
-        Self { number, window, latency, requests, last: Verdict::default() }
+        Self {
+            number,
+            window: Window::new(now, totals),
+            median: Series::new("latency_p50"),
+            tail: Series::new("latency_p90"),
+            requests: Series::new("requests_per_s"),
+        }
     }
 
     /// Adds a reading and writes the port's signals; what opened is added to `opened`. While a rule limits the
@@ -59,7 +105,8 @@ impl Port {
         if let Some(slot) = self.window.take_slot() {
             self.push(wall, slot, limited, opened);
         }
-        snapshot.set(&Subject::Port(self.number), "anomaly", Some(self.anomaly()));
+        let anomaly = self.median.anomaly().max(self.tail.anomaly());
+        snapshot.set(&Subject::Port(self.number), "anomaly", Some(anomaly));
     }
 
     /// Connections admitted per second.
@@ -67,39 +114,23 @@ impl Port {
         self.window.connections_per_s()
     }
 
-    /// The latency's state: the score that opened it, else 0.
-    fn anomaly(&self) -> f64 {
-        if self.last.open { self.last.anomaly.max(1.0) } else { 0.0 }
-    }
-
     /// Feeds half a second.
     fn push(&mut self, wall: SystemTime, slot: Slot, limited: bool, opened: &mut Vec<Anomaly>) {
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let t_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-        if let Some(ns) = slot.latency_ns
-            && (!limited || self.last.open)
-        {
-            self.last = self.latency.push(t_ns, ns.ln());
-            if self.last.opened {
-                opened.push(Anomaly {
-                    series: format!("port[{}].latency", self.number),
-                    score: self.last.score,
-                    baseline: self.last.baseline.exp() / 1e9,
-                    value: ns / 1e9,
-                });
-            }
+        for (series, ns) in [(&mut self.median, slot.median_ns), (&mut self.tail, slot.tail_ns)] {
+            let anomaly = ns.and_then(|ns| series.push_latency(t_ns, ns, limited, self.number));
+            opened.extend(anomaly);
         }
         if limited {
             return;
         }
-        let verdict = self.requests.push(t_ns, slot.requests as f64);
-        if verdict.opened {
-            opened.push(Anomaly {
-                series: format!("port[{}].requests", self.number),
-                score: verdict.score,
-                baseline: verdict.baseline * 2.0,
-                value: slot.requests as f64 * 2.0,
-            });
-        }
+        let per_s = slot.requests as f64 * 2.0;
+        opened.extend(self.requests.push(t_ns, per_s).map(|verdict| Anomaly {
+            series: format!("port[{}].{}", self.number, self.requests.name),
+            score: verdict.score,
+            baseline: verdict.baseline,
+            value: per_s,
+        }));
     }
 }

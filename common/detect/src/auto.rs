@@ -38,6 +38,8 @@ struct Alarm {
     peaks: Stats,
     slow_peaks: slow::Values,
     baseline: f64,
+    /// Somebody vouches for it: it teaches nothing about what is normal.
+    upheld: bool,
 }
 
 /// Who spoke, how loud.
@@ -79,8 +81,14 @@ impl Auto {
                 peaks: fast::NO_PEAKS,
                 slow_peaks: [f32::NEG_INFINITY; slow::COUNT],
                 baseline: 0.0,
+                upheld: false,
             },
         }
+    }
+
+    /// See [`crate::Detector::uphold`].
+    pub(crate) fn uphold(&mut self) {
+        self.alarm.upheld = true;
     }
 
     pub(crate) fn push(&mut self, t_ns: i64, value: f64) -> Verdict {
@@ -177,6 +185,7 @@ impl Auto {
             peaks: row.seen.values,
             slow_peaks: row.slow.map_or([f32::NEG_INFINITY; slow::COUNT], |seen| seen.values),
             baseline: if constant { self.constant.value() } else { self.fast.base().level() },
+            upheld: false,
         };
         self.episode.open(row.t_ns, row.value);
         self.fast.discard();
@@ -214,8 +223,10 @@ impl Auto {
     }
 
     fn clear(&mut self, short: bool) {
-        self.fast.learn_alarm(&self.alarm.peaks, short);
-        self.slow.learn_alarm(&self.alarm.slow_peaks, short);
+        if !self.alarm.upheld {
+            self.fast.learn_alarm(&self.alarm.peaks, short);
+            self.slow.learn_alarm(&self.alarm.slow_peaks, short);
+        }
         self.slow.restart_step();
     }
 

@@ -137,4 +137,12 @@ impl Detector {
             Kind::Zscore(zscore) => zscore.push(t_ns, value),
         }
     }
+
+    /// The running alarm is a true one: somebody acted on it. What ends soon teaches [`Method::Auto`] otherwise
+    /// that it was a healthy oddity, and what was cut short by a limit ends soon.
+    pub fn uphold(&mut self) {
+        if let Kind::Auto(auto) = &mut self.0 {
+            auto.uphold();
+        }
+    }
 }

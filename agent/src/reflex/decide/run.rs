@@ -41,9 +41,10 @@ impl Firing {
 }
 
 impl Core {
-    /// Begins what is wanted and not live.
+    /// Begins what is wanted and not live, while the condition holds: a rule that still fires only because it
+    /// has not been clear for long enough, or rested until now, begins nothing.
     pub(super) fn act(&mut self, rule: usize, seen: Seen, host: Host, facts: &dyn Facts) {
-        if self.rules[rule].firing.is_none() {
+        if self.rules[rule].firing.is_none() || !seen.when {
             return;
         }
         let idle: Vec<usize> = (0..self.rules[rule].live.len())

@@ -16,7 +16,7 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 /// Fewest samples that say anything about a quantile.
 pub const SAMPLES_MIN: u64 = 20;
 
-/// Fewest samples that say something about half a second.
+/// Fewest samples that say something about the median of half a second.
 const SLOT_SAMPLES_MIN: u64 = 5;
 const SLOTS: usize = 20;
 const SLOT: Duration = Duration::from_millis(500);
@@ -47,14 +47,19 @@ pub struct Window {
     last: Latency,
     in_flight: u64,
     read_at: Duration,
+    /// What has come since the newest tail value.
+    tail: Counts,
     finished: Option<Slot>,
 }
 
 /// Half a second that is over: what detectors are fed with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slot {
-    /// The 90th percentile of the latency in nanoseconds, from a few samples on.
-    pub latency_ns: Option<f64>,
+    /// The median of the latency in nanoseconds, from a few samples on.
+    pub median_ns: Option<f64>,
+    /// The 90th percentile in nanoseconds, as soon as [`SAMPLES_MIN`] samples have come since the last one:
+    /// of fewer it would be about their largest, which on a healthy day may be anything.
+    pub tail_ns: Option<f64>,
     /// Requests begun.
     pub requests: u64,
 }
@@ -71,6 +76,7 @@ impl Window {
             last: totals,
             in_flight: 0,
             read_at: now,
+            tail: Counts::default(),
             finished: None,
         }
     }
@@ -98,17 +104,17 @@ impl Window {
         self.sum.connections as f64 / self.span_s()
     }
 
-    /// A quantile of the latency in nanoseconds.
-    pub fn quantile_ns(&self, quantile: f64) -> Option<f64> {
-        self.sum.quantile_ns(quantile, SAMPLES_MIN)
+    /// Quantiles of the latency in nanoseconds, the lower ones first.
+    pub fn quantiles_ns<const N: usize>(&self, quantiles: [f64; N]) -> [Option<f64>; N] {
+        self.sum.quantiles_ns(quantiles, SAMPLES_MIN)
     }
 
     /// Writes the port's signals.
     pub fn show(&self, port: u16, snapshot: &mut Snapshot) {
         let subject = Subject::Port(port);
-        for (name, quantile) in [("latency_p50", 0.5), ("latency_p90", 0.9), ("latency_p99", 0.99)]
-        {
-            snapshot.set(&subject, name, self.quantile_ns(quantile));
+        let quantiles = self.quantiles_ns([0.5, 0.9, 0.99]);
+        for (name, ns) in ["latency_p50", "latency_p90", "latency_p99"].into_iter().zip(quantiles) {
+            snapshot.set(&subject, name, ns);
         }
         let requests_per_s = self.sum.requests as f64 / self.span_s();
         snapshot.set(&subject, "requests_per_s", Some(requests_per_s));
@@ -122,17 +128,28 @@ impl Window {
         self.read_at.saturating_sub(oldest).as_secs_f64().max(1.0)
     }
 
+    /// What the slot that has just ended says.
+    fn finish(&mut self) {
+        let ended = &self.slots[self.current];
+        self.tail.add(ended);
+        let [tail_ns] = self.tail.quantiles_ns([0.9], SAMPLES_MIN);
+        if tail_ns.is_some() {
+            self.tail = Counts::default();
+        }
+        let [median_ns] = ended.quantiles_ns([0.5], SLOT_SAMPLES_MIN);
+        self.finished = Some(Slot { median_ns, tail_ns, requests: ended.requests });
+    }
+
     /// Moves on to the slot of `now`, forgetting what has become too old.
     fn turn(&mut self, now: Duration) {
         let mut turns = 0;
         while now >= self.slot_began + SLOT {
             turns += 1;
             if turns == 1 {
-                let ended = &self.slots[self.current];
-                let latency_ns = ended.quantile_ns(0.9, SLOT_SAMPLES_MIN);
-                self.finished = Some(Slot { latency_ns, requests: ended.requests });
+                self.finish();
             }
             if turns > SLOTS {
+                self.tail = Counts::default();
                 self.slot_began = now;
                 return;
             }
@@ -145,26 +162,31 @@ impl Window {
 }
 
 impl Counts {
-    /// A quantile in nanoseconds, from `least` samples on.
-    fn quantile_ns(&self, quantile: f64, least: u64) -> Option<f64> {
+    /// Quantiles in nanoseconds from `least` samples on, the lower ones first, in one pass over the buckets.
+    fn quantiles_ns<const N: usize>(&self, quantiles: [f64; N], least: u64) -> [Option<f64>; N] {
+        let mut found = [None; N];
         if self.answered < least {
-            return None;
+            return found;
         }
-        let buckets = self.buckets.iter().map(|count| u64::from(*count));
-        let total = self.zeros + buckets.clone().sum::<u64>();
+        let total = self.zeros + self.buckets.iter().map(|count| u64::from(*count)).sum::<u64>();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-        let rank = (quantile * total as f64).ceil() as u64;
-        let mut seen = self.zeros;
-        if seen >= rank {
-            return Some(ZERO_NS as f64);
+        let ranks = quantiles.map(|quantile| (quantile * total as f64).ceil() as u64);
+        let (mut seen, mut next) = (self.zeros, 0);
+        while next < N && ranks[next] <= seen {
+            found[next] = Some(ZERO_NS as f64);
+            next += 1;
         }
-        let mut reached = buckets.map(|count| {
-            seen += count;
-            seen
-        });
-        let slot = reached.position(|seen| seen >= rank)?;
-        let index = i32::try_from(slot).ok()? + OFFSET;
-        Some(1e9 * 2f64.powf(f64::from(index + 1) / 8.0))
+        for (slot, count) in self.buckets.iter().enumerate() {
+            if next == N {
+                break;
+            }
+            seen += u64::from(*count);
+            while next < N && ranks[next] <= seen {
+                found[next] = Some(upper_ns(slot));
+                next += 1;
+            }
+        }
+        found
     }
 
     fn add(&mut self, other: &Self) {
@@ -184,6 +206,12 @@ impl Counts {
         let buckets = self.buckets.iter_mut().zip(&other.buckets);
         buckets.for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));
     }
+}
+
+/// Where a bucket ends.
+fn upper_ns(slot: usize) -> f64 {
+    let exponent = slot as f64 + f64::from(OFFSET + 1);
+    1e9 * (exponent / 8.0).exp2()
 }
 
 /// What was counted between two readings; a counter that went back counts as nothing.
@@ -228,7 +256,7 @@ mod tests {
         for tick in 1..=400u64 {
             answer(&mut totals, if tick > 200 { 300_000_000 } else { 1_000_000 });
             window.add(after(tick * 50), &totals);
-            let p99 = window.quantile_ns(0.99);
+            let [p99] = window.quantiles_ns([0.99]);
             match tick {
                 ..20 => assert_eq!(p99, None),
                 20..=200 => assert!(p99.is_some_and(|p99| (1e6..1.1e6).contains(&p99))),
@@ -237,9 +265,9 @@ mod tests {
             }
         }
         assert!((19.0..21.0).contains(&window.connections_per_s()));
-        assert!(window.quantile_ns(0.5).is_some_and(|p50| p50 > 1e8));
+        assert!(window.quantiles_ns([0.5])[0].is_some_and(|p50| p50 > 1e8));
         window.add(after(60_000), &totals);
-        assert_eq!(window.quantile_ns(0.5), None);
+        assert_eq!(window.quantiles_ns([0.5]), [None]);
         assert!(window.connections_per_s() < 0.1);
     }
 
@@ -250,6 +278,6 @@ mod tests {
         let mut window = Window::new(after(0), totals);
         window.add(after(50), &Latency::default());
         assert_eq!(window.connections_per_s(), 0.0);
-        assert_eq!(window.quantile_ns(0.5), None);
+        assert_eq!(window.quantiles_ns([0.5]), [None]);
     }
 }
