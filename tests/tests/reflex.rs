@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use medulla_tests::host::{self, IPV4, on_wire};
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::{Host, Medulla};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const PORT: u16 = 8080;
@@ -83,6 +84,49 @@ impl Drop for Shop {
     fn drop(&mut self) {
         self.open.store(false, Ordering::Relaxed);
     }
+}
+
+/// A rule that the kernel judges by itself.
+fn armed(lease: &str) -> String {
+    config(&format!(
+        "
+    - name: shed
+      when: port[{PORT}].latency_p99 > Duration(\"100ms\") and port[{PORT}].in_flight >= 2
+      mode: act
+      arm: kernel
+      cooldown: 1s
+      then:
+        - rate_limit: {{ port: {PORT}, rate: 1/s, lease: {lease}, floor: 1/s, immediate: true }}"
+    ))
+}
+
+/// How the rule stands in the kernel.
+fn in_kernel(agent: &Medulla) -> Value {
+    let top = agent.tell("top --once --json").done();
+    let mut view: Value = serde_json::from_str(&top).expect("a view");
+    view["rules"][0]["kernel"].take()
+}
+
+fn wait_until_armed(agent: &Medulla) {
+    wait_until("the rule is armed and has learned", || {
+        let kernel = in_kernel(agent);
+        kernel["vetoed"].is_null() && kernel["samples"].as_u64().is_some_and(|count| count > 64)
+    });
+}
+
+/// Whether a customer gets a connection at once.
+fn connects(host: &Host) -> bool {
+    host.peer().enter(|| {
+        let patience = Duration::from_millis(200);
+        TcpStream::connect_timeout(&on_wire(IPV4, PORT), patience).is_ok()
+    })
+}
+
+fn signal_all(pid: nix::unistd::Pid, signal: Signal) {
+    medulla_tests::process::family(pid).into_iter().for_each(|process| {
+        // Some of them may have ended with the first.
+        let _ = nix::sys::signal::kill(process, signal);
+    });
 }
 
 fn answer(mut stream: TcpStream, slow: &AtomicBool, late_at: &AtomicU64) {
@@ -200,11 +244,7 @@ fn a_killed_agent_leaves_a_lease_that_ends() {
         warm_up(&agent);
         shop.slow(true);
         wait_until("the rule limits", || !agent.limits().is_empty());
-        let pid = agent.process().id();
-        medulla_tests::process::family(pid).into_iter().for_each(|process| {
-            // Some of them may have ended with the first.
-            let _ = nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL);
-        });
+        signal_all(agent.process().id(), Signal::SIGKILL);
         agent.kill();
         shop.slow(false);
         let begun = Instant::now();
@@ -216,6 +256,75 @@ fn a_killed_agent_leaves_a_lease_that_ends() {
         agent.start_again();
         wait_until("the agent answers again", || agent.ask(&["limit", "list"]).status.success());
         assert!(agent.limits().is_empty(), "nothing is left of the old limit");
+    });
+}
+
+#[test]
+fn the_kernel_limits_while_the_agent_is_stopped_and_the_record_is_there_afterwards() {
+    host::run(|host| {
+        let mut agent = host.agent(&armed("5s"));
+        let shop = Shop::open(host);
+        wait_until_armed(&agent);
+        assert!(agent.limits().is_empty() && connects(host), "a healthy service is left alone");
+        let pid = agent.process().id();
+        signal_all(pid, Signal::SIGSTOP);
+        shop.slow(true);
+        wait_until("the kernel limits", || !connects(host));
+        let begun = Instant::now();
+        shop.slow(false);
+        wait_until("the lease ends by itself", || (0..20).all(|_| connects(host)));
+        println!("agent stopped: limited for about {:?}, lease 5 s", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        signal_all(pid, Signal::SIGCONT);
+        wait_until("the record is there", || has(&records(&agent), "action", "expired"));
+        let records = records(&agent);
+        let done =
+            records.iter().find(|record| record["outcome"] == "done" && record["kind"] == "action");
+        let done = done.expect("what the kernel did is an action");
+        assert_eq!((done["rule"].as_str(), done["lease_s"].as_f64()), (Some("shed"), Some(5.0)));
+        let cause = records.iter().find(|record| record["id"] == done["cause"]);
+        let reason = cause.and_then(|cause| cause["reason"].as_str()).expect("it has a cause");
+        assert!(
+            reason.contains("the kernel began to limit tcp/8080")
+                && reason.contains("of the last 8")
+        );
+        assert!(agent.limits().is_empty());
+    });
+}
+
+#[test]
+fn what_the_kernel_began_is_shown_adopted_and_can_be_lifted() {
+    host::run(|host| {
+        let mut agent = host.agent(&armed("60s"));
+        let shop = Shop::open(host);
+        wait_until_armed(&agent);
+        shop.slow(true);
+        wait_until("the kernel limits", || !agent.limits().is_empty());
+        shop.slow(false);
+        let check = |agent: &Medulla| {
+            let limit = &agent.limits()[0];
+            assert_eq!(
+                (&limit["source"], &limit["rate_per_s"]),
+                (&"kernel:shed".into(), &1.0.into())
+            );
+            assert_eq!(limit["enforced"], true);
+        };
+        check(&agent);
+        signal_all(agent.process().id(), Signal::SIGKILL);
+        agent.kill();
+        agent.start_again();
+        wait_until("the lease is found again", || {
+            agent.ask(&["limit", "list"]).status.success() && !agent.limits().is_empty()
+        });
+        check(&agent);
+        let explained = agent.tell("limit explain --port 8080").done();
+        assert!(explained.contains("rule shed is judged by the kernel"), "{explained}");
+        agent.tell("limit clear --port 8080").done();
+        wait_until("it is lifted", || agent.limits().is_empty());
+        assert!(has(&records(&agent), "action", "undone"));
+        wait_until("customers come in again", || connects(host));
+        agent.tell("pause --for 30m").done();
+        wait_until("a pause is a veto", || in_kernel(&agent)["vetoed"] == "reflexes are paused");
     });
 }
 
@@ -242,4 +351,9 @@ fn mistakes_in_rules_are_named_with_their_place() {
                [{ rate_limit: { port: 8080, rate: 5/s } }]\n";
     check(act, "one source of evidence");
     check(&format!("{act}{act}"), "names two rules");
+    let kernel = "      arm: kernel\n";
+    check(
+        &rule("cpu.utilization > 0.9", kernel),
+        "reflex.rules[0].arm: bad_value: the kernel cannot judge",
+    );
 }

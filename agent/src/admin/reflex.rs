@@ -35,6 +35,11 @@ impl Desk {
         taken.map_err(|error| error.to_string())
     }
 
+    /// Whether an operator or the fleet holds a limit on a target, which overrules rules.
+    pub(crate) fn is_overruled(&self, target: Target) -> bool {
+        self.limits().is_overruled(target, Now::read())
+    }
+
     /// Whether a rule's limit is live.
     pub(crate) fn holds(&self, source: &Source, target: Target) -> bool {
         self.limits().holds(source, target, Now::read())

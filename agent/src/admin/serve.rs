@@ -134,9 +134,11 @@ impl Desk {
         self.limits().withdraw(Now::read());
     }
 
-    /// Every live limit, for metrics.
+    /// Every live limit, also those that the kernel has begun by itself.
     pub(crate) fn standing(&self) -> Vec<crate::limits::Standing> {
-        self.limits().list(Now::read())
+        let mut standing = self.limits().list(Now::read());
+        standing.extend(self.reflex.get().map(Handle::held).unwrap_or_default());
+        standing
     }
 
     fn set(&self, wanted: Wanted) -> Answer {
@@ -194,6 +196,7 @@ impl Desk {
                 Err(error) => return Answer::failed(error.to_string()),
             }
         }
+        cleared += self.reflex.get().map_or(0, |reflex| reflex.lift(port));
         if let (0, Some(port)) = (cleared, port) {
             return Answer::failed(format!("there is no limit on port {port}"));
         }

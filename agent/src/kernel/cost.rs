@@ -99,6 +99,7 @@ fn arm() -> Arm {
         cooldown: LEASE,
         arms_per_hour_max: 1,
         dry_run: false,
+        vetoed: false,
         generation: 1,
     }
 }

@@ -44,6 +44,8 @@ pub struct Arm {
     pub arms_per_hour_max: u16,
     /// Count what would be dropped, and drop nothing.
     pub dry_run: bool,
+    /// User space forbids it to act.
+    pub vetoed: bool,
     /// Chosen by user space; it comes back in events. The same one again keeps what was learned.
     pub generation: u64,
 }
@@ -53,6 +55,10 @@ pub struct Arm {
 pub struct Armed {
     /// The rule's.
     pub generation: u64,
+    /// The limit's rate.
+    pub rate_per_hour: u64,
+    /// Units that may come at once.
+    pub burst: u32,
     /// What is left of a lease; `None` while no limit holds.
     pub lease: Option<Duration>,
     /// Whether user space forbids it.

@@ -82,6 +82,11 @@ impl SharedMaps {
         self.lock().armed(port)
     }
 
+    /// See [`Maps::armed_ports`].
+    pub fn armed_ports(&self) -> Vec<u16> {
+        self.lock().armed_ports()
+    }
+
     /// See [`Maps::next_event`].
     pub fn next_event(&self) -> Option<Event> {
         self.lock().next_event()

@@ -49,6 +49,11 @@ impl Limits {
         desired.any(|d| d.limit.target == target && d.source == *source && d.ends > now.instant)
     }
 
+    /// Whether a live limit of a higher class than rules is on a target.
+    pub(crate) fn is_overruled(&self, target: Target, now: Now) -> bool {
+        self.winner(target, now).is_some_and(|winner| winner.source.class() > 0)
+    }
+
     /// Units that the kernel has dropped on a target since its limit was written.
     pub(crate) fn dropped(&self, target: Target) -> u64 {
         let table = self.table.as_ref().ok();

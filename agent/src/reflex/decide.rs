@@ -14,6 +14,7 @@
 //!
 //! What it leaves out: which limit wins on a port (`limits`), and how things are done (`actions`).
 
+mod armed;
 mod budget;
 mod event;
 mod run;
@@ -28,6 +29,7 @@ use event::Refusal;
 use run::{Firing, Live};
 use steps::Load;
 
+pub use armed::{News, Terms};
 pub use event::{ActionId, Effect, Event, EventNo, Kind, Outcome};
 
 /// Time since some fixed moment, never going back.
@@ -108,6 +110,8 @@ pub struct Inputs {
     pub reports: Vec<(ActionId, Report)>,
     /// Rules whose suggestion was approved.
     pub approved: Vec<usize>,
+    /// What the kernel did for rules that it judges.
+    pub kernel: Vec<(usize, News)>,
 }
 
 /// A rule as `top` shows it.
@@ -151,6 +155,8 @@ struct RuleState {
     starts: Starts,
     cooldown: Cooldown,
     breaker: Option<Moment>,
+    /// Of a rule that the kernel judges.
+    armed: armed::Armed,
     /// Whether a run has begun and not ended.
     running: bool,
     /// It has nothing but alerts; then those make a run.
@@ -248,8 +254,15 @@ impl Core {
         for rule in &inputs.approved {
             self.approve(*rule);
         }
+        for (rule, news) in &inputs.kernel {
+            self.hear_kernel(*rule, news);
+        }
         for rule in self.order.clone() {
             let seen = inputs.seen.get(rule).copied().unwrap_or_default();
+            if self.is_armed(rule) {
+                self.supervise(rule, seen, inputs.host, facts);
+                continue;
+            }
             self.watch(rule, seen, cause);
             self.keep(rule, seen, inputs.host, facts);
             self.act(rule, seen, inputs.host, facts);
@@ -261,6 +274,7 @@ impl Core {
     /// Ends everything, in an orderly stop or before other rules take over.
     pub fn stop(&mut self, reason: &str) -> Vec<Effect> {
         for rule in 0..self.rules.len() {
+            self.end_lease(rule, Outcome::Undone, reason);
             self.end_all(rule, Outcome::Undone, reason);
             self.close(rule);
         }

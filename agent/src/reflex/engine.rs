@@ -5,6 +5,7 @@
 //! reports back. Bounds: one window per port, one set of conditions per rule, what the journal and the
 //! outbox hold.
 
+mod armed;
 mod hands;
 mod host;
 mod meters;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::decide::{ActionId, Effect, Event, EventNo, Moment, Report};
+use super::decide::{ActionId, Effect, Event, EventNo, Moment, News, Report};
 use super::mind::Mind;
 use super::policy::{Action, Policy};
 use super::port::Anomaly;
@@ -28,6 +29,9 @@ use super::signals::Snapshot;
 use crate::admin::Desk;
 use crate::keeper::link::Restarts;
 use crate::kernel::shared::SharedMaps;
+use crate::limits::Standing;
+pub(crate) use armed::Held;
+use armed::Watchdogs;
 use hands::Hands;
 use host::HostWatch;
 use meters::Meters;
@@ -46,12 +50,13 @@ enum Message {
     View(Sender<Value>),
     Journal(u64, Sender<Value>),
     Explain(u16, Sender<Vec<String>>),
+    Lift(Option<u16>, Sender<usize>),
     Stop(Sender<()>),
 }
 
 /// A way to talk to the engine.
 #[derive(Clone, Debug)]
-pub(crate) struct Handle(Sender<Message>);
+pub(crate) struct Handle(Sender<Message>, Held);
 
 /// What the engine works with.
 pub(crate) struct World {
@@ -78,7 +83,7 @@ const BLIND_AFTER: Duration = Duration::from_secs(60);
 /// Starts the loop.
 pub(crate) fn start(settings: Settings, world: World, recorder: Recorder) -> Handle {
     let (sender, receiver) = channel();
-    let handle = Handle(sender);
+    let handle = Handle(sender, Held::default());
     let own = handle.clone();
     let run = move || Engine::new(settings, world, recorder, own).run(&receiver);
     let thread = std::thread::Builder::new().name("reflex".to_owned());
@@ -132,6 +137,18 @@ impl Handle {
         receiver.recv_timeout(PATIENCE).unwrap_or_default()
     }
 
+    /// Limits that the kernel has begun by itself, as of the last tick.
+    pub(crate) fn held(&self) -> Vec<Standing> {
+        self.1.lock().expect("a plain assignment cannot panic").clone()
+    }
+
+    /// Ends what the kernel has begun on a port, or on all; how many leases there were.
+    pub(crate) fn lift(&self, port: Option<u16>) -> usize {
+        let (sender, receiver) = channel();
+        self.tell(Message::Lift(port, sender));
+        receiver.recv_timeout(PATIENCE).unwrap_or(0)
+    }
+
     /// Ends everything that rules have done, and the loop.
     pub(crate) fn stop(&self) {
         let (sender, receiver) = channel();
@@ -162,6 +179,8 @@ struct Engine {
     blind: Blind,
     ports: Ports,
     meters: Meters,
+    /// Rules in the kernel.
+    dogs: Watchdogs,
     host: HostWatch,
     hands: Hands,
     recorder: Recorder,
@@ -179,6 +198,7 @@ impl Engine {
             blind_since: Vec::new(),
             ports,
             meters: Meters::new(),
+            dogs: Watchdogs::new(world.samples.clone(), handle.1.clone()),
             blind: world.blind.clone(),
             host: HostWatch::new(world.desk.is_killed()),
             hands: Hands::new(world, handle),
@@ -226,8 +246,20 @@ impl Engine {
             Message::View(to) => drop(to.send(self.view())),
             Message::Journal(since, to) => drop(to.send(self.journal(since))),
             Message::Explain(port, to) => drop(to.send(self.explain(port))),
+            Message::Lift(port, to) => drop(to.send(self.lift(port))),
             Message::Report(..) | Message::Stop(_) => {}
         }
+    }
+
+    /// An operator takes away what the kernel has begun.
+    fn lift(&mut self, port: Option<u16>) -> usize {
+        let rules = self.dogs.on(port, &self.mind);
+        for rule in &rules {
+            let news = News::Withdrawn("taken away by an operator".to_owned());
+            self.mind.hear_kernel(*rule, news);
+            self.dogs.lift(*rule);
+        }
+        rules.len()
     }
 
     /// Other rules: what the old ones did is undone first.
@@ -241,6 +273,7 @@ impl Engine {
         self.meters.follow(&settings);
         self.hands.follow(&settings, self.epoch);
         self.blind_since = vec![None; settings.conditions.len()];
+        self.dogs.follow(&settings.policy);
         self.mind = Mind::new(settings.policy, settings.conditions);
     }
 
@@ -258,16 +291,23 @@ impl Engine {
         self.note_blind(now);
         self.hands.hear(&mut self.mind);
         self.hands.look_after(&mut self.mind);
+        self.dogs.hear(&mut self.mind, now);
         let host = self.host.look(now, wall);
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
         let effects = self.mind.think(now, host, &self.snapshot, &facts);
         self.carry_out(effects);
+        let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
+        self.dogs.write(&mut self.mind, now, &facts);
+        self.dogs.show(&self.mind, |limit| self.hands.is_overruled(limit.target));
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Event(event) => self.write(event),
+                Effect::Unlimit((rule, _)) if self.mind.core().is_armed(rule) => {
+                    self.dogs.lift(rule)
+                }
                 other => {
                     let show = |rule| self.mind.show(rule, &self.snapshot);
                     self.hands.carry_out(&other, self.mind.core().policy(), show);
@@ -324,7 +364,10 @@ impl Engine {
             Action::RateLimit(plan) => Some(plan.target.port),
             _ => None,
         });
-        ports.collect()
+        let begun =
+            rules.iter().enumerate().filter(|(index, _)| self.mind.core().knows_lease(*index));
+        let begun = begun.filter_map(|(_, rule)| rule.breach.map(|breach| breach.port));
+        ports.chain(begun).collect()
     }
 
     /// Writes an anomaly down.
@@ -371,5 +414,6 @@ impl Engine {
     fn stop(&mut self) {
         let undone = self.mind.stop("the agent stops");
         self.carry_out(undone);
+        self.dogs.stop();
     }
 }

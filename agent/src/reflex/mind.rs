@@ -5,7 +5,9 @@
 
 use bumpalo::Bump;
 
-use super::decide::{ActionId, Core, Effect, EventNo, Facts, Host, Inputs, Moment, Report};
+use super::decide::{
+    ActionId, Core, Effect, EventNo, Facts, Host, Inputs, Moment, News, Report, Terms,
+};
 use super::policy::Policy;
 use super::rules::Conditions;
 use super::signals::Snapshot;
@@ -57,6 +59,21 @@ impl Mind {
         self.inputs.reports.push((action, report));
     }
 
+    /// What the kernel did for a rule that it judges.
+    pub fn hear_kernel(&mut self, rule: usize, news: News) {
+        self.inputs.kernel.push((rule, news));
+    }
+
+    /// Whether the next tick hears something of the kernel about a rule.
+    pub fn has_news_of(&self, rule: usize) -> bool {
+        self.inputs.kernel.iter().any(|(other, _)| *other == rule)
+    }
+
+    /// What the kernel may do from now on; `None` for a rule that it does not judge.
+    pub fn terms(&mut self, rule: usize, facts: &dyn Facts) -> Option<Terms> {
+        self.core.terms(rule, self.inputs.host, facts)
+    }
+
     /// Lets a rule's suggestion act.
     pub fn approve(&mut self, rule: usize) {
         self.inputs.approved.push(rule);
@@ -78,6 +95,7 @@ impl Mind {
         let effects = self.core.tick(now, &self.inputs, self.cause, facts);
         self.inputs.reports.clear();
         self.inputs.approved.clear();
+        self.inputs.kernel.clear();
         effects
     }
 

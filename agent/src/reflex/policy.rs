@@ -84,8 +84,30 @@ pub struct Rule {
     pub per_hour: u32,
     /// Whether one source of evidence is enough.
     pub single_signal: bool,
+    /// What the kernel judges by, of a rule that is armed there.
+    pub breach: Option<Breach>,
     /// What it does, in order.
     pub actions: Vec<Action>,
+}
+
+/// What the kernel itself judges of a rule with `arm: kernel`: so many slow answers among the last ones, on
+/// two connections at least, under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// The port whose answers are judged.
+    pub port: u16,
+    /// An answer that takes less is never slow.
+    pub floor: Duration,
+    /// Whether the floor follows what is normal for the port.
+    pub follows: bool,
+    /// So many slow answers ...
+    pub need: u8,
+    /// ... among so many.
+    pub of: u8,
+    /// Load is so many open requests ...
+    pub in_flight_min: u32,
+    /// ... or so many answers in a second.
+    pub requests_per_s_min: u32,
 }
 
 /// One entry of `then`.
@@ -182,6 +204,17 @@ pub struct Degrade {
     pub variant: String,
     /// How long one writing holds.
     pub lease: Duration,
+}
+
+impl Rule {
+    /// Its limit, with the place in `then`.
+    pub fn limit(&self) -> Option<(usize, &RateLimit)> {
+        let mut actions = self.actions.iter().enumerate();
+        actions.find_map(|(index, action)| match action {
+            Action::RateLimit(limit) => Some((index, limit)),
+            _ => None,
+        })
+    }
 }
 
 impl Action {

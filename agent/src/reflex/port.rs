@@ -54,6 +54,12 @@ impl Series {
         self.last.opened.then_some(self.last)
     }
 
+    /// What is normal, in nanoseconds; nothing while the state is open or nothing was learned.
+    fn usual_ns(&self) -> Option<f64> {
+        let known = self.last.baseline != 0.0 && !self.last.open;
+        known.then(|| self.last.baseline.exp()).filter(|ns| ns.is_finite())
+    }
+
     /// The state: the score that opened it, else 0.
     fn anomaly(&self) -> f64 {
         if self.last.open { self.last.anomaly.max(1.0) } else { 0.0 }
@@ -112,6 +118,11 @@ impl Port {
     /// Connections admitted per second.
     pub fn admitted_per_s(&self) -> f64 {
         self.window.connections_per_s()
+    }
+
+    /// What the latency's median and its 90th percentile usually are, in nanoseconds.
+    pub fn usual_ns(&self) -> (Option<f64>, Option<f64>) {
+        (self.median.usual_ns(), self.tail.usual_ns())
     }
 
     /// Feeds half a second.

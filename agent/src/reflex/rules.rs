@@ -5,6 +5,7 @@
 //! far beyond its thresholds the signals are.
 
 pub mod analysis;
+pub(super) mod armed;
 mod bounds;
 
 use bumpalo::Bump;

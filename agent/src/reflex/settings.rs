@@ -10,7 +10,7 @@ use std::time::Duration;
 use components::config::value::Origin;
 use components::config::{Code, Field, Section};
 
-use super::policy::{Action, HostBudget, Mode, PER_HOUR_MAX, Policy, RULES_MAX, Rule};
+use super::policy::{Action, Breach, HostBudget, Mode, PER_HOUR_MAX, Policy, RULES_MAX, Rule};
 use super::rules::analysis::Analysis;
 use super::rules::{Conditions, Problem};
 
@@ -136,8 +136,8 @@ fn read_rule(
     });
     let mode = written.flatten().unwrap_or(inherited);
     let read = conditions(section);
-    section.one_built_of("arm", (), &[("user", ())], &["kernel"]);
-    let rule = Rule {
+    let armed = section.one_of("arm", false, &[("user", false), ("kernel", true)]);
+    let mut rule = Rule {
         name: name.clone().unwrap_or_default(),
         mode,
         hold: section.duration_in("for", Duration::ZERO, Duration::ZERO..=HOLD_MAX),
@@ -146,11 +146,16 @@ fn read_rule(
         cooldown: section.duration_in("cooldown", COOLDOWN, Duration::ZERO..=HOLD_MAX),
         per_hour: per_hour(section, "budget", 6),
         single_signal: section.bool("single_signal", false),
+        breach: None,
         actions: action::read(section, name.as_deref().unwrap_or_default()),
     };
     check_restart(section, &rule, written.flatten());
     let (conditions, analysis) = read?;
-    check_evidence(section, &rule, &analysis);
+    if armed {
+        rule.breach = breach(section, &rule, &analysis);
+    } else {
+        check_evidence(section, &rule, &analysis);
+    }
     name?;
     let when = format!("{}.when", section.path());
     let origin = section.field("when").map_or(field.value().origin, |when| when.value().origin);
@@ -180,6 +185,12 @@ fn refuse<T>(section: &Section<'_>, key: &'static str, problem: Problem) -> Opti
     let (Problem::Load(message) | Problem::Sense(message)) = problem;
     section.error(key, Code::BadValue, message);
     None
+}
+
+/// What the kernel judges by. Its own floor of load is the second source of evidence.
+fn breach(section: &Section<'_>, rule: &Rule, analysis: &Analysis) -> Option<Breach> {
+    let breach = super::rules::armed::breach(rule, analysis, section.has("clear"));
+    breach.map_err(|why| section.error("arm", Code::BadValue, why)).ok()
 }
 
 /// A restart is no default of anything.

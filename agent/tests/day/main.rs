@@ -171,6 +171,7 @@ fn rule(port: u16) -> (Rule, Conditions) {
         cooldown: Duration::from_secs(60),
         per_hour: 6,
         single_signal: false,
+        breach: None,
         actions: vec![Action::RateLimit(limit)],
     };
     (rule, conditions)

@@ -36,6 +36,7 @@ fn arm() -> Arm {
         cooldown: Duration::from_secs(60),
         arms_per_hour_max: 6,
         dry_run: false,
+        vetoed: false,
         generation: 42,
     }
 }

@@ -65,6 +65,12 @@ fn state(rule: &Value) -> String {
             state.push_str(word);
         }
     }
+    let kernel = &rule["kernel"];
+    match (kernel["trouble"].as_str().or(kernel["vetoed"].as_str()), kernel["armed"] == true) {
+        (Some(why), _) => state.push_str(&format!(", not in the kernel: {why}")),
+        (None, true) => state.push_str(", judged by the kernel"),
+        (None, false) => {}
+    }
     state
 }
 

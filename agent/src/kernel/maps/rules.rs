@@ -76,6 +76,8 @@ impl Maps {
         values.iter().for_each(|value| verdicts.add(&value.0));
         Ok(Some(Armed {
             generation: rule.generation,
+            rate_per_hour: rule.rate_per_hour,
+            burst: rule.burst,
             lease: (left_ns > 0).then(|| Duration::from_nanos(left_ns)),
             vetoed: rule.flags & Rule::VETO != 0,
             arms: dog.arms,
@@ -84,6 +86,11 @@ impl Maps {
             threshold: Duration::from_nanos(reflex::threshold_ns(&dog, &rule)),
             verdicts,
         }))
+    }
+
+    /// The ports with a rule, ascending.
+    pub fn armed_ports(&self) -> Vec<u16> {
+        self.watched().filter(|port| self.is_armed(*port).unwrap_or(false)).collect()
     }
 
     /// The next event that nobody has read. Events that find the ring full are lost; the limits
@@ -120,7 +127,8 @@ impl Maps {
             need: arm.need,
             of: arm.of,
             flags: flag(arm.dry_run, Rule::DRY_RUN)
-                | flag(arm.unit == Unit::Packets, Rule::PACKETS),
+                | flag(arm.unit == Unit::Packets, Rule::PACKETS)
+                | flag(arm.vetoed, Rule::VETO),
         }
     }
 

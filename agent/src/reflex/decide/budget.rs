@@ -25,6 +25,11 @@ impl Starts {
         self.0.len() < per_hour as usize
     }
 
+    /// How many there were in the last hour, as of the last look.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
     /// Counts one.
     pub(super) fn count(&mut self, now: Moment) {
         self.0.push_back(now);
@@ -53,9 +58,19 @@ impl Cooldown {
 
     /// The last of its actions has ended.
     pub(super) fn end(&mut self, now: Moment, base: Duration) {
-        let doubled = base.saturating_mul(1 << self.doublings);
         self.ended = Some(now);
-        self.until = Some(now + doubled.min(COOLDOWN_MAX.max(base)));
+        self.until = Some(now + self.rest(base));
+    }
+
+    /// The rest after a run that begins now.
+    pub(super) fn next(&self, now: Moment, base: Duration) -> Duration {
+        let mut begun = *self;
+        begun.begin(now);
+        begun.rest(base)
+    }
+
+    fn rest(&self, base: Duration) -> Duration {
+        base.saturating_mul(1 << self.doublings).min(COOLDOWN_MAX.max(base))
     }
 }
 

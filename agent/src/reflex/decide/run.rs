@@ -24,8 +24,15 @@ pub(super) struct Firing {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Live {
     Limit(Steps),
-    Degrade { until: Moment, renew_at: Moment },
-    Restart { deadline: Moment },
+    Degrade {
+        until: Moment,
+        renew_at: Moment,
+    },
+    Restart {
+        deadline: Moment,
+    },
+    /// A limit that the kernel began; its lease is known to [`super::armed`].
+    Kernel,
     Alert,
 }
 
@@ -79,6 +86,7 @@ impl Core {
                 let there = &self.policy.rules[other].actions[action];
                 if self.rules[other].live[action].is_some() && there.target() == target {
                     let reason = "a rule of higher priority takes over";
+                    self.end_lease(other, Outcome::Undone, reason);
                     self.end((other, action), Outcome::Undone, reason);
                 }
             }
@@ -143,7 +151,7 @@ impl Core {
     }
 
     /// Counts a start in every budget.
-    fn count(&mut self, rule: usize, action: &Action) {
+    pub(super) fn count(&mut self, rule: usize, action: &Action) {
         let (now, state) = (self.now, &mut self.rules[rule]);
         if !state.running && (action.acts() || state.only_speaks) {
             state.running = true;
@@ -160,7 +168,7 @@ impl Core {
         }
     }
 
-    fn mark_acted(&mut self, rule: usize, action: usize) -> Option<EventNo> {
+    pub(super) fn mark_acted(&mut self, rule: usize, action: usize) -> Option<EventNo> {
         let acts = self.policy.rules[rule].actions[action].acts();
         let firing = self.rules[rule].firing.as_mut()?;
         firing.acted |= acts;
@@ -283,10 +291,13 @@ impl Core {
     }
 
     /// Ends one action, undoing what is left of it.
-    fn end(&mut self, id: ActionId, outcome: Outcome, reason: &str) {
+    pub(super) fn end(&mut self, id: ActionId, outcome: Outcome, reason: &str) {
         let Some(live) = self.rules[id.0].live[id.1].take() else { return };
         match live {
             Live::Limit(_) => self.effects.push(Effect::Unlimit(id)),
+            // What ran out is gone by itself; the rest is taken out of the kernel.
+            Live::Kernel if outcome == Outcome::Expired => {}
+            Live::Kernel => self.effects.push(Effect::Unlimit(id)),
             Live::Degrade { .. } => self.effects.push(Effect::Restore(id)),
             Live::Alert => self.effects.push(Effect::Resolve(id)),
             Live::Restart { .. } => {}

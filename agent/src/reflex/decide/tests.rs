@@ -12,13 +12,13 @@ use crate::reflex::policy::{
     Alert, Degrade, HostBudget, RateLimit, Restart, Restartable, Rule, Severity,
 };
 
-const TICK: Duration = Duration::from_millis(500);
+pub(super) const TICK: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
-struct World {
-    admitted_per_s: Option<f64>,
-    dropped: u64,
-    protected: bool,
+pub(super) struct World {
+    pub(super) admitted_per_s: Option<f64>,
+    pub(super) dropped: u64,
+    pub(super) protected: bool,
 }
 
 impl Facts for World {
@@ -35,9 +35,10 @@ impl Facts for World {
     }
 }
 
-const QUIET: World = World { admitted_per_s: Some(1000.0), dropped: 0, protected: false };
+pub(super) const QUIET: World =
+    World { admitted_per_s: Some(1000.0), dropped: 0, protected: false };
 
-fn limit(port: u16) -> Action {
+pub(super) fn limit(port: u16) -> Action {
     Action::RateLimit(RateLimit {
         target: Target { protocol: Protocol::Tcp, port },
         unit: Unit::Connections,
@@ -54,7 +55,7 @@ fn restart() -> Action {
     Action::Restart(Restart { what, grace: Duration::from_secs(10) })
 }
 
-fn alert() -> Action {
+pub(super) fn alert() -> Action {
     Action::Alert(Alert { severity: Severity::Warning, message: "slow".to_owned() })
 }
 
@@ -63,7 +64,7 @@ fn degrade() -> Action {
     Action::Degrade(Degrade { feature, variant, lease: Duration::from_secs(300) })
 }
 
-fn rule(mode: Mode, actions: Vec<Action>) -> Rule {
+pub(super) fn rule(mode: Mode, actions: Vec<Action>) -> Rule {
     Rule {
         name: "shed-load".to_owned(),
         mode,
@@ -73,44 +74,45 @@ fn rule(mode: Mode, actions: Vec<Action>) -> Rule {
         cooldown: Duration::from_secs(60),
         per_hour: 6,
         single_signal: false,
+        breach: None,
         actions,
     }
 }
 
 /// A core and its clock.
-struct Bench {
-    core: Core,
-    now: Moment,
-    host: Host,
-    world: World,
+pub(super) struct Bench {
+    pub(super) core: Core,
+    pub(super) now: Moment,
+    pub(super) host: Host,
+    pub(super) world: World,
 }
 
 impl Bench {
-    fn new(rules: Vec<Rule>) -> Self {
+    pub(super) fn new(rules: Vec<Rule>) -> Self {
         let core = Core::new(Policy { budget: HostBudget::default(), rules });
         Self { core, now: Duration::from_secs(100), host: Host::default(), world: QUIET }
     }
 
-    fn inputs(&self, when: bool) -> Inputs {
+    pub(super) fn inputs(&self, when: bool) -> Inputs {
         let pressure = if when { 2.0 } else { 0.5 };
         let seen = Seen { when, clear: !when, sources: 2, pressure };
         Inputs { host: self.host, seen: vec![seen; self.core.rules.len()], ..Inputs::default() }
     }
 
-    fn tick(&mut self, inputs: &Inputs) -> Vec<Effect> {
+    pub(super) fn tick(&mut self, inputs: &Inputs) -> Vec<Effect> {
         self.now += TICK;
         self.core.tick(self.now, inputs, None, &self.world)
     }
 
     /// Ticks for so long; what happened, as words.
-    fn run(&mut self, seconds: u64, when: bool) -> Vec<String> {
+    pub(super) fn run(&mut self, seconds: u64, when: bool) -> Vec<String> {
         let ticks = Duration::from_secs(seconds).as_millis() / TICK.as_millis();
         let inputs = self.inputs(when);
         (0..ticks).flat_map(|_| self.tick(&inputs)).map(|effect| word(&effect)).collect()
     }
 }
 
-fn word(effect: &Effect) -> String {
+pub(super) fn word(effect: &Effect) -> String {
     match effect {
         Effect::Limit { rate_per_hour, .. } => format!("limit {}", rate_per_hour / 3600),
         Effect::Event(Event { outcome, reason, .. }) => {
@@ -386,6 +388,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
                 priority,
                 per_hour,
                 single_signal: flags[0],
+                breach: None,
                 ..rule(mode, actions)
             }
         });
@@ -443,7 +446,7 @@ proptest! {
             };
             let approved = if report % 7 == 0 { vec![0, 1, 2] } else { Vec::new() };
             let host = host(guards);
-            let inputs = Inputs { host, seen, reports: news, approved };
+            let inputs = Inputs { host, seen, reports: news, approved, ..Inputs::default() };
             let effects = core.tick(now, &inputs, None, &world);
             let at = At { now, host, world: &world, sources, policy: &policy };
             observer.see(&effects, &at);

@@ -13,7 +13,7 @@ use super::{Handle, World};
 use crate::admin::Desk;
 use crate::keeper::link::Restarts;
 use crate::keeper::orders::Order;
-use crate::kernel::Limit;
+use crate::kernel::{Limit, Target};
 use crate::limits::{Request, Source};
 use crate::reflex::actions::alert::{Message, Webhook};
 use crate::reflex::actions::degrade::{self, Degraded};
@@ -227,6 +227,11 @@ impl Hands {
         if let Err(error) = degrade::write(&self.flags, &self.degraded) {
             tracing::error!("{error}; the feature {} comes back with its lease", plan.feature);
         }
+    }
+
+    /// Whether an operator or the fleet holds a limit that a rule has to give way to.
+    pub(super) fn is_overruled(&self, target: Target) -> bool {
+        self.desk.is_overruled(target)
     }
 
     fn report(&self, id: ActionId, report: Report) {

@@ -88,6 +88,11 @@ impl Ports {
         self.ports.get(&port).map(Port::admitted_per_s)
     }
 
+    /// What the latency's median and 90th percentile usually are, in nanoseconds.
+    pub(super) fn usual(&self, port: u16) -> (Option<f64>, Option<f64>) {
+        self.ports.get(&port).map_or((None, None), Port::usual_ns)
+    }
+
     fn watch(&mut self, port: u16, now: Moment) {
         let Some(samples) = &self.samples else { return };
         let tls = self.tls_ports.contains(&port);

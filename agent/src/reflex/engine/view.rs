@@ -41,6 +41,8 @@ impl Engine {
         json!({
             "name": rule.name,
             "mode": rule.mode.as_str(),
+            "arm": if rule.breach.is_some() { "kernel" } else { "user" },
+            "kernel": self.dogs.view(index, &self.mind),
             "state": match (status.firing, status.live) {
                 (Some(_), _) => "firing",
                 (None, 0) => "quiet",
@@ -84,7 +86,11 @@ impl Engine {
         let here = limits.filter(
             |(_, _, plan)| matches!(plan, Action::RateLimit(limit) if limit.target.port == port),
         );
-        here.map(|(id, rule, plan)| self.sentence(id, rule, plan, now)).collect()
+        let say = |(id, rule, plan): (ActionId, &Rule, &Action)| {
+            let armed = self.dogs.sentence(id.0, &self.mind);
+            armed.unwrap_or_else(|| self.sentence(id, rule, plan, now))
+        };
+        here.map(say).collect()
     }
 
     fn sentence(&self, id: ActionId, rule: &Rule, plan: &Action, now: Moment) -> String {

@@ -52,6 +52,8 @@ pub struct Analysis {
 struct Way {
     sources: Sources,
     bounds: BTreeMap<Signal, Bounds>,
+    /// Whether the bounds do not say all.
+    opaque: bool,
 }
 
 impl Analysis {
@@ -82,6 +84,21 @@ impl Analysis {
     }
 }
 
+/// A signal and the least value that it must have; `true` if it must be more than that.
+pub(super) type Least = (Signal, f64, bool);
+
+impl Analysis {
+    /// The least value of each signal, if that is all that the condition says.
+    pub(super) fn leasts(&self) -> Option<Vec<Least>> {
+        let [Way { bounds, opaque: false, .. }] = self.ways.as_slice() else { return None };
+        let least = |(signal, bounds): (&Signal, &Bounds)| {
+            let (value, without) = bounds.only_low()?;
+            Some((signal.clone(), value, without))
+        };
+        bounds.iter().map(least).collect()
+    }
+}
+
 impl Way {
     fn is_impossible(&self) -> bool {
         self.bounds.values().any(|bounds| bounds.is_empty())
@@ -90,6 +107,7 @@ impl Way {
     fn and(&self, other: &Self) -> Self {
         let mut both = self.clone();
         both.sources = both.sources.with(other.sources);
+        both.opaque |= other.opaque;
         for (signal, bounds) in &other.bounds {
             let mine = both.bounds.entry(signal.clone());
             mine.and_modify(|mine| *mine = mine.and(*bounds)).or_insert(*bounds);
@@ -127,7 +145,7 @@ impl Walk {
                 self.compare(left, comparison, right)
             }
             (Condition::Call(call), _) => self.call(call).map(|sources| vec![of(sources)]),
-            (Condition::Path(_), _) => Ok(vec![Way::default()]),
+            (Condition::Path(_), _) => Ok(vec![of(Sources::NONE)]),
         }
     }
 
@@ -188,7 +206,8 @@ impl Walk {
             self.thresholds.push(Threshold { signal: signal.clone(), above, value });
         }
         let bounds = BTreeMap::from([(signal, bounds)]);
-        Ok(vec![Way { sources: row.source, bounds }])
+        let opaque = comparison == Comparison::NotEqual;
+        Ok(vec![Way { sources: row.source, bounds, opaque }])
     }
 
     fn sources(&mut self, expr: &Expr) -> Result<Sources, String> {
@@ -226,7 +245,7 @@ impl Walk {
 }
 
 fn of(sources: Sources) -> Way {
-    Way { sources, ..Way::default() }
+    Way { sources, opaque: true, ..Way::default() }
 }
 
 fn few(ways: Vec<Way>) -> Result<Vec<Way>, String> {

@@ -50,6 +50,12 @@ impl Bounds {
         self.under(low, other.low).under(high, other.high)
     }
 
+    /// The least value and whether it is left out, if nothing but that is bounded.
+    pub(super) fn only_low(self) -> Option<(f64, bool)> {
+        let bounded = self.low > 0.0 || self.without_low;
+        (bounded && self.high == f64::INFINITY).then_some((self.low, self.without_low))
+    }
+
     /// Whether nothing is left.
     pub(super) fn is_empty(self) -> bool {
         let open = self.without_low || self.without_high;
