@@ -59,7 +59,7 @@ pub fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
         (Value::Str(left), Value::Str(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
         (Value::Bytes(left), Value::Bytes(right)) => Some(left.cmp(right)),
         (Value::Duration(left), Value::Duration(right)) => Some(left.cmp(right)),
-        (Value::Time(left), Value::Time(right)) => Some(left.at.cmp(&right.at)),
+        (Value::Time(left), Value::Time(right)) => Some(left.at_ns.cmp(&right.at_ns)),
         _ => None,
     }
 }

@@ -100,7 +100,12 @@ pub trait Context: Send + Sync + 'static {
         None
     }
 
-    /// Replaces that message and appends siblings to it.
+    /// The histogram point that the record is, if it is one.
+    fn histogram_point<'a>(_record: &Self::Record<'a>) -> Option<&'a [u8]> {
+        None
+    }
+
+    /// Replaces the record and appends siblings to the span or metric it is or is in.
     fn change<'a>(
         _record: &mut Self::Record<'a>,
         _arena: &'a Bump,

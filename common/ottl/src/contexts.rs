@@ -16,7 +16,7 @@
 
 use bumpalo::Bump;
 use otlp::Signal;
-use otlp::edit::Level;
+use otlp::edit::{Data, Level};
 
 use crate::context::{Context, Found, Key, Purpose, Segment};
 use crate::function::{Changed, Definition};
@@ -204,6 +204,11 @@ impl Context for Otlp {
 
     fn whole<'a>(record: &Self::Record<'a>) -> Option<&'a [u8]> {
         (record.level() >= Level::Record).then(|| record.whole(Level::Record))
+    }
+
+    fn histogram_point<'a>(record: &Self::Record<'a>) -> Option<&'a [u8]> {
+        let is_one = record.level() == Level::Child && record.data() == Some(Data::Histogram);
+        is_one.then(|| record.message(Level::Child))
     }
 
     fn change<'a>(

@@ -57,7 +57,7 @@ impl<C: Context> Display for Action<C> {
                 write!(f, "{name} {target}")?;
                 given
             }
-            Self::Change { name, given, .. } => {
+            Self::Change { name, given, .. } | Self::ChangePoint { name, given, .. } => {
                 write!(f, "{name} the record")?;
                 given
             }

@@ -145,6 +145,9 @@ pub enum Body {
     PreparedEditor(fn(&Args<'_>) -> Result<Edit, String>),
     /// An editor over the metric or span as a whole, made when the statement is loaded.
     Record(fn(&Args<'_>) -> Result<Change, String>),
+    /// An editor over the histogram point that the record is, made when the statement is loaded; over other
+    /// points it does nothing.
+    HistogramPoint(fn(&Args<'_>) -> Result<Change, String>),
     /// A converter over the bytes of the span or metric as a whole, which are argument 0.
     OfRecord(for<'a> fn(&[u8], &Args<'a>) -> Result<Value<'a>, RunError>),
 }
@@ -157,6 +160,7 @@ impl std::fmt::Debug for Body {
             Self::Editor(_) => "Editor",
             Self::PreparedEditor(_) => "PreparedEditor",
             Self::Record(_) => "Record",
+            Self::HistogramPoint(_) => "HistogramPoint",
             Self::OfRecord(_) => "OfRecord",
         })
     }

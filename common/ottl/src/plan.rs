@@ -120,8 +120,23 @@ pub(crate) struct CompareExpr<C: Context> {
 
 /// What a statement does.
 pub(crate) enum Action<C: Context> {
-    Edit { name: &'static str, target: Place<C>, given: Vec<Given<C>>, body: EditBody },
-    Change { name: &'static str, given: Vec<Given<C>>, change: Change },
+    Edit {
+        name: &'static str,
+        target: Place<C>,
+        given: Vec<Given<C>>,
+        body: EditBody,
+    },
+    Change {
+        name: &'static str,
+        given: Vec<Given<C>>,
+        change: Change,
+    },
+    /// The same for the histogram point that the record is; other points stay.
+    ChangePoint {
+        name: &'static str,
+        given: Vec<Given<C>>,
+        change: Change,
+    },
 }
 
 /// What an editor runs.

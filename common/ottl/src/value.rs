@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 mod time;
 
-pub use time::Time;
+pub(crate) use time::since_1970;
+pub use time::{Time, Told};
 
 /// A value of an expression.
 #[derive(Clone, Debug)]

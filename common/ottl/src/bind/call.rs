@@ -42,6 +42,15 @@ impl<C: Context> Binder<'_, C> {
                 self.uses.whole_record = true;
                 Action::Change { name, given, change }
             }
+            Body::HistogramPoint(prepare) => {
+                let change = prepare(&constants).map_err(refused)?;
+                drop(constants);
+                let level = self.context.level();
+                self.uses.reads.add(level);
+                self.uses.writes.add(level);
+                self.uses.is_bound = true;
+                Action::ChangePoint { name, given, change }
+            }
             Body::Plain(_) | Body::Prepared(_) | Body::OfRecord(_) => {
                 return Err(unknown(call, "is no editor"));
             }

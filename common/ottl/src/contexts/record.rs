@@ -96,10 +96,7 @@ impl<'a> Record<'a> {
             return Err(RunError::new(otlp::edit::Endless.to_string()));
         }
         if let Some(record) = changed.record {
-            if self.at.level != Level::Record {
-                return Err(RunError::new("only the record itself can be replaced as a whole"));
-            }
-            self.edit(arena, Level::Record, |_, out| {
+            self.edit(arena, self.at.level, |_, out| {
                 out.extend_from_slice(&record);
                 Ok(())
             })?;

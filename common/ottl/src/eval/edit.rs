@@ -25,6 +25,12 @@ impl<C: Context> Action<C> {
                 let changed = change(whole, &args)?;
                 C::change(&mut frame.record, frame.arena, changed)
             }
+            Self::ChangePoint { given, change, .. } => {
+                let args = arguments(given, Env::new(frame))?;
+                let Some(point) = C::histogram_point(&frame.record) else { return Ok(()) };
+                let changed = change(point, &args)?;
+                C::change(&mut frame.record, frame.arena, changed)
+            }
         }
     }
 }

@@ -144,7 +144,7 @@ fn clear<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> 
         Value::TraceId(_) => Value::TraceId([0; 16]),
         Value::SpanId(_) => Value::SpanId([0; 8]),
         Value::ProfileId(_) => Value::ProfileId([0; 16]),
-        Value::Time(_) => Value::Time(crate::Time::utc(zero_time()?)),
+        Value::Time(_) => Value::Time(crate::Time::utc(YEAR_1_NS)),
         Value::Opaque(mut opaque) => {
             opaque.messages.clear();
             Value::Opaque(opaque)
@@ -154,11 +154,8 @@ fn clear<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> 
     target.set(zero)
 }
 
-/// Go's zero time: the first second of the year 1.
-fn zero_time() -> Result<jiff::Timestamp, RunError> {
-    const YEAR_1: i64 = -62_135_596_800;
-    jiff::Timestamp::from_second(YEAR_1).map_err(|error| RunError::new(error.to_string()))
-}
+/// Go's zero time: the beginning of the year 1.
+const YEAR_1_NS: i128 = -62_135_596_800_000_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! What only metrics have: conversion, extraction, aggregation.
 //!
-//! These functions see the whole metric. Only what they need is decoded, and a metric that a function does not apply
-//! to stays as it is, byte for byte; one that changes is written anew from what this OTLP knows.
+//! These functions see the whole metric, `merge_histogram_buckets` its own point. Only what they need is decoded,
+//! and a metric that a function does not apply to stays as it is, byte for byte; one that changes is written anew
+//! from what this OTLP knows.
 
 use crate::function::Kind::{
     DoubleLike, LiteralBool, LiteralDouble, LiteralDoubles, LiteralStr, LiteralStrs, Str,
@@ -87,7 +88,7 @@ pub const DATAPOINT: &[Definition] = &[
     define(
         "merge_histogram_buckets",
         &[required("target_value", DoubleLike), optional("method", LiteralStr)],
-        Body::Record(buckets::prepare),
+        Body::HistogramPoint(buckets::prepare),
     ),
 ];
 

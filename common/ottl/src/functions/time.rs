@@ -1,15 +1,14 @@
 //! Times and durations.
 //!
 //! A time carries the zone it is told in; its parts (`Hour`, `Day`) are read there. Formats are strptime-like and
-//! act through `layout`, as in the reference. Years -9999 to 9999 are times; anything outside is an error.
+//! act through `layout`, as in the reference. Every number of seconds is a time.
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use crate::RunError;
 use crate::function::Kind::{Duration, Int, LiteralStr, Str, Time as Instant};
 use crate::function::{Args, Body, Call, Definition, Param, optional, required};
-use crate::value::{Time, Value};
+use crate::value::{Time, Told, Value};
 
 mod duration;
 mod layout;
@@ -51,18 +50,14 @@ pub const ALL: &[Definition] = &[
     define("Milliseconds", OF_DURATION, Body::Plain(|args| whole(args, 1_000_000))),
     define("Microseconds", OF_DURATION, Body::Plain(|args| whole(args, 1000))),
     define("Nanoseconds", OF_DURATION, Body::Plain(|args| whole(args, 1))),
-    define("Year", OF_TIME, Body::Plain(|args| part(args, |at| at.year().into()))),
-    define("Month", OF_TIME, Body::Plain(|args| part(args, |at| at.month().into()))),
-    define("Day", OF_TIME, Body::Plain(|args| part(args, |at| at.day().into()))),
-    define("Hour", OF_TIME, Body::Plain(|args| part(args, |at| at.hour().into()))),
-    define("Minute", OF_TIME, Body::Plain(|args| part(args, |at| at.minute().into()))),
-    define("Second", OF_TIME, Body::Plain(|args| part(args, |at| at.second().into()))),
-    define(
-        "Nanosecond",
-        OF_TIME,
-        Body::Plain(|args| part(args, |at| at.subsec_nanosecond().into())),
-    ),
-    define("Weekday", OF_TIME, Body::Plain(|args| part(args, weekday))),
+    define("Year", OF_TIME, Body::Plain(|args| part(args, |at| at.year))),
+    define("Month", OF_TIME, Body::Plain(|args| part(args, |at| at.month.into()))),
+    define("Day", OF_TIME, Body::Plain(|args| part(args, |at| at.day.into()))),
+    define("Hour", OF_TIME, Body::Plain(|args| part(args, |at| at.hour.into()))),
+    define("Minute", OF_TIME, Body::Plain(|args| part(args, |at| at.minute.into()))),
+    define("Second", OF_TIME, Body::Plain(|args| part(args, |at| at.second.into()))),
+    define("Nanosecond", OF_TIME, Body::Plain(|args| part(args, |at| at.nanosecond.into()))),
+    define("Weekday", OF_TIME, Body::Plain(|args| part(args, |at| at.weekday.into()))),
     define("Unix", &[required("seconds", Int), optional("nanoseconds", Int)], Body::Plain(unix)),
     define("UnixNano", OF_TIME, Body::Plain(|args| since_1970(args, 1))),
     define("UnixMicro", OF_TIME, Body::Plain(|args| since_1970(args, 1000))),
@@ -90,6 +85,11 @@ fn format_time(args: &Args<'_>) -> Result<Call, String> {
     Ok(Box::new(move |args| Ok(Value::text(write::write(args.time(0)?, &layout)))))
 }
 
+/// The time as one of Go's layouts writes it.
+pub(crate) fn in_layout(time: &Time, layout: &str) -> String {
+    write::write(time, &layout::chunks(layout))
+}
+
 fn literal<'b>(args: &'b Args<'_>, index: usize) -> Result<&'b str, String> {
     args.str(index).map_err(|error| error.to_string())
 }
@@ -109,24 +109,18 @@ fn whole<'a>(args: &Args<'a>, unit_ns: i64) -> Result<Value<'a>, RunError> {
     Ok(Value::Int(args.duration(0)? / unit_ns))
 }
 
-fn part<'a>(args: &Args<'a>, read: fn(&Zoned) -> i64) -> Result<Value<'a>, RunError> {
-    let time = args.time(0)?;
-    Ok(Value::Int(read(&time.at.to_zoned(time.zone.clone()))))
-}
-
-/// Sunday is 0.
-fn weekday(at: &Zoned) -> i64 {
-    at.weekday().to_sunday_zero_offset().into()
+fn part<'a>(args: &Args<'a>, read: fn(Told) -> i64) -> Result<Value<'a>, RunError> {
+    Ok(Value::Int(read(args.time(0)?.told())))
 }
 
 fn unix<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     let nanoseconds = if args.has(1) { args.int(1)? } else { 0 };
-    let at = i128::from(args.int(0)?) * i128::from(NS_PER_S) + i128::from(nanoseconds);
-    Ok(Value::Time(Time { at: instant(at)?, zone: TimeZone::system() }))
+    let at_ns = i128::from(args.int(0)?) * i128::from(NS_PER_S) + i128::from(nanoseconds);
+    Ok(Value::Time(Time { at_ns, zone: TimeZone::system() }))
 }
 
 fn since_1970<'a>(args: &Args<'a>, unit_ns: i64) -> Result<Value<'a>, RunError> {
-    let units = args.time(0)?.at.as_nanosecond().div_euclid(i128::from(unit_ns));
+    let units = args.time(0)?.at_ns.div_euclid(i128::from(unit_ns));
     Ok(Value::Int(units as i64))
 }
 
@@ -136,14 +130,8 @@ fn truncate<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     if duration_ns <= 0 {
         return Ok(Value::Time(time.clone()));
     }
-    let at = time.at.as_nanosecond();
-    let rest = (at + S_BEFORE_1970 * i128::from(NS_PER_S)).rem_euclid(duration_ns);
-    Ok(Value::Time(Time { at: instant(at - rest)?, zone: time.zone.clone() }))
-}
-
-fn instant(nanoseconds: i128) -> Result<Timestamp, RunError> {
-    Timestamp::from_nanosecond(nanoseconds)
-        .map_err(|_| RunError::new("a time outside of the years -9999 to 9999"))
+    let rest = (time.at_ns + S_BEFORE_1970 * i128::from(NS_PER_S)).rem_euclid(duration_ns);
+    Ok(Value::Time(Time { at_ns: time.at_ns - rest, zone: time.zone.clone() }))
 }
 
 #[cfg(test)]

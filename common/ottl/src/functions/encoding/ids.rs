@@ -5,6 +5,8 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::function::{Args, Call};
 use crate::{RunError, Value};
 
+const NS_PER_S: i128 = 1_000_000_000;
+
 pub(super) fn trace_id(args: &Args<'_>) -> Result<Call, String> {
     prepared(args, |bytes| id(bytes).map(Value::TraceId))
 }
@@ -55,8 +57,8 @@ pub(super) fn uuid<'a>(_: &Args<'a>) -> Result<Value<'a>, RunError> {
 /// A UUID that begins with the time (version 7).
 pub(super) fn uuid_v7<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     let Ok(now) = args.now() else { return Ok(Value::text(Uuid::now_v7().to_string())) };
-    let seconds = u64::try_from(now.at.as_second()).unwrap_or_default();
-    let nanoseconds = u32::try_from(now.at.subsec_nanosecond()).unwrap_or_default();
+    let seconds = u64::try_from(now.at_ns.div_euclid(NS_PER_S)).unwrap_or_default();
+    let nanoseconds = now.at_ns.rem_euclid(NS_PER_S) as u32;
     let time = Timestamp::from_unix(NoContext, seconds, nanoseconds);
     Ok(Value::text(Uuid::new_v7(time).to_string()))
 }

@@ -1,8 +1,10 @@
 //! Fewer buckets in histograms.
 
-use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use otlp::Malformed;
+use otlp::edit::fields;
+use prost::Message;
 
-use super::message::{HistogramDataPoint, decode, replaced};
+use super::message::HistogramDataPoint;
 use crate::RunError;
 use crate::function::{Args, Change, Changed};
 use crate::value::Value;
@@ -34,14 +36,26 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
     }
     Ok(Box::new(move |bytes, args| {
         let target = target(args, method)?;
-        let mut metric = decode(bytes)?;
-        let Some(Data::Histogram(data)) = &mut metric.data else { return Ok(Changed::default()) };
-        let mut changed = false;
-        for point in &mut data.data_points {
-            changed |= merge(point, target, method);
-        }
-        Ok(if changed { replaced(&metric) } else { Changed::default() })
+        let record = merged(bytes, target, method)
+            .map_err(|_| RunError::new("the histogram point cannot be read"))?;
+        Ok(Changed { record, appended: Vec::new() })
     }))
+}
+
+/// OTLP: `bucket_counts` and `explicit_bounds` of `HistogramDataPoint`.
+const BUCKETS: [u32; 2] = [6, 7];
+
+/// The point with fewer buckets, and all else as it was; nothing if they stay.
+fn merged(bytes: &[u8], target: f64, method: Method) -> Result<Option<Vec<u8>>, Malformed> {
+    let mut point = HistogramDataPoint::decode(bytes).map_err(|_| Malformed)?;
+    if !merge(&mut point, target, method) {
+        return Ok(None);
+    }
+    let HistogramDataPoint { bucket_counts, explicit_bounds, .. } = point;
+    let buckets = HistogramDataPoint { bucket_counts, explicit_bounds, ..Default::default() };
+    let mut out = Vec::new();
+    fields::replace(bytes, &BUCKETS, &buckets.encode_to_vec(), &mut out)?;
+    Ok(Some(out))
 }
 
 fn target(args: &Args<'_>, method: Method) -> Result<f64, RunError> {

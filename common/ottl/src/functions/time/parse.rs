@@ -1,7 +1,6 @@
 //! A text as a time.
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time as Clock};
+use jiff::civil::{Date, Time as Clock};
 use jiff::tz::TimeZone;
 
 use super::layout::{self, Chunk, Offset, Pad};
@@ -62,7 +61,7 @@ impl Reader {
             Some(year) => fields.date(year).ok_or_else(failed)?,
             None => fields.date_near(&args.now()?).ok_or_else(failed)?,
         };
-        self.place(&fields, date.to_datetime(clock))
+        self.place(&fields, &zone::in_utc(date.to_datetime(clock)))
     }
 
     fn fields(&self, mut text: &str) -> Option<Fields> {
@@ -78,31 +77,25 @@ impl Reader {
         text.is_empty().then_some(fields)
     }
 
-    /// Local time into an instant: by its offset, by the name of its zone, or in the zone of the reader.
-    fn place(&self, fields: &Fields, local: DateTime) -> Result<Time, RunError> {
-        let outside = || RunError::new("a time outside of the years -9999 to 9999");
-        let as_utc = jiff::tz::Offset::UTC.to_timestamp(local).map_err(|_| outside())?;
+    /// The time of clocks into an instant: by its offset, by the name of its zone, or in the zone of the reader.
+    fn place(&self, fields: &Fields, as_utc: &Time) -> Result<Time, RunError> {
         if let Some(offset_s) = fields.offset_s {
-            let at = shifted(as_utc, offset_s).ok_or_else(outside)?;
-            let zone = zone::of_offset(offset_s, at, &self.zone).ok_or_else(outside)?;
-            return Ok(Time { at, zone });
+            let at = zone::shifted(as_utc, offset_s, TimeZone::UTC);
+            let zone = zone::of_offset(offset_s, &at, &self.zone);
+            let zone = zone.ok_or_else(|| RunError::new("an offset of more than a day"))?;
+            return Ok(Time { zone, ..at });
         }
         let zone = match &fields.zone_name {
             Some(name) => named_in(name, as_utc, &self.zone)?,
             None => self.zone.clone(),
         };
-        let at = zone::instant(local, &zone).ok_or_else(outside)?;
-        Ok(Time { at, zone })
+        Ok(zone::instant(as_utc, zone))
     }
 }
 
-fn shifted(at: Timestamp, offset_s: i32) -> Option<Timestamp> {
-    at.checked_sub(jiff::SignedDuration::from_secs(offset_s.into())).ok()
-}
-
 /// A name may be an abbreviation of the reader's zone, `GMT` with hours, or a zone's own name.
-fn named_in(name: &str, at: Timestamp, local: &TimeZone) -> Result<TimeZone, RunError> {
-    if local.to_offset_info(at).abbreviation() == name {
+fn named_in(name: &str, at: &Time, local: &TimeZone) -> Result<TimeZone, RunError> {
+    if local.to_offset_info(at.nearest()).abbreviation() == name {
         return Ok(local.clone());
     }
     if let Some(hours) = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i8>().ok()) {
@@ -246,7 +239,9 @@ impl Fields {
 
     /// The date without a year, in this year or the one before.
     fn date_near(&self, now: &Time) -> Option<Date> {
-        let today = now.at.to_zoned(now.zone.clone()).date();
+        let told = now.told();
+        let (month, day) = (told.month.cast_signed(), told.day.cast_signed());
+        let today = Date::new(i16::try_from(told.year).ok()?, month, day).ok()?;
         let date = self.date(today.year()).or_else(|| self.date(today.year() - 1))?;
         let latest = today.checked_add(jiff::Span::new().days(DAYS_AHEAD_MAX)).ok()?;
         if date > latest { self.date(today.year() - 1) } else { Some(date) }

@@ -163,8 +163,7 @@ fn inner(out: &mut String, value: &Value<'_>, verb: char, spec: Spec) {
 
 /// As Go's `time.Time` prints itself.
 fn time_text(time: &Time) -> String {
-    let told = time.at.to_zoned(time.zone.clone());
-    told.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
+    crate::functions::time::in_layout(time, "2006-01-02 15:04:05.999999999 -0700 MST")
 }
 
 /// As Go's `time.Duration` prints itself: `1h2m3.5s`, `1.5ms`.
