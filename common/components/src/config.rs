@@ -23,6 +23,7 @@ pub mod file;
 pub mod filter;
 pub mod health_check;
 pub mod load;
+mod matching;
 pub mod memory;
 pub mod memory_limiter;
 mod merge;

@@ -1,9 +1,14 @@
 //! The actions of the processors `attributes` and `resource`, with the Collector's keys.
 
+use otlp::Signal;
+use ottl::contexts::Otlp;
 use ottl::value::{Any, Map};
+use ottl::{Condition, LoadError};
 use regex::Regex;
 
 use super::error::{Code, quote};
+use super::matching::left_out_of_each;
+use super::routing::compile;
 use super::section::{Field, Section};
 use super::value::{Core, Node, Value};
 
@@ -73,10 +78,42 @@ pub enum Type {
     String,
 }
 
-/// Reads the processor `attributes`.
-pub fn read_attributes(section: &Section<'_>) -> Vec<Action> {
-    section.not_built_yet(&["include", "exclude"]);
-    read(section, "actions")
+/// Settings of the processor `attributes`.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    /// What is done, in this order.
+    pub actions: Vec<Action>,
+    /// Conditions of what is left alone.
+    left_out: Vec<(Signal, String)>,
+}
+
+impl Attributes {
+    /// Reads the section and tries its conditions.
+    pub fn read(section: &Section<'_>) -> Self {
+        let settings =
+            Self { actions: read(section, "actions"), left_out: left_out_of_each(section) };
+        let compiled = settings.left_out.iter().map(|(signal, text)| compile_for(*signal, text));
+        if let Some(error) = compiled.filter_map(Result::err).next() {
+            let key = if section.has("include") { "include" } else { "exclude" };
+            section.error(key, Code::BadValue, error.to_string());
+        }
+        settings
+    }
+
+    /// The condition of the records of a signal that are left alone.
+    pub fn left_out(&self, signal: Signal) -> Option<Condition<Otlp>> {
+        let (_, text) = self.left_out.iter().find(|(of, _)| *of == signal)?;
+        compile_for(signal, text).ok()
+    }
+}
+
+fn compile_for(signal: Signal, text: &str) -> Result<Condition<Otlp>, LoadError> {
+    let context = match signal {
+        Signal::Traces => Otlp::Span,
+        Signal::Metrics => Otlp::DataPoint,
+        _ => Otlp::Log,
+    };
+    compile(text, context)
 }
 
 /// Reads the processor `resource`.

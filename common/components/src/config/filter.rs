@@ -6,6 +6,7 @@ use ottl::Program;
 use ottl::program::{Entry, ErrorMode, filter};
 
 use super::error::Code;
+use super::matching::{Dialect, left_out};
 use super::ottl::{LAMBDAS, Place, context, error_mode, report, sources, texts};
 use super::section::{Field, Section};
 
@@ -48,8 +49,7 @@ impl Filter {
     /// Reads the section and compiles every condition.
     pub fn read(section: &Section<'_>) -> Self {
         let mode = error_mode(section, ErrorMode::default());
-        // The sections that the Collector has deprecated, and profiles.
-        section.not_built_yet(&["spans", "profiles", "profile_conditions"]);
+        section.not_built_yet(&["profiles", "profile_conditions"]);
         let program = |keys: &Keys| Some((keys.signal, program(section, keys, mode)?));
         Self { programs: KEYS.iter().filter_map(program).collect() }
     }
@@ -62,16 +62,25 @@ impl Filter {
 
 fn program(section: &Section<'_>, keys: &Keys, mode: ErrorMode) -> Option<Program> {
     let (by_level, list) = (section.field(keys.section), section.list(keys.list));
-    if by_level.is_some() && !list.is_empty() {
+    let mut entries = spans(section, keys, mode);
+    if (by_level.is_some() || !entries.is_empty()) && !list.is_empty() {
         let message = format!("both {} and {}, expected one of them", keys.section, keys.list);
         section.error(keys.list, Code::BadValue, message);
         return None;
     }
-    let entries: (Vec<Entry>, Vec<Place<'_>>) = match by_level {
-        Some(field) => levels(&field.section(), keys, mode).into_iter().unzip(),
-        None if !list.is_empty() => conditions(list, mode)?.into_iter().unzip(),
-        None => return None,
-    };
+    match by_level {
+        Some(field) => {
+            let inner = field.section();
+            entries.extend(levels(&inner, keys, mode));
+            if keys.signal != Signal::Traces {
+                entries.extend(matching(&inner, field, keys, Dialect::Filter, mode));
+            }
+        }
+        None if !list.is_empty() => entries.extend(conditions(list, mode)?),
+        None if entries.is_empty() => return None,
+        None => {}
+    }
+    let entries: (Vec<Entry>, Vec<Place<'_>>) = entries.into_iter().unzip();
     match filter(keys.signal, &entries.0, LAMBDAS) {
         Ok(program) => Some(program),
         Err(mistakes) => {
@@ -81,9 +90,34 @@ fn program(section: &Section<'_>, keys: &Keys, mode: ErrorMode) -> Option<Progra
     }
 }
 
+/// The section `spans`: `include` and `exclude` for traces, older than `traces`.
+fn spans<'a>(section: &Section<'a>, keys: &Keys, mode: ErrorMode) -> Vec<(Entry, Place<'a>)> {
+    let field = (keys.signal == Signal::Traces).then(|| section.field("spans")).flatten();
+    let read = |field: Field<'a>| matching(&field.section(), field, keys, Dialect::Any, mode);
+    field.and_then(read).into_iter().collect()
+}
+
+/// The condition that `include` and `exclude` make.
+fn matching<'a>(
+    section: &Section<'a>,
+    group: Field<'a>,
+    keys: &Keys,
+    dialect: Dialect,
+    error_mode: ErrorMode,
+) -> Option<(Entry, Place<'a>)> {
+    let condition = left_out(section, keys.signal, dialect)?;
+    let context = match keys.signal {
+        Signal::Traces => "span",
+        Signal::Metrics => "metric",
+        _ => "log",
+    };
+    let context = Some(context.to_owned());
+    let entry = Entry { context, conditions: vec![condition], error_mode };
+    Some((entry, Place { group, texts: Vec::new() }))
+}
+
 /// A list of conditions for each level.
 fn levels<'a>(section: &Section<'a>, keys: &Keys, mode: ErrorMode) -> Vec<(Entry, Place<'a>)> {
-    section.not_built_yet(&["include", "exclude"]);
     let level = |(key, context): &(&'static str, &'static str)| {
         let group = section.field(key)?;
         let texts = texts(group.list());

@@ -2,7 +2,7 @@
 
 use otlp::Signal;
 
-use super::attributes::{read_attributes, read_resource};
+use super::attributes::{Attributes, read_resource};
 use super::batch::Batch;
 use super::catalog::{Class, Kind};
 use super::debug::Debug;
@@ -72,7 +72,7 @@ fn batch(section: &Section<'_>) {
 }
 
 fn attributes(section: &Section<'_>) {
-    read_attributes(section);
+    Attributes::read(section);
 }
 
 fn resource(section: &Section<'_>) {

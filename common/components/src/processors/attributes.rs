@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bumpalo::Bump;
 use otlp::Malformed;
 use otlp::edit::{At, Changes, Data, Level, Route, Verdict, Visitor, fields};
-use ottl::contexts::any;
+use ottl::contexts::{Otlp, Record, Request, Scratch, any};
 use ottl::value::{Any, Value};
+use ottl::{Condition, Frame};
 use pipeline::{Batch, DropReason, Metadata, Processor, ProcessorLedger, Signal};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -18,7 +20,7 @@ use tokio::time::Instant;
 use super::rewrite::rewrite;
 use crate::component::{BuildError, Context};
 use crate::config::ComponentConfig;
-use crate::config::attributes::{Action, Keys, Source, Type, read_attributes};
+use crate::config::attributes::{Action, Attributes as Settings, Keys, Source, Type};
 
 /// Builds the processor for one pipeline.
 pub(crate) fn build(
@@ -27,8 +29,10 @@ pub(crate) fn build(
     context: &Context,
 ) -> Result<Arc<dyn Processor>, BuildError> {
     let level = if signal == Signal::Metrics { Level::Child } else { Level::Record };
+    let settings = config.read(Settings::read);
     Ok(Arc::new(Attributes {
-        actions: config.read(read_attributes),
+        left_out: settings.left_out(signal),
+        actions: settings.actions,
         route: Route::visiting(signal, &[level]),
         ledger: context.stats.processor(config.id.as_str(), signal),
     }))
@@ -36,6 +40,8 @@ pub(crate) fn build(
 
 struct Attributes {
     actions: Vec<Action>,
+    /// Holds for records that are left alone.
+    left_out: Option<Condition<Otlp>>,
     route: Route,
     ledger: Arc<ProcessorLedger>,
 }
@@ -43,27 +49,50 @@ struct Attributes {
 impl Processor for Attributes {
     fn process(&self, batch: Batch, _now: Instant, out: &mut Vec<Batch>) {
         let metadata = batch.metadata.clone();
-        let mut visitor =
-            Records { actions: &self.actions, signal: self.route.signal, metadata: &metadata };
+        let mut visitor = Records {
+            of: self,
+            metadata: &metadata,
+            request: Request::default(),
+            arena: Bump::new(),
+            scratch: Scratch::default(),
+        };
         let reason = DropReason::Error;
         out.extend(rewrite(batch, &self.route, &mut visitor, &self.ledger, reason));
     }
 }
 
 struct Records<'p> {
-    actions: &'p [Action],
-    signal: Signal,
+    of: &'p Attributes,
     metadata: &'p Option<Arc<Metadata>>,
+    request: Request,
+    arena: Bump,
+    scratch: Scratch,
+}
+
+impl Records<'_> {
+    /// Whether a record is left alone; one on which that cannot be said is.
+    fn leaves(&mut self, at: At<'_>, changes: &mut Changes) -> bool {
+        let Some(condition) = &self.of.left_out else { return false };
+        self.arena.reset();
+        let record = Record::new(at, &self.request, std::mem::take(&mut self.scratch));
+        let frame = Frame::new(record, &self.arena, None);
+        let leaves = condition.holds(&frame).unwrap_or(true);
+        self.scratch = frame.record.finish(changes);
+        leaves
+    }
 }
 
 impl Visitor for Records<'_> {
     type Error = Malformed;
 
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
+        if self.leaves(at, changes) {
+            return Ok(Verdict::Keep);
+        }
         let message = at.message();
-        let number = field_of_attributes(self.signal, at.data);
-        if let Cow::Owned(edited) = apply(self.actions, message, number, self.metadata.as_deref())?
-        {
+        let number = field_of_attributes(self.of.route.signal, at.data);
+        let metadata = self.metadata.as_deref();
+        if let Cow::Owned(edited) = apply(&self.of.actions, message, number, metadata)? {
             changes.replace(at.level, &edited);
         }
         Ok(Verdict::Keep)

@@ -18,7 +18,8 @@ use serde_json::Value as Json;
 
 use deliberate::DELIBERATE;
 
-/// Cases whose configuration is not read yet; it only ever shrinks.
+/// Cases whose configuration is not read here: `include` and `exclude` belong to the component (its tests, and
+/// `ottl --cases`), `flatten_data` is not built in yet. It only ever shrinks.
 const OPEN: usize = 6;
 
 fn folder() -> Option<PathBuf> {

@@ -1,17 +1,25 @@
 //! Every action, on attributes as maps.
 
+use bytes::Bytes;
+use otlp::edit::Editor;
+use otlp::wire::put_bytes;
+
 use super::*;
 use crate::config::Section;
 use crate::config::error::Report;
 use crate::config::value::parse;
 
 fn actions(yaml: &str) -> Vec<Action> {
+    settings(yaml).actions
+}
+
+fn settings(yaml: &str) -> Settings {
     let report = Report::default();
     report.add_file("f");
     let value = parse(yaml, 0, &report).expect("the test's text is YAML");
-    let actions = read_attributes(&Section::new(&value, "processors.attributes", &report));
+    let settings = Settings::read(&Section::new(&value, "processors.attributes", &report));
     assert_eq!(report.into_parts().0, [], "{yaml}");
-    actions
+    settings
 }
 
 /// Attributes as `key=value` texts, the type shown by how Rust debugs it.
@@ -75,4 +83,54 @@ fn what_nothing_touches_is_the_same_slice() {
     fields::put_entry(&mut span, 9, b"a", &bytes_of(&Any::Int(1)));
     let unchanged = apply(&actions("actions: [{key: b, action: delete}]"), &span, 9, None);
     assert!(matches!(unchanged, Ok(Cow::Borrowed(_))));
+}
+
+/// A request with spans of these names, some of them with the attribute `k`.
+fn spans(names: &[&str], touched: &[&str]) -> Bytes {
+    let (mut scope, mut resource, mut request) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        let mut span = Vec::new();
+        put_bytes(&mut span, 5, name.as_bytes());
+        if touched.contains(name) {
+            fields::put_entry(&mut span, 9, b"k", &bytes_of(&Any::Int(1)));
+        }
+        put_bytes(&mut scope, 2, &span);
+    }
+    put_bytes(&mut resource, 2, &scope);
+    put_bytes(&mut request, 1, &resource);
+    request.into()
+}
+
+#[test]
+fn what_is_not_included_is_left_alone() {
+    let names = ["get", "put", "list"];
+    let check = |matching: &str, touched: &[&str]| {
+        let yaml = format!("actions: [{{key: k, value: 1, action: insert}}]\n{matching}");
+        let settings = settings(&yaml);
+        let attributes = Attributes {
+            left_out: settings.left_out(Signal::Traces),
+            actions: settings.actions,
+            route: Route::visiting(Signal::Traces, &[Level::Record]),
+            ledger: pipeline::Stats::default().processor("attributes", Signal::Traces),
+        };
+        let (mut editor, body) = (Editor::default(), spans(&names, &[]));
+        let mut records = Records {
+            of: &attributes,
+            metadata: &None,
+            request: Request::default(),
+            arena: Bump::new(),
+            scratch: Scratch::default(),
+        };
+        editor.run(&attributes.route, &body, &mut records).expect("well formed");
+        assert_eq!(editor.body(&body), spans(&names, touched), "{matching}");
+    };
+    check("", &names);
+    check("include: {match_type: strict, span_names: [get, put]}", &["get", "put"]);
+    check("exclude: {match_type: regexp, span_names: ['^.{3}$']}", &["list"]);
+    check(
+        "include: {match_type: regexp, span_names: ['t$']}\n\
+         exclude: {match_type: strict, span_names: [put]}",
+        &["get", "list"],
+    );
+    check("include: {match_type: strict, attributes: [{key: absent}]}", &[]);
 }
