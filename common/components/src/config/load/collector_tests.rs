@@ -314,7 +314,7 @@ processors:
         statements: ['set(name, "x")']
     flatten_data: true
   filter:
-    logs: {log_record: ['body ~= "x"'], include: {match_type: strict}}
+    logs: {log_record: ['body ~= "x"'], include: {match_type: glob}}
     trace_conditions: ['resource.attributes["a"] == 1', {conditions: ['true']}]
 exporters: {debug: }
 service:
@@ -334,7 +334,8 @@ service:
              span",
             "processors.filter.trace_conditions[0]: wrong_type: a text, expected a group as the \
              others are",
-            "processors.filter.logs.include: not_built_in: not built in yet",
+            "processors.filter.logs.include.match_type: bad_value: \"glob\", expected one of regexp, \
+             strict",
             "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
              '~'",
         ],
