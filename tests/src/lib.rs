@@ -21,6 +21,7 @@ pub mod medulla;
 pub mod process;
 pub mod records;
 pub mod scrape;
+pub mod shop;
 pub mod signal;
 pub mod sink;
 pub mod status;
@@ -30,6 +31,7 @@ pub use host::Host;
 pub use medulla::Medulla;
 pub use process::Process;
 pub use scrape::Metrics;
+pub use shop::{Fault, Shop};
 pub use signal::Signal;
 pub use sink::{Received, Reply, Sink};
 

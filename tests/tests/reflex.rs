@@ -1,18 +1,16 @@
 //! Promise: a rule sees a fault, limits in the kernel within a tick or two, and what it did ends by itself.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use medulla_tests::host::{self, IPV4, on_wire};
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Host, Medulla};
+use medulla_tests::{Fault, Host, Medulla, Shop};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const PORT: u16 = 8080;
+const SLOW: Fault = Fault::Latency(Duration::from_millis(250));
 /// The agent's windows are full after this.
 const WARM_UP: Duration = Duration::from_secs(11);
 
@@ -41,49 +39,6 @@ fn shed(mode: &str) -> String {
       then:
         - rate_limit: {{ port: {PORT}, rate: 10/s, lease: 5s, floor: 5/s, immediate: true }}"
     ))
-}
-
-/// A service whose answers can be made slow, and customers who come at a steady pace.
-struct Shop {
-    slow: Arc<AtomicBool>,
-    open: Arc<AtomicBool>,
-    /// When an answer was first late, in nanoseconds since 1970.
-    late_at: Arc<AtomicU64>,
-}
-
-impl Shop {
-    fn open(host: &Host) -> Self {
-        let slow = Arc::new(AtomicBool::new(false));
-        let open = Arc::new(AtomicBool::new(true));
-        let late_at = Arc::new(AtomicU64::new(0));
-        let listener = TcpListener::bind(on_wire(IPV4, PORT)).expect("the port is free");
-        let state = (slow.clone(), late_at.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (slow, late_at) = state.clone();
-                std::thread::spawn(move || answer(stream, &slow, &late_at));
-            }
-        });
-        let going = open.clone();
-        // The load is a pace, not a wait for something.
-        host.peer().spawn(move || {
-            while going.load(Ordering::Relaxed) {
-                std::thread::spawn(visit);
-                std::thread::sleep(Duration::from_millis(25));
-            }
-        });
-        Self { slow, open, late_at }
-    }
-
-    fn slow(&self, slow: bool) {
-        self.slow.store(slow, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        self.open.store(false, Ordering::Relaxed);
-    }
 }
 
 /// A rule that the kernel judges by itself.
@@ -129,30 +84,6 @@ fn signal_all(pid: nix::unistd::Pid, signal: Signal) {
     });
 }
 
-fn answer(mut stream: TcpStream, slow: &AtomicBool, late_at: &AtomicU64) {
-    let mut request = [0; 1024];
-    if stream.read(&mut request).is_ok_and(|length| length > 0) {
-        let late = slow.load(Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(if late { 250 } else { 3 }));
-        // The customer may have given up.
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        if late {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-            let now = u64::try_from(now.as_nanos()).expect("before 2554");
-            let _ = late_at.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-        }
-    }
-}
-
-fn visit() {
-    let patience = Duration::from_secs(1);
-    if let Ok(mut stream) = TcpStream::connect_timeout(&on_wire(IPV4, PORT), patience) {
-        let _ = stream.set_read_timeout(Some(patience));
-        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n");
-        let _ = stream.read(&mut [0; 1024]);
-    }
-}
-
 fn records(agent: &Medulla) -> Vec<Value> {
     let report = agent.tell("report --json").done();
     report.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
@@ -184,15 +115,15 @@ fn warm_up(agent: &Medulla) {
 fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
     host::run(|host| {
         let agent = host.agent(&shed("act"));
-        let shop = Shop::open(host);
+        let shop = Shop::open(host, PORT);
         warm_up(&agent);
         assert!(agent.limits().is_empty(), "a healthy service is left alone");
-        shop.slow(true);
+        shop.inject(SLOW);
         wait_until("the rule limits", || !agent.limits().is_empty());
         let limit = &agent.limits()[0];
         let done = records(&agent).into_iter().find(|record| record["outcome"] == "done");
         let done_at = done.and_then(|record| record["time_unix_ns"].as_u64()).expect("it was done");
-        let late_at = shop.late_at.load(Ordering::Relaxed);
+        let late_at = shop.late_at_unix_ns().expect("an answer was late");
         let lag = Duration::from_nanos(done_at.saturating_sub(late_at));
         println!("first late answer -> limit enforced: {lag:?} at 40 requests/s, window 10 s");
         assert!(lag < Duration::from_secs(2), "{lag:?}");
@@ -202,7 +133,7 @@ fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
         let explained = agent.tell("limit explain --port 8080").done();
         assert!(explained.contains("rule shed fires"), "{explained}");
         assert!(explained.contains("to lift it"), "{explained}");
-        shop.slow(false);
+        shop.heal();
         drop(shop);
         wait_until("the limit is gone", || agent.limits().is_empty());
         let records = records(&agent);
@@ -217,9 +148,9 @@ fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
 fn observing_and_the_kill_switch_leave_the_kernel_alone() {
     host::run(|host| {
         let agent = host.agent(&shed("observe"));
-        let shop = Shop::open(host);
+        let shop = Shop::open(host, PORT);
         warm_up(&agent);
-        shop.slow(true);
+        shop.inject(SLOW);
         wait_until("it is written down", || {
             records(&agent).iter().any(|record| {
                 record["reason"].as_str().is_some_and(|reason| reason.contains("would limit"))
@@ -240,13 +171,13 @@ fn observing_and_the_kill_switch_leave_the_kernel_alone() {
 fn a_killed_agent_leaves_a_lease_that_ends() {
     host::run(|host| {
         let mut agent = host.agent(&shed("act"));
-        let shop = Shop::open(host);
+        let shop = Shop::open(host, PORT);
         warm_up(&agent);
-        shop.slow(true);
+        shop.inject(SLOW);
         wait_until("the rule limits", || !agent.limits().is_empty());
         signal_all(agent.process().id(), Signal::SIGKILL);
         agent.kill();
-        shop.slow(false);
+        shop.heal();
         let begun = Instant::now();
         wait_until("the lease ends in the kernel", || {
             let connected =
@@ -263,15 +194,15 @@ fn a_killed_agent_leaves_a_lease_that_ends() {
 fn the_kernel_limits_while_the_agent_is_stopped_and_the_record_is_there_afterwards() {
     host::run(|host| {
         let mut agent = host.agent(&armed("5s"));
-        let shop = Shop::open(host);
+        let shop = Shop::open(host, PORT);
         wait_until_armed(&agent);
         assert!(agent.limits().is_empty() && connects(host), "a healthy service is left alone");
         let pid = agent.process().id();
         signal_all(pid, Signal::SIGSTOP);
-        shop.slow(true);
+        shop.inject(SLOW);
         wait_until("the kernel limits", || !connects(host));
         let begun = Instant::now();
-        shop.slow(false);
+        shop.heal();
         wait_until("the lease ends by itself", || (0..20).all(|_| connects(host)));
         println!("agent stopped: limited for about {:?}, lease 5 s", begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
@@ -296,11 +227,11 @@ fn the_kernel_limits_while_the_agent_is_stopped_and_the_record_is_there_afterwar
 fn what_the_kernel_began_is_shown_adopted_and_can_be_lifted() {
     host::run(|host| {
         let mut agent = host.agent(&armed("60s"));
-        let shop = Shop::open(host);
+        let shop = Shop::open(host, PORT);
         wait_until_armed(&agent);
-        shop.slow(true);
+        shop.inject(SLOW);
         wait_until("the kernel limits", || !agent.limits().is_empty());
-        shop.slow(false);
+        shop.heal();
         let check = |agent: &Medulla| {
             let limit = &agent.limits()[0];
             assert_eq!(
@@ -356,4 +287,40 @@ fn mistakes_in_rules_are_named_with_their_place() {
         &rule("cpu.utilization > 0.9", kernel),
         "reflex.rules[0].arm: bad_value: the kernel cannot judge",
     );
+}
+
+#[test]
+fn each_fault_is_seen_by_its_signal() {
+    let faults = [
+        ("late", "latency_p50 > Duration(\"100ms\")", SLOW),
+        ("tail", "latency_p99 > Duration(\"200ms\")", Fault::Spike(Duration::from_millis(400))),
+        ("ramp", "latency_p90 > Duration(\"50ms\")", Fault::Ramp(Duration::from_millis(60))),
+        ("errors", "error_ratio > 0.5", Fault::Errors),
+        ("stall", "oldest_open > Duration(\"900ms\")", Fault::Stall),
+        ("flood", "connections_per_s > 120", Fault::Flood),
+    ];
+    let rule = |(name, when, _): &(&str, &str, Fault)| {
+        format!(
+            "\n    - {{ name: {name}, when: 'port[{PORT}].{when}', clear_for: 100ms, then: [{{ alert: {{}} }}] }}"
+        )
+    };
+    host::run(move |host| {
+        let rules: String = faults.iter().map(rule).collect();
+        let agent = host.agent(&config(&rules));
+        let shop = Shop::open(host, PORT);
+        warm_up(&agent);
+        assert!(records(&agent).iter().all(|record| record["kind"] != "decision"), "all is well");
+        for (name, _, fault) in faults {
+            shop.inject(fault);
+            let fires = |record: &Value| {
+                record["rule"] == name && record["reason"].to_string().contains("holds")
+            };
+            wait_until(name, || records(&agent).iter().any(fires));
+            shop.heal();
+            let clears = |record: &Value| {
+                record["rule"] == name && record["reason"].to_string().contains("cleared")
+            };
+            wait_until(name, || records(&agent).iter().any(clears));
+        }
+    });
 }

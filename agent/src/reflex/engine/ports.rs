@@ -22,32 +22,50 @@ pub(super) struct Ports {
     oldest: BTreeMap<u16, Duration>,
     looked_at: Option<Moment>,
     wants_oldest: bool,
+    /// Ports whose answers are looked into for their status, since a rule asks for errors.
+    statuses: BTreeSet<u16>,
 }
 
 impl Ports {
     pub(super) fn new(samples: Option<SharedMaps>, tls_ports: Vec<u16>) -> Self {
-        let (ports, oldest, looked_at, wants_oldest) = Default::default();
-        Self { samples, tls_ports, ports, oldest, looked_at, wants_oldest }
+        let (ports, oldest, looked_at, wants_oldest, statuses) = Default::default();
+        Self { samples, tls_ports, ports, oldest, looked_at, wants_oldest, statuses }
     }
 
     /// Watches what these rules look at and limit.
     pub(super) fn follow(&mut self, settings: &Settings, now: Moment) {
-        let mut signals = settings.places.iter().flat_map(|place| &place.signals);
-        self.wants_oldest = signals.any(|signal| signal.field.row().name == "oldest_open");
-        let named = settings.places.iter().flat_map(|place| &place.signals);
-        let named = named.filter_map(|signal| match signal.subject {
-            Subject::Port(port) => Some(port),
-            _ => None,
-        });
-        let wanted: BTreeSet<u16> = named.chain(limited(settings)).collect();
+        self.wants_oldest = !named(settings, Some("oldest_open")).is_empty();
+        let statuses = named(settings, Some("error_ratio"));
+        let asked = statuses.difference(&self.statuses).copied().collect::<Vec<_>>();
+        self.statuses = statuses;
+        let mut wanted = named(settings, None);
+        wanted.extend(limited(settings));
         let gone: Vec<u16> =
             self.ports.keys().copied().filter(|port| !wanted.contains(port)).collect();
         gone.into_iter().for_each(|port| self.leave(port));
+        for port in asked.into_iter().filter(|port| self.ports.contains_key(port)) {
+            self.look_into(port);
+        }
         for port in wanted {
             if !self.ports.contains_key(&port) {
                 self.watch(port, now);
             }
         }
+    }
+
+    /// Has the answers of a port that is watched already looked into, too.
+    fn look_into(&self, port: u16) {
+        let Some(samples) = &self.samples else { return };
+        // Watching again adds to how it is sampled; we count as one watcher all the same.
+        let watched = samples.watch(port, self.sampling(port));
+        if let Err(error) = watched.and_then(|()| samples.unwatch(port)) {
+            tracing::warn!("reflex: cannot look into the answers of port {port}: {error}");
+        }
+    }
+
+    fn sampling(&self, port: u16) -> Sampling {
+        let (tls, http_status) = (self.tls_ports.contains(&port), self.statuses.contains(&port));
+        Sampling { tls, http_status }
     }
 
     /// Reads every port and writes its signals; what opened.
@@ -95,9 +113,7 @@ impl Ports {
 
     fn watch(&mut self, port: u16, now: Moment) {
         let Some(samples) = &self.samples else { return };
-        let tls = self.tls_ports.contains(&port);
-        let sampling = Sampling { tls, ..Sampling::default() };
-        match samples.watch(port, sampling).and_then(|()| samples.latency(port)) {
+        match samples.watch(port, self.sampling(port)).and_then(|()| samples.latency(port)) {
             Ok(totals) => {
                 self.ports.insert(port, Port::new(port, now, totals));
             }
@@ -120,4 +136,15 @@ impl Drop for Ports {
         let ports: Vec<u16> = self.ports.keys().copied().collect();
         ports.into_iter().for_each(|port| self.leave(port));
     }
+}
+
+/// Ports that rules read, or of which they read this signal.
+fn named(settings: &Settings, field: Option<&str>) -> BTreeSet<u16> {
+    let signals = settings.places.iter().flat_map(|place| &place.signals);
+    let read = signals.filter(|signal| field.is_none_or(|name| signal.field.row().name == name));
+    let ports = read.filter_map(|signal| match signal.subject {
+        Subject::Port(port) => Some(port),
+        _ => None,
+    });
+    ports.collect()
 }

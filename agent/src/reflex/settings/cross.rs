@@ -31,11 +31,11 @@ pub fn check(config: &Config, report: &Report) {
     }
 }
 
-/// Ports that are sampled: listed, or limited by a rule.
+/// Ports that are somebody's: listed, in a pipeline or not, or limited by a rule.
 fn watched(config: &Config, settings: &Settings) -> BTreeSet<u16> {
-    let mut ports: BTreeSet<u16> = Kernel::of(config).ports.into_iter().collect();
-    ports.extend(limited(settings));
-    ports
+    let kernels = config.receivers.iter().filter(|receiver| receiver.kind.name == "kernel");
+    let listed = kernels.flat_map(|receiver| receiver.read(Kernel::read).ports);
+    listed.chain(limited(settings)).collect()
 }
 
 /// Ports that rules limit.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use kernel_abi::histogram::{OFFSET, ZERO_NS};
-use kernel_abi::layout::{BUCKETS, Latency};
+use kernel_abi::layout::{BUCKETS, Latency, STATUS_CLASSES};
 
 use super::{Snapshot, Subject};
 
@@ -27,12 +27,21 @@ struct Counts {
     connections: u64,
     answered: u64,
     zeros: u64,
+    /// Answers by the class of their status, where they are looked into.
+    statuses: [u64; STATUS_CLASSES],
     buckets: [u32; BUCKETS],
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { requests: 0, connections: 0, answered: 0, zeros: 0, buckets: [0; BUCKETS] }
+        Self {
+            requests: 0,
+            connections: 0,
+            answered: 0,
+            zeros: 0,
+            statuses: [0; STATUS_CLASSES],
+            buckets: [0; BUCKETS],
+        }
     }
 }
 
@@ -120,6 +129,7 @@ impl Window {
         snapshot.set(&subject, "requests_per_s", Some(requests_per_s));
         snapshot.set(&subject, "connections_per_s", Some(self.connections_per_s()));
         snapshot.set(&subject, "in_flight", Some(self.in_flight as f64));
+        snapshot.set(&subject, "error_ratio", self.sum.error_ratio());
     }
 
     /// Seconds that the sum stands for; at least a second, so that a young window does not shout.
@@ -189,7 +199,15 @@ impl Counts {
         found
     }
 
+    /// The share of 5xx among the answers whose status is known, from [`SAMPLES_MIN`] on.
+    fn error_ratio(&self) -> Option<f64> {
+        let known: u64 = self.statuses.iter().sum();
+        let [.., errors] = self.statuses;
+        (known >= SAMPLES_MIN).then(|| errors as f64 / known as f64)
+    }
+
     fn add(&mut self, other: &Self) {
+        self.statuses.iter_mut().zip(other.statuses).for_each(|(mine, theirs)| *mine += theirs);
         self.requests += other.requests;
         self.connections += other.connections;
         self.answered += other.answered;
@@ -199,6 +217,7 @@ impl Counts {
     }
 
     fn subtract(&mut self, other: &Self) {
+        self.statuses.iter_mut().zip(other.statuses).for_each(|(mine, theirs)| *mine -= theirs);
         self.requests -= other.requests;
         self.connections -= other.connections;
         self.answered -= other.answered;
@@ -229,6 +248,9 @@ fn delta(later: &Latency, earlier: &Latency) -> Counts {
         connections: grown(later.connections, earlier.connections),
         answered: grown(later.answered, earlier.answered),
         zeros: grown(later.zeros, earlier.zeros),
+        statuses: std::array::from_fn(|class| {
+            grown(later.statuses[class], earlier.statuses[class])
+        }),
         buckets,
     }
 }
@@ -269,6 +291,21 @@ mod tests {
         window.add(after(60_000), &totals);
         assert_eq!(window.quantiles_ns([0.5]), [None]);
         assert!(window.connections_per_s() < 0.1);
+    }
+
+    #[test]
+    fn errors_are_a_share_of_the_known_statuses() {
+        let mut totals = Latency::default();
+        let mut window = Window::new(after(0), totals);
+        assert_eq!(window.sum.error_ratio(), None);
+        totals.statuses = [0, 12, 1, 2, 5];
+        window.add(after(50), &totals);
+        assert_eq!(window.sum.error_ratio(), Some(0.25));
+        totals.statuses[1] += 20;
+        window.add(after(9000), &totals);
+        assert_eq!(window.sum.error_ratio(), Some(0.125));
+        window.add(after(60_000), &totals);
+        assert_eq!(window.sum.error_ratio(), None);
     }
 
     #[test]
