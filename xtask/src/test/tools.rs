@@ -1,4 +1,4 @@
-//! Installs what the gate itself needs and this machine lacks: rustup components, `ip`.
+//! Installs what the gate itself needs and this machine lacks: rustup components, `ip`, real peers.
 //!
 //! Only by the means that put the toolchain there: rustup for components, apt as root for packages.
 //! What cannot be installed is named and left to the step that needs it.
@@ -7,7 +7,8 @@ use super::step::{Outcome, Report, cargo_command, finish};
 use std::process::{Command, Stdio};
 
 /// A program of the tests and the package that carries it.
-const PACKAGES: [(&str, &str); 1] = [("ip", "iproute2")];
+const PACKAGES: [(&str, &str); 2] =
+    [("ip", "iproute2"), ("prometheus-alertmanager", "prometheus-alertmanager")];
 
 pub(crate) fn install_missing(report: &mut Report) {
     let components = [("fmt", "rustfmt"), ("clippy", "clippy")];
@@ -42,6 +43,10 @@ fn apt(packages: &[&str]) -> Outcome {
         return Outcome::Skipped(format!(
             "not root with apt; the tests that need {names} are skipped"
         ));
+    }
+    if let failed @ Outcome::Failed(_) = finish(Command::new("apt-get").args(["update", "--quiet"]))
+    {
+        return failed;
     }
     let mut command = Command::new("apt-get");
     command.args(["install", "--yes", "--no-install-recommends"]).args(packages);

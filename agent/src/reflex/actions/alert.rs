@@ -1,7 +1,8 @@
 //! Alerts to a webhook in the form of Alertmanager's API v2.
 //!
 //! A firing alert is sent again every minute with an end three minutes ahead, so that it ends by itself if we
-//! do; a resolved one is sent once more with its end. Each sending is tried [`TRIES`] times within half a minute.
+//! do; a resolved one is sent once more with its end. Each sending is tried [`TRIES`] times within half a minute;
+//! a firing alert whose sending failed is sent anew as long as it fires.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +14,8 @@ use transport::http::Body;
 
 /// How often a firing alert is sent.
 const REPEAT_EVERY: Duration = Duration::from_secs(60);
+/// How soon after a sending that failed.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How far ahead its end lies.
 const ENDS_AFTER: Duration = Duration::from_secs(180);
 /// How often one sending is tried.
@@ -56,14 +59,23 @@ impl Webhook {
         Some(Self { client: Client::new(authority, Protocol::Http1, ANSWER_MAX_BYTES), path })
     }
 
-    /// Sends an alert again and again; returns only when a sending has failed for good.
-    pub async fn fire(&self, message: &Message) -> String {
+    /// Sends an alert again and again until it is dropped. A sending that fails is told once, until one has
+    /// succeeded again.
+    pub async fn fire(&self, message: &Message, failed: impl Fn(String)) {
+        let mut is_told = false;
         loop {
             let ends = SystemTime::now() + ENDS_AFTER;
-            if let Err(error) = self.send(&body(message, ends)).await {
-                return error;
-            }
-            tokio::time::sleep(REPEAT_EVERY).await;
+            let sent = self.send(&body(message, ends)).await;
+            let pause = if sent.is_ok() { REPEAT_EVERY } else { AGAIN_AFTER };
+            is_told = match sent {
+                Ok(()) => false,
+                Err(error) if !is_told => {
+                    failed(error);
+                    true
+                }
+                Err(_) => true,
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 

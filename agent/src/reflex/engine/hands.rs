@@ -191,8 +191,8 @@ impl Hands {
         let Some(webhook) = self.webhook.clone() else { return };
         let (sent, handle, epoch) = (message.clone(), self.handle.clone(), self.epoch);
         let sending = self.runtime.spawn(async move {
-            let error = webhook.fire(&sent).await;
-            handle.report(epoch, id, Report::Failed(error));
+            let failed = |error| handle.report(epoch, id, Report::Failed(error));
+            webhook.fire(&sent, failed).await;
         });
         self.firing.insert(id, (message, sending));
     }
