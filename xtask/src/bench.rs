@@ -90,6 +90,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
             .unwrap_or_else(|reason| vec![Row::missing("kernel", &reason)]),
         Err(reason) => vec![Row::missing("kernel", reason)],
     };
+    rows.extend(collect(&mut Command::new(folder().join("examples").join("reflex_cost")))?);
     let mut bench = Command::new(folder().join("medulla-bench"));
     bench.args(["--seconds", &arguments.seconds.to_string(), "--only", &arguments.only]);
     if let Some(collector) = &arguments.collector {
@@ -101,7 +102,8 @@ fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
 
 /// Everything that is measured or measures.
 fn build_all(object: Option<&Path>) -> Result<(), String> {
-    cargo(object, &["--package", "medulla-agent", "--bins", "--example", "kernel_cost"])?;
+    let examples = ["--example", "kernel_cost", "--example", "reflex_cost"];
+    cargo(object, &[&["--package", "medulla-agent", "--bins"], &examples[..]].concat())?;
     cargo(object, &["--package", "medulla-gateway"])?;
     cargo(object, &["--package", "medulla-tests", "--bin", "medulla-bench"])
 }

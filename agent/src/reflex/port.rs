@@ -4,7 +4,7 @@
 //! its 90th percentile, and requests per half second. The median sees what hits everyone within
 //! a second and does not mind a long tail; the percentile sees what hits some.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use detect::{Config, Detector, Verdict};
 use kernel_abi::layout::Latency;
@@ -25,6 +25,10 @@ pub struct Anomaly {
     /// The value that opened it, in the same unit.
     pub value: f64,
 }
+
+/// The ticks of half a second.
+const PHASES: u32 = 10;
+const PHASE: Duration = Duration::from_millis(50);
 
 /// A port that is watched.
 pub struct Port {
@@ -86,9 +90,11 @@ impl Series {
 impl Port {
     /// Begins at a reading; what was counted before is not in it.
     pub fn new(number: u16, now: Moment, totals: Latency) -> Self {
+        // Half seconds of many ports do not end in the same tick.
+        let phase = PHASE * (u32::from(number) % PHASES);
         Self {
             number,
-            window: Window::new(now, totals),
+            window: Window::new(now.saturating_sub(phase), totals),
             median: Series::new("latency_p50"),
             tail: Series::new("latency_p90"),
             requests: Series::new("requests_per_s"),

@@ -93,9 +93,10 @@ impl Window {
     /// Adds a reading.
     pub fn add(&mut self, now: Duration, totals: &Latency) {
         self.turn(now);
-        let delta = delta(totals, &self.last);
-        self.slots[self.current].add(&delta);
-        self.sum.add(&delta);
+        let slot = &mut self.slots[self.current];
+        for counts in [slot, &mut self.sum] {
+            counts.grow(totals, &self.last);
+        }
         self.last = *totals;
         self.read_at = now;
         let open = totals.requests.wrapping_sub(totals.answered.wrapping_add(totals.abandoned));
@@ -206,6 +207,23 @@ impl Counts {
         (known >= SAMPLES_MIN).then(|| errors as f64 / known as f64)
     }
 
+    /// Adds what was counted between two readings.
+    fn grow(&mut self, later: &Latency, earlier: &Latency) {
+        self.requests += grown(later.requests, earlier.requests);
+        self.connections += grown(later.connections, earlier.connections);
+        self.answered += grown(later.answered, earlier.answered);
+        self.zeros += grown(later.zeros, earlier.zeros);
+        for (class, count) in self.statuses.iter_mut().enumerate() {
+            *count += grown(later.statuses[class], earlier.statuses[class]);
+        }
+        let buckets = self.buckets.iter_mut().zip(later.buckets.iter().zip(&earlier.buckets));
+        // Of the many buckets few have grown.
+        for (mine, (later, earlier)) in buckets.filter(|(_, (later, earlier))| later != earlier) {
+            let more = u32::try_from(grown(*later, *earlier)).unwrap_or(u32::MAX);
+            *mine = mine.saturating_add(more);
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.statuses.iter_mut().zip(other.statuses).for_each(|(mine, theirs)| *mine += theirs);
         self.requests += other.requests;
@@ -234,25 +252,8 @@ fn upper_ns(slot: usize) -> f64 {
 }
 
 /// What was counted between two readings; a counter that went back counts as nothing.
-fn delta(later: &Latency, earlier: &Latency) -> Counts {
-    let grown = |later: u64, earlier: u64| {
-        u64::try_from(later.wrapping_sub(earlier).cast_signed()).unwrap_or(0)
-    };
-    let mut buckets = [0; BUCKETS];
-    for (index, bucket) in buckets.iter_mut().enumerate() {
-        let grown = grown(later.buckets[index], earlier.buckets[index]);
-        *bucket = u32::try_from(grown).unwrap_or(u32::MAX);
-    }
-    Counts {
-        requests: grown(later.requests, earlier.requests),
-        connections: grown(later.connections, earlier.connections),
-        answered: grown(later.answered, earlier.answered),
-        zeros: grown(later.zeros, earlier.zeros),
-        statuses: std::array::from_fn(|class| {
-            grown(later.statuses[class], earlier.statuses[class])
-        }),
-        buckets,
-    }
+fn grown(later: u64, earlier: u64) -> u64 {
+    u64::try_from(later.wrapping_sub(earlier).cast_signed()).unwrap_or(0)
 }
 
 #[cfg(test)]
