@@ -9,8 +9,9 @@ pub(crate) mod engine;
 pub mod journal;
 pub mod mind;
 pub mod policy;
-pub mod port;
+
 pub mod record;
 pub mod rules;
 pub mod settings;
 pub mod signals;
+pub mod traffic;

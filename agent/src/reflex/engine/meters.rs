@@ -10,7 +10,7 @@ use detect::{Config, Detector, Verdict};
 
 use crate::host::{CgroupMeter, Host, HostMeter, HostSample};
 use crate::reflex::decide::Moment;
-use crate::reflex::port::Anomaly;
+use crate::reflex::traffic::Anomaly;
 use crate::reflex::settings::Settings;
 use crate::reflex::signals::{Snapshot, Subject};
 
