@@ -11,9 +11,9 @@ use medulla_agent::kernel::Target;
 use medulla_agent::reflex::decide::{Facts, Host, Moment};
 use medulla_agent::reflex::mind::Mind;
 use medulla_agent::reflex::policy::{Action, HostBudget, Mode, Policy, RateLimit, Rule};
-use medulla_agent::reflex::traffic::Traffic;
 use medulla_agent::reflex::rules::Conditions;
 use medulla_agent::reflex::signals::Snapshot;
+use medulla_agent::reflex::traffic::Traffic;
 
 const TICK: Duration = Duration::from_millis(50);
 /// Two minutes: the detectors have an opinion for the second half.

@@ -24,7 +24,7 @@ use crate::limits::protect::{Protected, is_here};
 use crate::limits::{Limits, Now, Table};
 use crate::receivers::kernel::{self, Sources};
 use crate::receivers::reflex;
-use crate::reflex::engine::{self, Blind, World};
+use crate::reflex::engine::{self, Blind, Outage, Outlook, World};
 use crate::reflex::journal::Journal;
 use crate::reflex::record::{Outbox, Recorder};
 use crate::reflex::settings::Settings;
@@ -207,8 +207,12 @@ impl Reflexes {
             services: context.services.clone(),
             blind: blind.clone(),
         };
+        let outlook = Outlook {
+            pause_file: folders.state.join("pause.json"),
+            outage: outage(context.stats.clone()),
+        };
         let settings = config.read_section("reflex", Settings::read);
-        let handle = engine::start(settings, world, recorder);
+        let handle = engine::start(settings, world, outlook, recorder);
         desk.attend(handle.clone());
         let section = Mutex::new(section(config));
         Self { handle, records: reflex::Sources { outbox, node }, section }
@@ -223,6 +227,15 @@ impl Reflexes {
             *running = new;
         }
     }
+}
+
+/// How long the longest failing exporter over OTLP has failed: those lead to gateways.
+fn outage(stats: Arc<Stats>) -> Outage {
+    Box::new(move || {
+        let failing = stats.failing_backends().into_iter();
+        let gateways = failing.filter(|(exporter, _)| exporter.starts_with("otlp"));
+        gateways.map(|(_, since)| since.elapsed()).max().unwrap_or_default()
+    })
 }
 
 /// `medulla_reflex_blind{rule}`.

@@ -10,7 +10,7 @@
 //! 1500 traces. As JSON that is about four times as much, so the API takes some 40 MiB at most,
 //! besides the largest stored request.
 //!
-//! Logs and metrics answer on `/api/v1` (see `records`).
+//! Logs, anomalies among them, and metrics answer on `/api/v1` (see `records`).
 //!
 //! Left out until later: the rest of `/api/v1`, and Jaeger's older paths, which answer 501.
 
@@ -29,6 +29,7 @@ use transport::http::Body;
 use transport::listener::{Handler, Server};
 
 use crate::store::Store;
+use records::Records;
 
 pub mod client;
 mod jaeger;
@@ -86,7 +87,7 @@ impl QueryHandler {
         let _turn = self.turns.acquire().await.expect("never closed");
         let query = uri.query().unwrap_or_default();
         let answer = match route {
-            Route::Records(signal) => records::answer(&self.store, signal, query).await,
+            Route::Records(which) => records::answer(&self.store, which, query).await,
             route => jaeger::answer(&self.store, route, query).await,
         };
         answer.unwrap_or_else(Reply::from)
@@ -110,7 +111,7 @@ enum Route<'a> {
     Operations,
     Traces,
     Trace(&'a str),
-    Records(Signal),
+    Records(Records),
 }
 
 /// Paths that are planned: with everything below them.
@@ -123,8 +124,9 @@ impl<'a> Route<'a> {
             "/api/v3/services" => return Ok(Self::Services),
             "/api/v3/operations" => return Ok(Self::Operations),
             "/api/v3/traces" => return Ok(Self::Traces),
-            "/api/v1/logs" => return Ok(Self::Records(Signal::Logs)),
-            "/api/v1/metrics" => return Ok(Self::Records(Signal::Metrics)),
+            "/api/v1/logs" => return Ok(Self::Records(Records::of(Signal::Logs))),
+            "/api/v1/metrics" => return Ok(Self::Records(Records::of(Signal::Metrics))),
+            "/api/v1/anomalies" => return Ok(Self::Records(Records::ANOMALIES)),
             _ => {}
         }
         let id = path.strip_prefix("/api/v3/traces/").filter(|id| !id.contains('/'));

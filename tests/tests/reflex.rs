@@ -324,3 +324,23 @@ fn each_fault_is_seen_by_its_signal() {
         }
     });
 }
+
+#[test]
+fn a_rule_limits_bytes() {
+    host::run(|host| {
+        let rule = format!(
+            "
+    - name: narrow
+      when: port[{PORT}].latency_p50 > Duration(\"100ms\") and port[{PORT}].in_flight >= 1
+      mode: act
+      then: [{{ rate_limit: {{ port: {PORT}, unit: bytes, rate: 64KiB/s, lease: 5s }} }}]"
+        );
+        let agent = host.agent(&config(&rule));
+        let shop = Shop::open(host, PORT);
+        shop.inject(SLOW);
+        wait_until("the rule limits", || !agent.limits().is_empty());
+        let limit = &agent.limits()[0];
+        assert_eq!(limit["unit"], "bytes");
+        assert_eq!(limit["rate_per_s"], 65_536.0);
+    });
+}

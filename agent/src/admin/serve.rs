@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use kernel_abi::layout::Unit;
-use kernel_abi::limit::{default_burst, default_burst_of_bytes};
+use kernel_abi::limit::default_burst_of;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::Notify;
@@ -75,10 +74,7 @@ impl Desk {
                         "unit {unit}, expected connections, packets or bytes"
                     ));
                 };
-                let burst = burst.unwrap_or_else(|| match unit {
-                    Unit::Bytes => default_burst_of_bytes(rate_per_hour),
-                    Unit::Connections | Unit::Packets => default_burst(rate_per_hour),
-                });
+                let burst = burst.unwrap_or_else(|| default_burst_of(unit, rate_per_hour));
                 let target = Target { protocol, port };
                 self.set(Wanted {
                     limit: Limit {

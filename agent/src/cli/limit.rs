@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::admin::client;
 use crate::admin::protocol::{Answer, Listed, Request};
 use crate::folders::Folders;
+use crate::limits::parse::{Rate, count, rate};
 use clap::{Args, Subcommand};
 use components::config::quantity;
 
@@ -215,14 +216,6 @@ fn state(limit: &Listed) -> &'static str {
     }
 }
 
-/// A rate as it was asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Rate {
-    per_hour: u64,
-    /// Written with KiB, MiB or GiB.
-    in_bytes: bool,
-}
-
 /// A burst as it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Burst {
@@ -231,39 +224,11 @@ struct Burst {
     in_bytes: bool,
 }
 
-/// A whole number, and whether it was written with a unit of bytes.
-fn count(text: &str) -> Option<(u64, bool)> {
-    let powers = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let unit = powers.into_iter().find_map(|(name, power)| Some((text.strip_suffix(name)?, power)));
-    let (digits, power) = unit.unwrap_or((text, 0));
-    let number: u64 = digits.parse().ok()?;
-    Some((number.checked_mul(1 << power)?, power > 0))
-}
-
 fn burst(text: &str) -> Result<Burst, String> {
     let form = || format!("{text:?}, expected a whole number of at least 1, in bytes also 64KiB");
     let (units, in_bytes) = count(text).ok_or_else(form)?;
     let units = u32::try_from(units).ok().filter(|units| *units > 0).ok_or_else(form)?;
     Ok(Burst { units, in_bytes })
-}
-
-/// `100/s`, `600/m`, `36000/h`, `10MiB/s`: whole numbers, so that the kernel has them exactly. Which is
-/// the highest depends on the unit; the agent knows.
-fn rate(text: &str) -> Result<Rate, String> {
-    let form = || format!("{text:?}, expected a rate such as 100/s, 600/m, 36000/h or 10MiB/s");
-    let (number, unit) = text.split_once('/').ok_or_else(form)?;
-    let (count, in_bytes) = count(number).ok_or_else(form)?;
-    let per_hour = match unit {
-        "s" => 3600,
-        "m" => 60,
-        "h" => 1,
-        _ => return Err(form()),
-    };
-    let per_hour = count.checked_mul(per_hour).ok_or_else(form)?;
-    if !(3600..=kernel_abi::limit::BYTES_PER_HOUR_MAX).contains(&per_hour) {
-        return Err(format!("{text:?}, expected 1/s to 10000000/s, bytes to 10GiB/s"));
-    }
-    Ok(Rate { per_hour, in_bytes })
 }
 
 fn lease(text: &str) -> Result<Duration, String> {

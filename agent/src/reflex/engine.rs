@@ -9,11 +9,13 @@ mod armed;
 mod hands;
 mod host;
 mod meters;
+mod pause;
 mod ports;
 mod services;
 mod view;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -36,6 +38,7 @@ pub(crate) use armed::Held;
 use armed::Watchdogs;
 use hands::Hands;
 use host::HostWatch;
+pub(crate) use host::Outage;
 use meters::Meters;
 use ports::Ports;
 use services::Services;
@@ -79,6 +82,14 @@ pub(crate) struct World {
     pub(crate) blind: Blind,
 }
 
+/// What the host's guards look at.
+pub(crate) struct Outlook {
+    /// Where a pause is written down.
+    pub(crate) pause_file: PathBuf,
+    /// How long gateways have been lost.
+    pub(crate) outage: Outage,
+}
+
 /// Each rule and whether it is blind.
 pub(crate) type Blind = Arc<Mutex<Vec<(String, bool)>>>;
 
@@ -86,11 +97,16 @@ pub(crate) type Blind = Arc<Mutex<Vec<(String, bool)>>>;
 const BLIND_AFTER: Duration = Duration::from_secs(60);
 
 /// Starts the loop.
-pub(crate) fn start(settings: Settings, world: World, recorder: Recorder) -> Handle {
+pub(crate) fn start(
+    settings: Settings,
+    world: World,
+    outlook: Outlook,
+    recorder: Recorder,
+) -> Handle {
     let (sender, receiver) = channel();
     let handle = Handle(sender, Held::default());
     let own = handle.clone();
-    let run = move || Engine::new(settings, world, recorder, own).run(&receiver);
+    let run = move || Engine::new(settings, world, outlook, recorder, own).run(&receiver);
     let thread = std::thread::Builder::new().name("reflex".to_owned());
     if let Err(error) = thread.spawn(run) {
         tracing::error!("no reflexes: cannot start a thread: {error}");
@@ -193,7 +209,13 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(settings: Settings, world: World, recorder: Recorder, handle: Handle) -> Self {
+    fn new(
+        settings: Settings,
+        world: World,
+        outlook: Outlook,
+        recorder: Recorder,
+        handle: Handle,
+    ) -> Self {
         let ports = Ports::new(world.samples.clone(), world.tls_ports.clone());
         let mut engine = Self {
             mind: Mind::new(Policy::default(), Vec::new()),
@@ -207,7 +229,7 @@ impl Engine {
             meters: Meters::new(),
             dogs: Watchdogs::new(world.samples.clone(), handle.1.clone()),
             blind: world.blind.clone(),
-            host: HostWatch::new(world.desk.is_killed()),
+            host: HostWatch::new(world.desk.is_killed(), outlook, SystemTime::now()),
             hands: Hands::new(world, handle),
             recorder,
         };
@@ -402,7 +424,7 @@ impl Engine {
             None => "resumed".to_owned(),
         };
         let now = self.now();
-        self.host.pause(pause.map(|(time, _)| now + time));
+        self.host.pause(pause.map(|(time, _)| time), now, SystemTime::now());
         let no = self.mind.take_event_no();
         let record = Record { kind: "decision".to_owned(), reason, ..Record::default() };
         self.recorder.write(no, None, record);

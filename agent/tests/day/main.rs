@@ -13,9 +13,9 @@ use medulla_agent::kernel::Target;
 use medulla_agent::reflex::decide::{Effect, Facts, Host, Moment};
 use medulla_agent::reflex::mind::Mind;
 use medulla_agent::reflex::policy::{Action, HostBudget, Mode, Policy, RateLimit, Rule};
-use medulla_agent::reflex::traffic::Traffic;
 use medulla_agent::reflex::rules::Conditions;
 use medulla_agent::reflex::signals::Snapshot;
+use medulla_agent::reflex::traffic::Traffic;
 
 use random::Random;
 use service::{Fault, Habit, Service};
@@ -83,8 +83,9 @@ impl Day {
         let habits = PORTS.into_iter().zip([Habit::QUIET, Habit::NOISY]);
         let services: Vec<Service> =
             habits.map(|(port, habit)| Service::new(Random::new(u64::from(port)), habit)).collect();
-        let begin =
-            |(port, service): (u16, &Service)| Traffic::of_port(port, Moment::ZERO, *service.totals());
+        let begin = |(port, service): (u16, &Service)| {
+            Traffic::of_port(port, Moment::ZERO, *service.totals())
+        };
         let ports = PORTS.into_iter().zip(&services).map(begin).collect();
         let (rules, conditions) = PORTS.map(rule).into_iter().unzip();
         let budget = HostBudget { per_hour: 6, per_target: 1 };

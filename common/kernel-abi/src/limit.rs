@@ -7,7 +7,7 @@
 //!
 //! A lease ends at a jiffy, because the kernel reads jiffies for nothing and a clock for 35 ns.
 
-use crate::layout::Clock;
+use crate::layout::{Clock, Unit};
 
 /// The least rate, 1/s.
 pub const RATE_PER_HOUR_MIN: u64 = 3600;
@@ -68,6 +68,15 @@ const fn clamp(rate_per_hour: u64) -> u64 {
         BYTES_PER_HOUR_MAX
     } else {
         rate_per_hour
+    }
+}
+
+/// The burst that a limit of this unit gets when none is given.
+#[must_use]
+pub const fn default_burst_of(unit: Unit, rate_per_hour: u64) -> u32 {
+    match unit {
+        Unit::Bytes => default_burst_of_bytes(rate_per_hour),
+        Unit::Connections | Unit::Packets => default_burst(rate_per_hour),
     }
 }
 

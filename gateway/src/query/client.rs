@@ -71,9 +71,8 @@ pub enum QueryCommand {
     Logs(Records),
     /// List metric points, newest first
     Metrics(Records),
-    /// Not built in yet
-    #[command(hide = true)]
-    Anomalies(Planned),
+    /// List anomalies, newest first
+    Anomalies(Records),
     /// Not built in yet
     #[command(hide = true)]
     Limits(Planned),
@@ -162,7 +161,7 @@ fn show(command: &QueryCommand, answer: &Value) -> String {
     match command {
         QueryCommand::Services => show::services(answer),
         QueryCommand::Trace { .. } => show::tree(&spans::of(answer)),
-        QueryCommand::Logs(_) => page(records::logs(answer), answer),
+        QueryCommand::Logs(_) | QueryCommand::Anomalies(_) => page(records::logs(answer), answer),
         QueryCommand::Metrics(_) => page(records::metrics(answer), answer),
         _ => match show::list(&spans::of(answer)) {
             empty if empty.is_empty() => "no traces found\n".to_owned(),
@@ -200,7 +199,7 @@ fn path(command: &QueryCommand, now_ns: u64) -> Result<String, QueryError> {
         }
         QueryCommand::Logs(records) => records_path("logs", records, now_ns),
         QueryCommand::Metrics(records) => records_path("metrics", records, now_ns),
-        QueryCommand::Anomalies(_) => Err(QueryError::NotBuiltIn("anomalies")),
+        QueryCommand::Anomalies(records) => records_path("anomalies", records, now_ns),
         QueryCommand::Limits(_) => Err(QueryError::NotBuiltIn("limits")),
     }
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/logs` and `/api/v1/metrics`: records as OTLP/JSON, newest first.
+//! `/api/v1/logs`, `/api/v1/anomalies` and `/api/v1/metrics`: records as OTLP/JSON, newest first.
 //!
 //! Where older ones are left the object has a member `after` beside OTLP's (readers of OTLP/JSON
 //! skip what they do not know), and the answer the header `medulla-after`: the value of `after` with
@@ -23,13 +23,42 @@ pub(super) const MAX_LIMIT: usize = 10_000;
 /// The parameters there are.
 const NAMES: [&str; 6] = ["start", "end", "service", "where", "limit", "after"];
 
+/// Which records a path is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Records {
+    signal: Signal,
+    /// Only these, and how `event.name` says it.
+    only: Option<&'static str>,
+}
+
+impl Records {
+    /// Log records of an alarm that opened: of the agents' reflexes and of the connector `detect`.
+    pub(super) const ANOMALIES: Self =
+        Self { signal: Signal::Logs, only: Some("log.event_name == \"medulla.anomaly\"") };
+
+    /// All of a signal.
+    pub(super) const fn of(signal: Signal) -> Self {
+        Self { signal, only: None }
+    }
+
+    /// What must hold of a record, with what the user asks for.
+    fn condition(self, written: Option<&str>) -> Result<Option<Condition<Otlp>>, Problem> {
+        // His own first: positions are those of his text.
+        let asked = written.map(|text| condition(self.signal, text)).transpose()?;
+        let Some(only) = self.only else { return Ok(asked) };
+        let both = written.map_or_else(|| only.to_owned(), |text| format!("{only} and ({text})"));
+        condition(self.signal, &both).map(Some)
+    }
+}
+
 /// Answers a request.
 pub(super) async fn answer(
     store: &Arc<Store>,
-    signal: Signal,
+    records: Records,
     query: &str,
 ) -> Result<Reply, Problem> {
-    let query = read(signal, &Params::parse(query)?)?;
+    let signal = records.signal;
+    let query = read(records, &Params::parse(query)?)?;
     let page = store.records(query).await?;
     let next = page.next.map(|cursor| text_of(&cursor));
     let (cut_short, body) = (page.cut_short, body(signal, page, next.clone()).await?);
@@ -51,7 +80,7 @@ async fn body(signal: Signal, page: Page, next: Option<String>) -> Result<Vec<u8
     written.map_err(|error: otlp::Malformed| ReadError::from(error).into())
 }
 
-fn read(signal: Signal, params: &Params) -> Result<RecordQuery, Problem> {
+fn read(records: Records, params: &Params) -> Result<RecordQuery, Problem> {
     if let Some(name) = params.names().find(|name| !NAMES.contains(name)) {
         return Err(bad(format!("unknown parameter {name}: expected one of {}", NAMES.join(", "))));
     }
@@ -65,10 +94,10 @@ fn read(signal: Signal, params: &Params) -> Result<RecordQuery, Problem> {
             text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))
         })?;
     Ok(RecordQuery {
-        signal,
+        signal: records.signal,
         times_ns: start..=end,
         service: params.text(&["service"]).map(str::to_owned),
-        condition: params.text(&["where"]).map(|text| condition(signal, text)).transpose()?,
+        condition: records.condition(params.text(&["where"]))?,
         limit: limit.unwrap_or(DEFAULT_LIMIT),
         after: params.read(&["after"], "what the page before said", cursor)?,
     })

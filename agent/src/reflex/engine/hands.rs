@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kernel_abi::layout::Unit;
-use kernel_abi::limit::default_burst;
+use kernel_abi::limit::default_burst_of;
 use tokio::task::JoinHandle;
 
 use super::ports::Ports;
@@ -140,7 +140,7 @@ impl Hands {
             target: plan.target,
             unit: plan.unit,
             rate_per_hour,
-            burst: default_burst(rate_per_hour),
+            burst: default_burst_of(plan.unit, rate_per_hour),
             dry_run: false,
             per_source: plan.per_source,
             generation: 0,

@@ -1,8 +1,11 @@
-//! The host's guards: warm-up, clocks, the kill switch and its file, the pause.
+//! The host's guards: warm-up, clocks, the kill switch and its file, the pause, lost gateways.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::Outlook;
+use super::pause::PauseFile;
 use crate::reflex::decide::{Host, Moment};
 
 /// Windows reach this far back; before that they are not full.
@@ -10,21 +13,48 @@ const WARM_UP: Duration = Duration::from_secs(10);
 /// Clocks that part by more than this have jumped.
 const JUMP: Duration = Duration::from_secs(1);
 
+/// How often the gateways are asked for.
+const GATEWAYS_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the backend of each exporter that leads to a gateway has taken nothing, the longest.
+pub(crate) type Outage = Box<dyn Fn() -> Duration + Send>;
+
+/// A gateway is lost after this.
+const LOST_AFTER: Duration = Duration::from_secs(60);
+
 /// Watches the host.
-#[derive(Debug)]
 pub(super) struct HostWatch {
     kill_file: PathBuf,
     switched_off: bool,
+    pause_file: PauseFile,
     paused_until: Option<Moment>,
+    outage: Outage,
+    gateways_at: Option<Moment>,
     /// Wall clock minus our own, when last looked at.
     offset: Option<Duration>,
     shown: Host,
 }
 
 impl HostWatch {
-    pub(super) fn new(switched_off: bool) -> Self {
-        let (kill_file, paused_until, offset) = Default::default();
-        Self { kill_file, switched_off, paused_until, offset, shown: Host::default() }
+    /// Begins, in the pause of the run before if it has not ended.
+    pub(super) fn new(
+        switched_off: bool,
+        Outlook { pause_file, outage }: Outlook,
+        wall: SystemTime,
+    ) -> Self {
+        let pause_file = PauseFile::new(pause_file);
+        let paused_until = pause_file.left(wall);
+        let (kill_file, gateways_at, offset, shown) = Default::default();
+        Self {
+            kill_file,
+            switched_off,
+            pause_file,
+            paused_until,
+            outage,
+            gateways_at,
+            offset,
+            shown,
+        }
     }
 
     pub(super) fn follow(&mut self, kill_file: PathBuf) {
@@ -36,8 +66,9 @@ impl HostWatch {
         self.shown.killed = on || self.kill_file.exists();
     }
 
-    pub(super) fn pause(&mut self, until: Option<Moment>) {
-        self.paused_until = until;
+    pub(super) fn pause(&mut self, pause: Option<Duration>, now: Moment, wall: SystemTime) {
+        self.paused_until = pause.map(|time| now + time);
+        self.pause_file.write(pause, wall);
     }
 
     /// As last looked at.
@@ -61,19 +92,55 @@ impl HostWatch {
             samples_lost: false,
             paused: self.paused_for(now).is_some(),
             killed: self.switched_off || self.kill_file.exists(),
-            gateway_lost: false,
+            gateway_lost: self.is_gateway_lost(now),
         };
         self.shown
+    }
+
+    fn is_gateway_lost(&mut self, now: Moment) -> bool {
+        if self.gateways_at.is_some_and(|at| now < at + GATEWAYS_EVERY) {
+            return self.shown.gateway_lost;
+        }
+        self.gateways_at = Some(now);
+        (self.outage)() >= LOST_AFTER
+    }
+}
+
+impl fmt::Debug for HostWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostWatch").field("shown", &self.shown).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+
+    fn watch(outage: Outage) -> HostWatch {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let outlook = Outlook { pause_file: folder.path().join("pause.json"), outage };
+        HostWatch::new(false, outlook, UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_gateway_is_lost_after_a_minute_and_found_again() {
+        let outage_s = Arc::new(AtomicU64::new(0));
+        let told = outage_s.clone();
+        let mut host = watch(Box::new(move || Duration::from_secs(told.load(Ordering::Relaxed))));
+        let mut lost = |s: u64, outage: u64| {
+            outage_s.store(outage, Ordering::Relaxed);
+            let now = Duration::from_secs(s);
+            host.look(now, UNIX_EPOCH + now).gateway_lost
+        };
+        assert_eq!([lost(1, 0), lost(2, 59), lost(3, 60), lost(4, 0)], [false, false, true, false]);
+    }
 
     #[test]
     fn jumps_and_sleeps_are_seen_once() {
-        let mut host = HostWatch::new(false);
+        let mut host = watch(Box::new(|| Duration::ZERO));
         let at = |s: u64| UNIX_EPOCH + Duration::from_secs(1_000_000 + s);
         let s = Duration::from_secs;
         assert!(!host.look(s(1), at(1)).clock_jumped);
@@ -86,7 +153,7 @@ mod tests {
     fn the_kill_file_is_enough() {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let file = folder.path().join("kill");
-        let mut host = HostWatch::new(false);
+        let mut host = watch(Box::new(|| Duration::ZERO));
         host.follow(file.clone());
         assert!(!host.look(Duration::ZERO, UNIX_EPOCH).killed);
         std::fs::write(&file, "").expect("writable");

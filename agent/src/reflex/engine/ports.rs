@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use crate::kernel::maps::Sampling;
 use crate::kernel::shared::SharedMaps;
 use crate::reflex::decide::Moment;
-use crate::reflex::traffic::{Anomaly, Traffic};
 use crate::reflex::settings::{Settings, limited};
 use crate::reflex::signals::{Snapshot, Subject};
+use crate::reflex::traffic::{Anomaly, Traffic};
 
 /// How often the oldest open requests are looked for.
 const OLDEST_EVERY: Duration = Duration::from_secs(1);

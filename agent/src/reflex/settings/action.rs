@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use components::config::quantity::Rate;
 use components::config::{Code, Field, Section};
 use kernel_abi::layout::{Protocol, Unit};
-use kernel_abi::limit::{RATE_PER_HOUR_MAX, RATE_PER_HOUR_MIN};
+use kernel_abi::limit::RATE_PER_HOUR_MAX;
 
 use crate::kernel::Target;
+use crate::limits::parse;
 use crate::reflex::policy::{
     ACTIONS_MAX, Action, Alert, Degrade, LEASE_MAX, LEASE_MIN, RateLimit, Restart, Restartable,
     Severity,
@@ -64,13 +64,13 @@ fn rate_limit(section: &Section<'_>) -> Option<RateLimit> {
     if port.is_none() {
         section.missing("port", "a port");
     }
-    let units = [("connections", Unit::Connections), ("packets", Unit::Packets)];
-    let unit = section.one_built_of("unit", Unit::Connections, &units, &["bytes"]);
-    let rate = per_hour(section, "rate");
+    let units = parse::UNITS.map(|unit| (parse::unit_name(unit), unit));
+    let unit = section.one_of("unit", Unit::Connections, &units);
+    let rate = per_hour(section, "rate", unit);
     if rate.is_none() {
-        section.missing("rate", "a rate such as 200/s");
+        section.missing("rate", "a rate such as 200/s, in bytes 10MiB/s");
     }
-    let floor = per_hour(section, "floor");
+    let floor = per_hour(section, "floor", unit);
     if let (Some(rate), Some(floor)) = (rate, floor)
         && floor > rate
     {
@@ -86,15 +86,24 @@ fn rate_limit(section: &Section<'_>) -> Option<RateLimit> {
 }
 
 /// A rate that a kernel limit can have.
-fn per_hour(section: &Section<'_>, key: &'static str) -> Option<u64> {
-    let Rate { per_s } = section.field(key)?.rate()?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    let per_hour = (per_s * 3600.0).round() as u64;
-    if !(RATE_PER_HOUR_MIN..=RATE_PER_HOUR_MAX).contains(&per_hour) {
-        section.error(key, Code::OutOfRange, format!("{per_s}/s, expected 1/s to 10000000/s"));
+fn per_hour(section: &Section<'_>, key: &'static str, unit: Unit) -> Option<u64> {
+    let text = section.field(key)?.string()?;
+    let rate = match parse::rate(&text) {
+        Ok(rate) => rate,
+        Err(error) => {
+            section.error(key, Code::BadValue, error);
+            return None;
+        }
+    };
+    if unit != Unit::Bytes && rate.in_bytes {
+        section.error(key, Code::BadValue, "KiB and MiB count bytes, expected unit: bytes");
         return None;
     }
-    Some(per_hour)
+    if unit != Unit::Bytes && rate.per_hour > RATE_PER_HOUR_MAX {
+        section.error(key, Code::OutOfRange, format!("{text}, expected 1/s to 10000000/s"));
+        return None;
+    }
+    Some(rate.per_hour)
 }
 
 fn restart(section: &Section<'_>) -> Option<Restart> {

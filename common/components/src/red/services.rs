@@ -92,9 +92,7 @@ impl Services {
     pub fn read(&self) -> BTreeMap<String, Red> {
         let counting = self.counting();
         let Some(Counting { state, names, .. }) = &*counting else { return BTreeMap::new() };
-        let seen = |(name, id): (&String, &Vec<u8>)| {
-            Some((name.clone(), sum(state.group_of(id)?)))
-        };
+        let seen = |(name, id): (&String, &Vec<u8>)| Some((name.clone(), sum(state.group_of(id)?)));
         names.iter().filter_map(seen).collect()
     }
 
@@ -116,7 +114,8 @@ fn sum(group: &Group) -> Red {
     let mut red = Red::default();
     for (key, series) in group.iter() {
         let (kind, attributes) = parts(key);
-        if let (Kind::Duration, Series { value: Value::Histogram(histogram), .. }) = (kind, series) {
+        if let (Kind::Duration, Series { value: Value::Histogram(histogram), .. }) = (kind, series)
+        {
             red.requests += histogram.count;
             red.errors += if attributes == failed { histogram.count } else { 0 };
             if let Counts::Explicit(counts) = &histogram.counts {

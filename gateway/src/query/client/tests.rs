@@ -39,13 +39,19 @@ fn what_is_asked() {
 }
 
 #[test]
+fn anomalies_are_asked_for_as_logs_are() {
+    let path = path(&args("anomalies --start 15m --where x==1").command, NOW_NS).expect("a path");
+    assert!(path.starts_with("/api/v1/anomalies?start=2026-11-23T12:19:56.789Z&end="), "{path}");
+    assert!(path.ends_with("&limit=100&where=x%3D%3D1"), "{path}");
+}
+
+#[test]
 fn what_cannot_be_asked() {
     let check = |line: &str, expect: &str, code: u8| {
         let error = path(&args(line).command, NOW_NS).unwrap_err();
         assert!(error.to_string().contains(expect), "{line}: {error}");
         assert_eq!(error.exit_code(), code, "{line}");
     };
-    check("anomalies", "query anomalies: not built in yet", 2);
     check("logs --start yesterday", "--start: expected a time", 2);
     check("limits", "query limits: not built in yet", 2);
     check("trace xyz", "expected up to 32 hexadecimal digits", 2);
