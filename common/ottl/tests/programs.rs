@@ -253,7 +253,10 @@ fn malformed_records_in_a_good_request_are_counted() {
 /// The plan of one statement, without its text.
 fn plan(text: &str) -> String {
     let plan = statements(Signal::Logs, None, &[text]).to_string();
-    plan.lines().filter(|line| !line.contains("statement ")).map(|line| format!("{line}\n")).collect()
+    plan.lines()
+        .filter(|line| !line.contains("statement "))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[test]
