@@ -9,7 +9,6 @@ pub(crate) mod engine;
 pub mod journal;
 pub mod mind;
 pub mod policy;
-
 pub mod record;
 pub mod rules;
 pub mod settings;
