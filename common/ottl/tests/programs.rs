@@ -292,3 +292,44 @@ fn what_fails_when_it_is_folded_is_the_failure_of_each_record() {
     check(r#"set(log.body, "b") where ParseJSON(log.body) == nil or IsMatch("a", "a")"#);
     check(r#"set(log.body, "b") where ParseJSON(log.body) == nil or Int("1") == 1"#);
 }
+
+#[test]
+fn flat_groups_write_to_the_resource_of_their_record_alone() {
+    let group = |texts: &[&str]| Group {
+        statements: texts.iter().map(|text| (*text).to_owned()).collect(),
+        flattened: true,
+        ..Group::default()
+    };
+    let load = |texts| transform(Signal::Logs, &[group(texts)], false).unwrap();
+    let by_record = load(&[r#"set(resource.attributes["n"], log.attributes["n"])"#]);
+    let body = logs(&["a", "b"]);
+    let outcome = run(&by_record, &body).unwrap();
+    let json = json_of(Signal::Logs, &outcome.body);
+    // Three values of `n` in each of two resources, both scopes with each.
+    let resources = json["resourceLogs"].as_array().unwrap();
+    assert_eq!(resources.len(), 6);
+    assert!(resources.iter().all(|it| it["scopeLogs"].as_array().unwrap().len() == 2));
+    // A statement behind it sees the groups again: one evaluation a resource.
+    let behind = statements(Signal::Logs, None, &[r#"set(resource.attributes["all"], true)"#]);
+    let both = by_record.then(behind);
+    assert_eq!(both.walks(), 2);
+    let outcome = run(&both, &body).unwrap();
+    let last = both.counted().last().unwrap();
+    assert_eq!(last.counters.matched.load(Ordering::Relaxed), 6);
+    assert_eq!(json_of(Signal::Logs, &outcome.body)["resourceLogs"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn what_flat_groups_do_not_change_is_the_same_bytes() {
+    let check = |text: &str| {
+        let statements = vec![text.to_owned()];
+        let group = Group { statements, flattened: true, ..Group::default() };
+        let program = transform(Signal::Logs, &[group], false).unwrap();
+        let body = logs(&["a", "a"]);
+        let outcome = run(&program, &body).unwrap();
+        assert!(!outcome.is_changed);
+        assert_eq!(outcome.body.as_ptr(), body.as_ptr());
+    };
+    check(r#"set(resource.attributes["n"], log.attributes["n"]) where log.body == "no such""#);
+    check(r#"set(log.attributes["n"], 1) where log.body == "no such""#);
+}
