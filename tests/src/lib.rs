@@ -18,6 +18,7 @@ pub mod client;
 pub mod host;
 pub mod load;
 pub mod medulla;
+pub mod peers;
 pub mod process;
 pub mod records;
 pub mod scrape;
