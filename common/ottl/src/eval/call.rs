@@ -48,7 +48,8 @@ impl<C: Context> CallExpr<C> {
 }
 
 impl Callable {
-    fn run<'x>(&self, args: &Args<'x>) -> Result<Value<'x>, RunError> {
+    /// The value for arguments alone.
+    pub(crate) fn run<'x>(&self, args: &Args<'x>) -> Result<Value<'x>, RunError> {
         match self {
             Self::Plain(body) => body(args),
             Self::Prepared(body) => body(args),
@@ -74,7 +75,7 @@ fn argument<'x, 'a: 'x, C: Context>(
     env: Env<'_, 'a, C>,
 ) -> Result<Argument<'x>, RunError> {
     Ok(match given {
-        Given::Const(value) => Argument::Value(value.by_ref()),
+        Given::Const(value) | Given::Folded(value) => Argument::Value(value.by_ref()),
         Given::Value(expr, kind) => Argument::Value(convert(kind, expr.eval(env)?)?),
         Given::Function(function) => {
             let now = env.frame.now;

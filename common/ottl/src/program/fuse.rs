@@ -15,6 +15,13 @@ pub(crate) struct Walk {
     pub(crate) steps: Vec<Arc<Step>>,
 }
 
+impl Walk {
+    /// The number of the flat request it goes over, if it does.
+    pub(crate) fn flattened(&self) -> Option<u64> {
+        self.steps.first().and_then(|step| step.flattened)
+    }
+}
+
 /// The walks that run `steps` as if one after the other.
 pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) -> Vec<Arc<Walk>> {
     let mut groups: Vec<Vec<Arc<Step>>> = Vec::new();
@@ -31,6 +38,9 @@ pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) 
 /// Whether `next` can run in the walk of `before`: for each record after it, and yet as if `before` had seen all
 /// records.
 fn may_follow(before: &Step, next: &Step) -> bool {
+    if before.flattened != next.flattened {
+        return false;
+    }
     // A walk goes inwards, and to the events of spans or to their links.
     let is_link = |step: &Step| step.context == Otlp::SpanLink;
     let is_event = |step: &Step| step.context == Otlp::SpanEvent;
