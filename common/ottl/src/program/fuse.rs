@@ -12,6 +12,8 @@ use crate::plan::LevelSet;
 /// One walk over a request.
 pub(crate) struct Walk {
     pub(crate) route: Route,
+    /// The levels that conditions are hoisted to.
+    pub(crate) hoists: Levels,
     pub(crate) steps: Vec<Arc<Step>>,
 }
 
@@ -31,7 +33,9 @@ pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) 
             _ => groups.push(vec![step]),
         }
     }
-    let walk = |steps: Vec<Arc<Step>>| Arc::new(Walk { route: route(signal, &steps), steps });
+    let walk = |steps: Vec<Arc<Step>>| {
+        Arc::new(Walk { route: route(signal, &steps), hoists: hoists(&steps), steps })
+    };
     groups.into_iter().map(walk).collect()
 }
 
@@ -81,16 +85,21 @@ fn appends(step: &Step) -> bool {
     step.statements().iter().any(|line| line.plan.changes_record())
 }
 
+fn hoists(steps: &[Arc<Step>]) -> Levels {
+    let is_hoisted = |level: &Level| {
+        let mut lines = steps.iter().flat_map(|step| step.hoists());
+        lines.any(|hoisted| hoisted == Some(*level as u8))
+    };
+    Level::ALL.into_iter().filter(is_hoisted).fold(Levels::NONE, Levels::with)
+}
+
 fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
-    let mut route = Route::visiting(signal, &[]);
+    let mut route = Route { visits: hoists(steps), ..Route::visiting(signal, &[]) };
     for step in steps {
         let uses = step.uses();
         route.visits = route.visits.with(step.context.level());
         for level in Level::ALL {
             let index = level as u8;
-            if step.hoists().any(|hoisted| hoisted == Some(index)) {
-                route.visits = route.visits.with(level);
-            }
             if index < step.level() && uses.reads.has(index) {
                 route.reads = route.reads.with(level);
                 route.wholes = route.wholes.or(with_children(level));
