@@ -100,8 +100,14 @@ fn open(arguments: &Arguments) -> Result<UnixStream, Answer> {
     Err(Answer::Refused(format!("{path} is served by uid {owner}, expected root")))
 }
 
-/// Names of the container that we ourselves may be in.
+/// Files that a runtime mounts into a container; in the mount's source stands the pod's id.
+const MOUNTED: &[&str] = &["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+
+/// What names the container or pod that we ourselves may be in. On the host nothing does.
 fn where_we_are() -> String {
     let read = |name| std::fs::read_to_string(name).unwrap_or_default();
-    read("/proc/self/cgroup") + &read("/proc/self/mountinfo")
+    let mounts = read("/proc/self/mountinfo");
+    // proc_pid_mountinfo(5): the fifth field is where it is mounted.
+    let point = |line: &&str| line.split(' ').nth(4).is_some_and(|point| MOUNTED.contains(&point));
+    mounts.lines().filter(point).fold(read("/proc/self/cgroup"), |all, line| all + line + "\n")
 }

@@ -258,6 +258,7 @@ path = "{at}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{image}"
 disable_apparmor = true
+restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{at}/cni"
 conf_dir = "{at}/cni"

@@ -94,6 +94,7 @@ fn several<'a>(
     };
     let mut names: Vec<String> = targets.map(shown).collect();
     let count = names.len();
+    names.sort();
     if count > NAMES_MAX {
         names.truncate(NAMES_MAX);
         names.push("...".to_owned());
