@@ -11,9 +11,9 @@ use medulla_agent::kernel::Target;
 use medulla_agent::reflex::decide::{Facts, Host, Moment};
 use medulla_agent::reflex::mind::Mind;
 use medulla_agent::reflex::policy::{Action, HostBudget, Mode, Policy, RateLimit, Rule};
-use medulla_agent::reflex::port::Port;
 use medulla_agent::reflex::rules::Conditions;
 use medulla_agent::reflex::signals::Snapshot;
+use medulla_agent::reflex::traffic::Traffic;
 
 const TICK: Duration = Duration::from_millis(50);
 /// Two minutes: the detectors have an opinion for the second half.
@@ -50,8 +50,8 @@ fn measure(name: &str, count: u16, at_most: Option<f64>) {
     let budget = HostBudget { per_hour: 3600, per_target: 1 };
     let mut mind = Mind::new(Policy { budget, rules }, conditions);
     let mut totals = vec![Latency::default(); usize::from(count)];
-    let port = |number| Port::new(number, Moment::ZERO, Latency::default());
-    let mut ports: Vec<Port> = (1..=count).map(port).collect();
+    let port = |number| Traffic::of_port(number, Moment::ZERO, Latency::default());
+    let mut ports: Vec<Traffic> = (1..=count).map(port).collect();
     let mut costs = Vec::new();
     let mut effects = 0;
     for tick in 1..=TICKS {

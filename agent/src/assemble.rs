@@ -159,7 +159,7 @@ async fn serve(
         desk: desk.clone(),
         keeper: kernel.restarts.clone(),
     };
-    let reflexes = Reflexes::start(&loaded.config, folders, &kernel, &desk, &context.stats);
+    let reflexes = Reflexes::start(&loaded.config, folders, &kernel, &desk, &context);
     let records = reflexes.records.clone();
     let builders = Builders::shared()
         .receiver("kernel", move |config, context| kernel::build(config, context, &sources))
@@ -190,10 +190,10 @@ impl Reflexes {
         folders: &Folders,
         kernel: &HostKernel,
         desk: &Arc<Desk>,
-        stats: &Arc<Stats>,
+        context: &Context,
     ) -> Self {
         let blind = Blind::default();
-        show_blind(stats, blind.clone());
+        show_blind(&context.stats, blind.clone());
         let node = folders.node_id();
         let outbox = Arc::<Outbox>::default();
         let journal = Journal::open(folders.state.join("reflex.journal"));
@@ -204,10 +204,13 @@ impl Reflexes {
             runtime: tokio::runtime::Handle::current(),
             restarts: kernel.restarts.clone(),
             tls_ports: Kernel::of(config).tls_ports,
+            services: context.services.clone(),
             blind: blind.clone(),
         };
-        let outlook =
-            Outlook { pause_file: folders.state.join("pause.json"), outage: outage(stats.clone()) };
+        let outlook = Outlook {
+            pause_file: folders.state.join("pause.json"),
+            outage: outage(context.stats.clone()),
+        };
         let settings = config.read_section("reflex", Settings::read);
         let handle = engine::start(settings, world, outlook, recorder);
         desk.attend(handle.clone());

@@ -37,7 +37,7 @@ pub use shop::{Fault, Shop};
 pub use signal::Signal;
 pub use sink::{Received, Reply, Sink};
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything that should happen may take on a busy machine of two cores.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,5 +61,17 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         assert!(!left.is_zero(), "waited {} s for {what}", PATIENCE.as_secs());
         tokio::time::sleep(GLANCE.min(left)).await;
+    }
+}
+
+/// Looks again and again until this holds, for a minute at most: for tests without a runtime, of what takes seconds.
+///
+/// # Panics
+/// When it does not hold in time.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE * 2;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited a minute until {what}");
+        std::thread::sleep(GLANCE * 10);
     }
 }

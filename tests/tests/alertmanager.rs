@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Fault, Host, Process, Shop, host};
+use medulla_tests::{Fault, Host, Process, Shop, host, wait_until};
 use serde_json::Value;
 
 const PROGRAM: &str = "/usr/bin/prometheus-alertmanager";
@@ -61,15 +61,6 @@ fn shown() -> Vec<Value> {
     match read {
         Ok(_) => serde_json::from_str(body).unwrap_or_default(),
         Err(_) => Vec::new(),
-    }
-}
-
-/// Looks again and again, for a minute at most.
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited a minute for {what}");
-        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -140,6 +140,8 @@ fn cases_run_in_one_process() {
     };
     let filter = "error_mode: ignore\nlog_conditions:\n  - log.body == \"one\"\n";
     let everything = "log_conditions: [\"true\"]";
+    let flatten =
+        "flatten_data: true\nlog_statements: ['set(resource.attributes[\"b\"], log.body)']";
     let lines = [
         case("a", "condition", r#"body == "one""#),
         case("b", "value", "body"),
@@ -149,6 +151,9 @@ fn cases_run_in_one_process() {
         case("f", "transform", "log_statements: ['set(log.body, 5)']"),
         case("g", "filter", "log_conditions: ['nope(1)']"),
         case("h", "nonsense", ""),
+        case("i", "transform", flatten),
+        case("j", "transform", flatten)
+            .replace("\"id\"", "\"gates\":[\"transform.flatten.logs\"],\"id\""),
     ];
     fs::write(bench.folder.path().join("cases"), lines.join("\n")).expect("a file");
     let cases = bench.folder.path().join("cases");
@@ -162,7 +167,7 @@ fn cases_run_in_one_process() {
     let answers: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let ids: Vec<&str> = answers.iter().filter_map(|answer| answer["id"].as_str()).collect();
-    assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]);
     let expect = |index: usize| &answers[index]["expect"];
     assert_eq!(expect(0)["conditions"], json!([true, false]));
     assert_eq!(expect(1)["values"][1], json!({"stringValue": "two"}));
@@ -174,4 +179,8 @@ fn cases_run_in_one_process() {
     assert_eq!(changed[0]["body"], json!({"intValue": "5"}));
     assert!(expect(6)["config_error"].is_string());
     assert!(expect(7)["case_error"].is_string());
+    assert!(expect(8)["config_error"].is_string());
+    let apart = expect(9)["result"]["resourceLogs"].as_array().expect("a list");
+    let bodies = apart.iter().map(|it| &it["resource"]["attributes"][1]["value"]["stringValue"]);
+    assert!(bodies.eq(["one", "two"]), "{apart:?}");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use medulla_tests::host::{self, IPV4, on_wire};
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Fault, Host, Medulla, Shop};
+use medulla_tests::{Fault, Host, Medulla, Shop, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -91,15 +91,6 @@ fn records(agent: &Medulla) -> Vec<Value> {
 
 fn has(records: &[Value], kind: &str, outcome: &str) -> bool {
     records.iter().any(|record| record["kind"] == kind && record["outcome"] == outcome)
-}
-
-/// Looks again and again, for a minute at most.
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited a minute for {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn warm_up(agent: &Medulla) {

@@ -309,7 +309,9 @@ impl Core {
         };
         let decision = self.say(rule, None, Kind::Decision, None, reason, None, cause);
         let state = &mut self.rules[rule];
-        state.firing = Some(Firing::new(self.now, decision));
+        // What is still there from the last time is at work again.
+        let acted = state.live.iter().flatten().any(|live| !matches!(live, Live::Alert));
+        state.firing = Some(Firing::new(self.now, decision, acted));
         state.cleared = None;
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A thread of its own, since a busy runtime must not delay it; it sleeps until the next tick or the next
 //! message, whichever comes first. Whatever takes time (webhooks, restarts) is done elsewhere and
-//! reports back. Bounds: one window per port, one set of conditions per rule, what the journal and the
+//! reports back. Bounds: one window per port and service, one set of conditions per rule, what the journal and the
 //! outbox hold.
 
 mod armed;
@@ -11,6 +11,7 @@ mod host;
 mod meters;
 mod pause;
 mod ports;
+mod services;
 mod view;
 
 use std::collections::BTreeSet;
@@ -19,15 +20,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use components::red::services::Services as Counted;
 use serde_json::Value;
 
 use super::decide::{ActionId, Effect, Event, EventNo, Moment, News, Report};
 use super::mind::Mind;
 use super::policy::{Action, Policy};
-use super::port::Anomaly;
 use super::record::{Record, Recorder};
 use super::settings::Settings;
 use super::signals::Snapshot;
+use super::traffic::Anomaly;
 use crate::admin::Desk;
 use crate::keeper::link::Restarts;
 use crate::kernel::shared::SharedMaps;
@@ -39,6 +41,7 @@ use host::HostWatch;
 pub(crate) use host::Outage;
 use meters::Meters;
 use ports::Ports;
+use services::Services;
 
 /// How long an answer to a command may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,6 +76,8 @@ pub(crate) struct World {
     pub(crate) restarts: Option<Arc<Restarts>>,
     /// Ports whose first exchange is a TLS handshake.
     pub(crate) tls_ports: Vec<u16>,
+    /// What spans say of services.
+    pub(crate) services: Arc<Counted>,
     /// Where blind rules are shown.
     pub(crate) blind: Blind,
 }
@@ -194,6 +199,7 @@ struct Engine {
     /// What is shown of blindness outside.
     blind: Blind,
     ports: Ports,
+    services: Services,
     meters: Meters,
     /// Rules in the kernel.
     dogs: Watchdogs,
@@ -219,6 +225,7 @@ impl Engine {
             snapshot: Snapshot::default(),
             blind_since: Vec::new(),
             ports,
+            services: Services::new(world.services.clone()),
             meters: Meters::new(),
             dogs: Watchdogs::new(world.samples.clone(), handle.1.clone()),
             blind: world.blind.clone(),
@@ -292,6 +299,7 @@ impl Engine {
         self.tick = settings.tick;
         self.host.follow(settings.kill_file.clone());
         self.ports.follow(&settings, self.begun.elapsed());
+        self.services.follow(&settings);
         self.meters.follow(&settings);
         self.hands.follow(&settings, self.epoch);
         self.blind_since = vec![None; settings.conditions.len()];
@@ -305,6 +313,7 @@ impl Engine {
         let wall = SystemTime::now();
         let limited = self.limited();
         let mut opened = self.ports.read(now, wall, &limited, &mut self.snapshot);
+        opened.extend(self.services.read(now, wall, !limited.is_empty(), &mut self.snapshot));
         opened.extend(self.meters.read(now, wall, &mut self.snapshot));
         for anomaly in &opened {
             let event = self.open(anomaly);

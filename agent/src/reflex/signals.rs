@@ -156,6 +156,16 @@ pub struct Signal {
     pub field: FieldId,
 }
 
+impl Signal {
+    /// The service that it is of, if it is of one.
+    pub fn service(&self) -> Option<&str> {
+        match &self.subject {
+            Subject::Service(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.field.row().name;

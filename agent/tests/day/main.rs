@@ -13,9 +13,9 @@ use medulla_agent::kernel::Target;
 use medulla_agent::reflex::decide::{Effect, Facts, Host, Moment};
 use medulla_agent::reflex::mind::Mind;
 use medulla_agent::reflex::policy::{Action, HostBudget, Mode, Policy, RateLimit, Rule};
-use medulla_agent::reflex::port::Port;
 use medulla_agent::reflex::rules::Conditions;
 use medulla_agent::reflex::signals::Snapshot;
+use medulla_agent::reflex::traffic::Traffic;
 
 use random::Random;
 use service::{Fault, Habit, Service};
@@ -47,7 +47,7 @@ struct Injected {
 /// The services, what watches them, and what went wrong.
 struct Day {
     services: Vec<Service>,
-    ports: Vec<Port>,
+    ports: Vec<Traffic>,
     mind: Mind,
     limited: [bool; PORTS.len()],
     faults: Vec<Injected>,
@@ -55,7 +55,7 @@ struct Day {
 }
 
 /// What decisions ask for.
-struct World<'a>(&'a [Service], &'a [Port]);
+struct World<'a>(&'a [Service], &'a [Traffic]);
 
 impl World<'_> {
     fn place(action: &Action) -> Option<usize> {
@@ -83,8 +83,9 @@ impl Day {
         let habits = PORTS.into_iter().zip([Habit::QUIET, Habit::NOISY]);
         let services: Vec<Service> =
             habits.map(|(port, habit)| Service::new(Random::new(u64::from(port)), habit)).collect();
-        let begin =
-            |(port, service): (u16, &Service)| Port::new(port, Moment::ZERO, *service.totals());
+        let begin = |(port, service): (u16, &Service)| {
+            Traffic::of_port(port, Moment::ZERO, *service.totals())
+        };
         let ports = PORTS.into_iter().zip(&services).map(begin).collect();
         let (rules, conditions) = PORTS.map(rule).into_iter().unzip();
         let budget = HostBudget { per_hour: 6, per_target: 1 };

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::config::ComponentConfig;
 use crate::ports::Ports;
+use crate::red::services::Services;
 
 /// A future that a trait object returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +27,8 @@ pub struct Context {
     pub ports: Arc<Ports>,
     /// The process's limit on connections.
     pub connections: Arc<Semaphore>,
+    /// The services whose spans are counted as they arrive.
+    pub services: Arc<Services>,
 }
 
 /// Takes data in and pushes it through its inlets.

@@ -21,5 +21,6 @@ pub mod ports;
 pub mod process;
 pub mod processors;
 pub mod receivers;
+pub mod red;
 pub mod service;
 pub mod time;

@@ -114,7 +114,7 @@ impl Program {
             bound >> 20
         );
         probe(&stats, self.name, budget.clone(), bound, &config.telemetry.resource);
-        Context { stats, budget, ports: Arc::default(), connections }
+        Context { stats, budget, ports: Arc::default(), connections, services: Arc::default() }
     }
 
     /// Budget twice (a body and its compressed or merged form), and what does not depend on it.

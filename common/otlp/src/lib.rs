@@ -6,6 +6,7 @@
 
 mod check;
 pub mod edit;
+pub mod flat;
 pub mod json;
 mod level;
 pub mod reply;

@@ -174,6 +174,12 @@ pub fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Bytes of a field of wire type 2 with a number under 16 and a content of this length.
+pub fn field_bytes(content: usize) -> usize {
+    let bits = usize::BITS - (content | 1).leading_zeros();
+    1 + bits.div_ceil(7) as usize + content
+}
+
 /// Appends a message field written by `write`.
 pub fn put_message(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
     let mut message = Vec::new();

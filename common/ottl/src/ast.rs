@@ -151,3 +151,15 @@ pub enum Body {
     Value(Box<Expr>),
     Condition(Box<Condition>),
 }
+
+/// Whether an expression calls a converter, outside keys of paths and lambdas.
+pub(crate) fn has_call(tree: &Expr) -> bool {
+    match tree {
+        Expr::Call(_) => true,
+        Expr::List(items) => items.iter().any(has_call),
+        Expr::Map(entries) => entries.iter().any(|(_, value)| has_call(value)),
+        Expr::Math(left, _, right) => has_call(left) || has_call(right),
+        Expr::Negate(inner) | Expr::Group(inner) => has_call(inner),
+        _ => false,
+    }
+}

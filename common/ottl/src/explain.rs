@@ -133,7 +133,7 @@ impl<C: Context> Display for Given<C> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Absent => f.write_str("default"),
-            Self::Const(value) => constant(f, value),
+            Self::Const(value) | Self::Folded(value) => constant(f, value),
             Self::Value(value, Kind::Any) => write!(f, "{value}"),
             Self::Value(value, kind) => write!(f, "{value} as {}", kind.name()),
             Self::Function(function) => f.write_str(function.name),

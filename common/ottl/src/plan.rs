@@ -73,8 +73,10 @@ pub(crate) enum Callable {
 /// An argument.
 pub(crate) enum Given<C: Context> {
     Absent,
-    /// Converted already.
+    /// A literal, converted already.
     Const(Value<'static>),
+    /// What constants came to, converted already.
+    Folded(Value<'static>),
     Value(Expr<C>, &'static Kind),
     Function(FunctionRef),
     Lambda(LambdaExpr<C>),

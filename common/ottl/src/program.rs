@@ -5,6 +5,10 @@
 //! difference: none of them writes a message around its records that another one reads. A request that nothing
 //! changes comes back as the same bytes.
 //!
+//! Groups can ask for a flat request, in which each log record has a resource and scope of its own. The request is
+//! flattened once for all groups of a processor, to at most [`MAX_FLAT_BYTES`], and regrouped behind them; groups
+//! that write no resource and no scope run without.
+//!
 //! A condition that reads only messages around the records is evaluated once for each of these, not
 //! once for each record; [`Counters::evaluations`] counts what really ran.
 
@@ -17,6 +21,9 @@ use otlp::{Malformed, Signal};
 use crate::RunError;
 use crate::contexts::Request;
 use crate::value::Time;
+
+/// The largest flat request.
+pub const MAX_FLAT_BYTES: usize = 64 << 20;
 
 mod build;
 mod fuse;
@@ -135,6 +142,8 @@ pub enum Refused {
     Malformed,
     /// A text failed whose error mode is to propagate.
     Failed(Failure),
+    /// Flattened it would be larger than [`MAX_FLAT_BYTES`].
+    TooLarge,
 }
 
 impl From<Malformed> for Refused {
@@ -148,6 +157,9 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Malformed => Malformed.fmt(f),
             Self::Failed(failure) => failure.fmt(f),
+            Self::TooLarge => {
+                write!(f, "flattened it would be larger than {} MiB", MAX_FLAT_BYTES >> 20)
+            }
         }
     }
 }
@@ -195,11 +207,33 @@ impl Program {
             first_failure: None,
         };
         runner.begin();
-        for walk in &self.walks {
-            runner.walk(walk, request, now, &mut outcome)?;
+        for walks in self.walks.chunk_by(|one, next| one.flattened() == next.flattened()) {
+            let mut run = |outcome: &mut Outcome| {
+                walks.iter().try_for_each(|walk| runner.walk(walk, request, now, outcome))
+            };
+            match walks[0].flattened() {
+                Some(_) => flattened(&mut outcome, run)?,
+                None => run(&mut outcome)?,
+            }
         }
         Ok(outcome)
     }
+}
+
+/// Runs over the flat request and groups it again. Where nothing changed the request stays as it was.
+fn flattened(
+    outcome: &mut Outcome,
+    mut run: impl FnMut(&mut Outcome) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    let flat = otlp::flat::flatten(&outcome.body, MAX_FLAT_BYTES)?.ok_or(Refused::TooLarge)?;
+    let (body, was_changed) = (outcome.body.clone(), outcome.is_changed);
+    (outcome.body, outcome.is_changed) = (flat.into(), false);
+    run(outcome)?;
+    match outcome.is_changed {
+        true => outcome.body = otlp::flat::regroup(&outcome.body)?.into(),
+        false => (outcome.body, outcome.is_changed) = (body, was_changed),
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Program {

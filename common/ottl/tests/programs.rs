@@ -249,3 +249,87 @@ fn malformed_records_in_a_good_request_are_counted() {
     assert_eq!(outcome.failures + outcome.malformed, 1, "{outcome:?}");
     assert!(outcome.is_changed, "the other record is edited");
 }
+
+/// The plan of one statement, without its text.
+fn plan(text: &str) -> String {
+    let plan = statements(Signal::Logs, None, &[text]).to_string();
+    plan.lines()
+        .filter(|line| !line.contains("statement "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn a_call_of_constants_is_evaluated_when_it_is_loaded() {
+    let check = |text: &str, shown: &str| {
+        let plan = plan(text);
+        assert!(plan.contains(shown), "{shown} in {plan}");
+    };
+    check(r#"set(log.attributes["a"], Concat(["x", "y"], "-"))"#, r#"with "x-y""#);
+    check(r#"set(log.attributes["a"], ParseJSON("{\"k\": [1]}"))"#, r#"with {"k":[1]}"#);
+    check(r#"set(log.body, "b") where log.time - Time("2026", "%Y") > Duration("1m" )"#, "> ");
+    check(r#"set(log.attributes["a"], [Concat(["x", "y"], "")])"#, r#"with ["xy"]"#);
+    check(r#"set(log.attributes["a"], SHA256(Concat(["x", "y"], "")))"#, "with \"769a4e6d");
+    // What has keys, a clock, or no parameters stays.
+    check(r#"set(log.attributes["a"], Split("x,y", ",")[0])"#, "Split(");
+    check(r#"set(log.attributes["a"], UUID())"#, "UUID(");
+    check(r#"set(log.time, Now())"#, "Now(");
+    check(r#"set(log.attributes["a"], Concat(["x", log.severity_text], "-"))"#, "Concat(");
+}
+
+#[test]
+fn what_fails_when_it_is_folded_is_the_failure_of_each_record() {
+    let check = |text: &str| {
+        let program = statements(Signal::Logs, None, &[text]);
+        let refused = run(&program, &logs(&["dev"])).expect_err(text);
+        assert!(matches!(refused, Refused::Failed(_)), "{text}: {refused}");
+    };
+    check(r#"set(log.attributes["a"], Int(Concat(["2", "0"], ".")))"#);
+    check(r#"set(log.attributes["a"], ParseJSON(Concat(["{", "}"], "oops")))"#);
+    check(r#"set(log.body, "b") where IsMatch(log.body, Concat(["(", "x"], ""))"#);
+    check(r#"replace_pattern(log.body, Concat(["(", "l"], ""), "x")"#);
+    // The first term fails, whatever the second one is.
+    check(r#"set(log.body, "b") where ParseJSON(log.body) == nil or IsMatch("a", "a")"#);
+    check(r#"set(log.body, "b") where ParseJSON(log.body) == nil or Int("1") == 1"#);
+}
+
+#[test]
+fn flat_groups_write_to_the_resource_of_their_record_alone() {
+    let group = |texts: &[&str]| Group {
+        statements: texts.iter().map(|text| (*text).to_owned()).collect(),
+        flattened: true,
+        ..Group::default()
+    };
+    let load = |texts| transform(Signal::Logs, &[group(texts)], false).unwrap();
+    let by_record = load(&[r#"set(resource.attributes["n"], log.attributes["n"])"#]);
+    let body = logs(&["a", "b"]);
+    let outcome = run(&by_record, &body).unwrap();
+    let json = json_of(Signal::Logs, &outcome.body);
+    // Three values of `n` in each of two resources, both scopes with each.
+    let resources = json["resourceLogs"].as_array().unwrap();
+    assert_eq!(resources.len(), 6);
+    assert!(resources.iter().all(|it| it["scopeLogs"].as_array().unwrap().len() == 2));
+    // A statement behind it sees the groups again: one evaluation a resource.
+    let behind = statements(Signal::Logs, None, &[r#"set(resource.attributes["all"], true)"#]);
+    let both = by_record.then(behind);
+    assert_eq!(both.walks(), 2);
+    let outcome = run(&both, &body).unwrap();
+    let last = both.counted().last().unwrap();
+    assert_eq!(last.counters.matched.load(Ordering::Relaxed), 6);
+    assert_eq!(json_of(Signal::Logs, &outcome.body)["resourceLogs"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn what_flat_groups_do_not_change_is_the_same_bytes() {
+    let check = |text: &str| {
+        let statements = vec![text.to_owned()];
+        let group = Group { statements, flattened: true, ..Group::default() };
+        let program = transform(Signal::Logs, &[group], false).unwrap();
+        let body = logs(&["a", "a"]);
+        let outcome = run(&program, &body).unwrap();
+        assert!(!outcome.is_changed);
+        assert_eq!(outcome.body.as_ptr(), body.as_ptr());
+    };
+    check(r#"set(resource.attributes["n"], log.attributes["n"]) where log.body == "no such""#);
+    check(r#"set(log.attributes["n"], 1) where log.body == "no such""#);
+}

@@ -233,7 +233,7 @@ impl Core {
         let reason = format!("the kernel {verb} {action}: {how}");
         let decision = self.say(rule, None, Kind::Decision, None, reason, None, None);
         let state = &mut self.rules[rule];
-        state.firing = Some(Firing::new(now, decision));
+        state.firing = Some(Firing::new(now, decision, false));
         state.armed.lease = Some(Lease { heard: now, until: now + left, worst: 0.0 });
         if !acts {
             // It counts nothing, but what it would do it would do no more often.

@@ -37,8 +37,8 @@ pub(super) enum Live {
 }
 
 impl Firing {
-    pub(super) fn new(since: Moment, decision: EventNo) -> Self {
-        Self { since, decision, approved: false, acted: false, refused: Vec::new() }
+    pub(super) fn new(since: Moment, decision: EventNo, acted: bool) -> Self {
+        Self { since, decision, approved: false, acted, refused: Vec::new() }
     }
 
     /// Whether an approval holds.

@@ -2,11 +2,16 @@
 //!
 //! Rates are units per hour, so that a step is exact in integers.
 
+use std::time::Duration;
+
 use super::Moment;
 use crate::reflex::policy::RateLimit;
 
+const RATE_MAX_PER_HOUR: u64 = kernel_abi::limit::RATE_PER_HOUR_MAX;
 /// Leases without improvement before a limit is taken back.
 const STRIKES_MAX: u32 = 2;
+/// Signals look back this far: before that much time has passed no limit can have improved them.
+const JUDGED_AFTER: Duration = Duration::from_secs(10);
 /// A value this much better than the worst one counts as improvement.
 const IMPROVED: f64 = 0.95;
 
@@ -17,13 +22,12 @@ pub(super) struct Steps {
     pub(super) rate_per_hour: u64,
     /// When the kernel ends it unless it is renewed.
     pub(super) until: Moment,
-    /// What was admitted before, units per hour.
-    before_per_hour: u64,
     renew_at: Moment,
     step_at: Moment,
     /// What the limit had dropped when this lease began.
     dropped: u64,
     worst: f64,
+    judged_at: Moment,
     strikes: u32,
     recovering: bool,
 }
@@ -58,17 +62,17 @@ impl Steps {
     /// The first writing.
     pub(super) fn begin(plan: &RateLimit, now: Moment, load: Load) -> Self {
         let goal = goal(plan);
-        let before_per_hour = load.admitted_per_s.map_or(goal, per_hour);
-        let first = before_per_hour / 5 * 4 + before_per_hour % 5 * 4 / 5;
+        let before = load.admitted_per_s.map_or(goal, per_hour);
+        let first = before / 5 * 4 + before % 5 * 4 / 5;
         let rate_per_hour = if plan.immediate { goal } else { first.max(goal) };
         Self {
             rate_per_hour,
             until: now + plan.lease,
-            before_per_hour: before_per_hour.max(rate_per_hour),
             renew_at: now + plan.lease / 3,
             step_at: now + plan.lease,
             dropped: load.dropped,
             worst: load.pressure,
+            judged_at: now,
             strikes: 0,
             recovering: false,
         }
@@ -81,7 +85,7 @@ impl Steps {
         }
         self.recovering = recovering;
         (self.strikes, self.worst, self.dropped) = (0, load.pressure, load.dropped);
-        self.step_at = now + plan.lease;
+        (self.step_at, self.judged_at) = (now + plan.lease, now);
         if !recovering && plan.immediate {
             self.rate_per_hour = goal(plan);
             self.renew_at = now;
@@ -93,7 +97,7 @@ impl Steps {
         self.worst = self.worst.max(if self.strikes == 0 { load.pressure } else { 0.0 });
         let next = match (now >= self.step_at, self.recovering) {
             (true, true) => self.relax(plan, load),
-            (true, false) => self.tighten(plan, load),
+            (true, false) => self.tighten(plan, now, load),
             (false, _) if now >= self.renew_at => Next::Renew,
             (false, _) => Next::Wait,
         };
@@ -110,9 +114,12 @@ impl Steps {
         self.renew_at = now + plan.lease / 3;
     }
 
-    fn tighten(&mut self, plan: &RateLimit, load: Load) -> Next {
-        let improved = load.pressure < self.worst * IMPROVED;
-        self.strikes = if improved { 0 } else { self.strikes + 1 };
+    fn tighten(&mut self, plan: &RateLimit, now: Moment, load: Load) -> Next {
+        if now >= self.judged_at + JUDGED_AFTER {
+            let improved = load.pressure < self.worst * IMPROVED;
+            self.strikes = if improved { 0 } else { self.strikes + 1 };
+            self.judged_at = now;
+        }
         if self.strikes >= STRIKES_MAX {
             return Next::Useless;
         }
@@ -121,11 +128,11 @@ impl Steps {
         Next::Step
     }
 
-    /// Up by a quarter of the rule's rate; over once nothing is dropped any more, or what was admitted
-    /// before is reached.
+    /// Up by a quarter of the rule's rate; over once nothing was dropped for a lease. What was admitted before the
+    /// limit says nothing here: a crowd that is still at the door would be let in at once.
     fn relax(&mut self, plan: &RateLimit, load: Load) -> Next {
         let higher = self.rate_per_hour.saturating_add((plan.rate_per_hour / 4).max(1));
-        if load.dropped <= self.dropped || higher >= self.before_per_hour {
+        if load.dropped <= self.dropped || higher > RATE_MAX_PER_HOUR {
             return Next::Relaxed;
         }
         self.rate_per_hour = higher;
@@ -144,8 +151,7 @@ fn goal(plan: &RateLimit) -> u64 {
     reason = "clamped to what a limit can say"
 )]
 fn per_hour(per_s: f64) -> u64 {
-    let most = kernel_abi::limit::RATE_PER_HOUR_MAX as f64;
-    (per_s * 3600.0).clamp(0.0, most) as u64
+    (per_s * 3600.0).clamp(0.0, RATE_MAX_PER_HOUR as f64) as u64
 }
 
 #[cfg(test)]
@@ -196,9 +202,22 @@ mod tests {
         }
         assert_eq!(rates, [400, 320, 256, 204]);
         steps.turn(true, &PLAN, at(100), load(500.0, 0, 0.5));
-        assert_eq!(steps.next(&PLAN, at(130), load(500.0, 9, 0.5)), Next::Step);
-        assert_eq!(steps.rate_per_hour / 3600, 254);
-        assert_eq!(steps.next(&PLAN, at(160), load(500.0, 9, 0.5)), Next::Relaxed);
+        for lease in 1..=10 {
+            let dropped = load(500.0, 9 * lease, 0.5);
+            assert_eq!(steps.next(&PLAN, at(100 + 30 * lease), dropped), Next::Step);
+            assert_eq!(steps.rate_per_hour / 3600, 204 + 50 * lease);
+        }
+        assert_eq!(steps.next(&PLAN, at(430), load(500.0, 90, 0.5)), Next::Relaxed);
+    }
+
+    /// A lease shorter than the signals' window is not judged by what was before it.
+    #[test]
+    fn improvement_is_given_time_to_show() {
+        let plan = RateLimit { lease: Duration::from_secs(5), ..PLAN };
+        let mut steps = Steps::begin(&plan, at(0), load(500.0, 0, 2.0));
+        let next = |second| steps.next(&plan, at(second), load(500.0, 0, 2.0));
+        let judged = [5, 10, 15, 20].map(next);
+        assert_eq!(judged, [Next::Step, Next::Step, Next::Step, Next::Useless]);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use detect::{Config, Detector, Verdict};
 
 use crate::host::{CgroupMeter, Host, HostMeter, HostSample};
 use crate::reflex::decide::Moment;
-use crate::reflex::port::Anomaly;
 use crate::reflex::settings::Settings;
 use crate::reflex::signals::{Snapshot, Subject};
+use crate::reflex::traffic::Anomaly;
 
 /// How often the host is looked at when no rule asks.
 const IDLE_EVERY: Duration = Duration::from_secs(1);

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use crate::kernel::maps::Sampling;
 use crate::kernel::shared::SharedMaps;
 use crate::reflex::decide::Moment;
-use crate::reflex::port::{Anomaly, Port};
 use crate::reflex::settings::{Settings, limited};
 use crate::reflex::signals::{Snapshot, Subject};
+use crate::reflex::traffic::{Anomaly, Traffic};
 
 /// How often the oldest open requests are looked for.
 const OLDEST_EVERY: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ const OLDEST_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Ports {
     samples: Option<SharedMaps>,
     tls_ports: Vec<u16>,
-    ports: BTreeMap<u16, Port>,
+    ports: BTreeMap<u16, Traffic>,
     /// Ages of the oldest open requests, and when they were looked at; only where a rule asks.
     oldest: BTreeMap<u16, Duration>,
     looked_at: Option<Moment>,
@@ -103,19 +103,19 @@ impl Ports {
 
     /// Connections admitted per second.
     pub(super) fn admitted_per_s(&self, port: u16) -> Option<f64> {
-        self.ports.get(&port).map(Port::admitted_per_s)
+        self.ports.get(&port).map(Traffic::admitted_per_s)
     }
 
     /// What the latency's median and 90th percentile usually are, in nanoseconds.
     pub(super) fn usual(&self, port: u16) -> (Option<f64>, Option<f64>) {
-        self.ports.get(&port).map_or((None, None), Port::usual_ns)
+        self.ports.get(&port).map_or((None, None), Traffic::usual_ns)
     }
 
     fn watch(&mut self, port: u16, now: Moment) {
         let Some(samples) = &self.samples else { return };
         match samples.watch(port, self.sampling(port)).and_then(|()| samples.latency(port)) {
             Ok(totals) => {
-                self.ports.insert(port, Port::new(port, now, totals));
+                self.ports.insert(port, Traffic::of_port(port, now, totals));
             }
             Err(error) => tracing::warn!("reflex: cannot watch port {port}: {error}"),
         }

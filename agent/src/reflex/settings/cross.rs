@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 
 use components::config::{Code, Config, Report};
+use components::red::services::SERVICES_MAX;
 
 use super::Settings;
 use crate::config::Kernel;
 use crate::reflex::policy::Action;
-use crate::reflex::signals::Subject;
+use crate::reflex::signals::{Signal, Subject};
 
-/// Reports rules over ports that nobody samples.
+/// Reports rules over ports that nobody samples, and over too many services.
 pub fn check(config: &Config, report: &Report) {
     if !config.has_section("reflex") {
         return;
     }
     let settings = config.read_section("reflex", Settings::read);
+    check_services(&settings, report);
     let known = watched(config, &settings);
     for place in &settings.places {
         for signal in &place.signals {
@@ -27,6 +29,19 @@ pub fn check(config: &Config, report: &Report) {
                 report.error(place.origin, &place.when, Code::UndefinedReference, message);
                 break;
             }
+        }
+    }
+}
+
+/// Reports the rule with which the services become too many.
+fn check_services(settings: &Settings, report: &Report) {
+    let mut names = BTreeSet::new();
+    for place in &settings.places {
+        names.extend(place.signals.iter().filter_map(Signal::service));
+        if names.len() > SERVICES_MAX {
+            let message =
+                format!("{} services in all rules, expected at most {SERVICES_MAX}", names.len());
+            return report.error(place.origin, &place.when, Code::TooLarge, message);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A port's last ten seconds: counts and latency, from totals that only grow.
+//! The last ten seconds of a port or a service: counts and latency, from totals that only grow.
 //!
 //! Twenty slots of half a second and the sum of them: adding a reading costs one pass over the buckets,
-//! a quantile another. A port takes 21 KiB. Quantiles are the upper bound of their bucket
+//! a quantile another. It takes 21 KiB. Quantiles are the upper bound of their bucket
 //! (at most 9 % above the true value, never below) and need [`SAMPLES_MIN`] samples.
 
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Default for Counts {
     }
 }
 
-/// The window of one port.
+/// The window of one port or service.
 #[derive(Clone, Debug)]
 pub struct Window {
     slots: Vec<Counts>,
@@ -119,18 +119,19 @@ impl Window {
         self.sum.quantiles_ns(quantiles, SAMPLES_MIN)
     }
 
-    /// Writes the port's signals.
-    pub fn show(&self, port: u16, snapshot: &mut Snapshot) {
-        let subject = Subject::Port(port);
+    /// Writes the signals of a port or a service.
+    pub fn show(&self, subject: &Subject, snapshot: &mut Snapshot) {
         let quantiles = self.quantiles_ns([0.5, 0.9, 0.99]);
         for (name, ns) in ["latency_p50", "latency_p90", "latency_p99"].into_iter().zip(quantiles) {
-            snapshot.set(&subject, name, ns);
+            snapshot.set(subject, name, ns);
         }
         let requests_per_s = self.sum.requests as f64 / self.span_s();
-        snapshot.set(&subject, "requests_per_s", Some(requests_per_s));
-        snapshot.set(&subject, "connections_per_s", Some(self.connections_per_s()));
-        snapshot.set(&subject, "in_flight", Some(self.in_flight as f64));
-        snapshot.set(&subject, "error_ratio", self.sum.error_ratio());
+        snapshot.set(subject, "requests_per_s", Some(requests_per_s));
+        snapshot.set(subject, "error_ratio", self.sum.error_ratio());
+        if let Subject::Port(_) = subject {
+            snapshot.set(subject, "connections_per_s", Some(self.connections_per_s()));
+            snapshot.set(subject, "in_flight", Some(self.in_flight as f64));
+        }
     }
 
     /// Seconds that the sum stands for; at least a second, so that a young window does not shout.
@@ -243,6 +244,11 @@ impl Counts {
         let buckets = self.buckets.iter_mut().zip(&other.buckets);
         buckets.for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));
     }
+}
+
+/// Where buckets end: the zero count and then all but the last, which is open.
+pub fn bounds_ns() -> Vec<f64> {
+    std::iter::once(ZERO_NS as f64).chain((0..BUCKETS - 1).map(upper_ns)).collect()
 }
 
 /// Where a bucket ends.

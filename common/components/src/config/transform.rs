@@ -26,11 +26,11 @@ impl Transform {
     pub fn read(section: &Section<'_>) -> Self {
         let mode = error_mode(section, ErrorMode::default());
         section.not_built_yet(&["profile_statements"]);
-        if section.bool("flatten_data", false) {
-            let message = "true is not built in yet, expected false";
-            section.error("flatten_data", Code::NotBuiltIn, message);
-        }
-        let program = |(key, signal)| Some((signal, program(section.list(key), signal, mode)?));
+        let flattened = section.bool("flatten_data", false);
+        let program = |(key, signal)| {
+            let program = program(section.list(key), signal, mode, flattened)?;
+            Some((signal, program))
+        };
         Self { programs: KEYS.into_iter().filter_map(program).collect() }
     }
 
@@ -40,8 +40,13 @@ impl Transform {
     }
 }
 
-fn program(items: Vec<Field<'_>>, signal: Signal, mode: ErrorMode) -> Option<Program> {
-    let (groups, places): (Vec<Group>, Vec<Place<'_>>) = match flat(&items) {
+fn program(
+    items: Vec<Field<'_>>,
+    signal: Signal,
+    mode: ErrorMode,
+    flattened: bool,
+) -> Option<Program> {
+    let (mut groups, places): (Vec<Group>, Vec<Place<'_>>) = match flat(&items) {
         _ if items.is_empty() => return None,
         Some(true) => {
             let group = Field::new(items[0].value(), items[0].path().to_owned(), items[0].report());
@@ -51,6 +56,7 @@ fn program(items: Vec<Field<'_>>, signal: Signal, mode: ErrorMode) -> Option<Pro
         Some(false) => items.into_iter().map(|item| group(item, mode)).unzip(),
         None => return None,
     };
+    groups.iter_mut().for_each(|group| group.flattened = flattened);
     match transform(signal, &groups, LAMBDAS) {
         Ok(program) => Some(program),
         Err(mistakes) => {
@@ -89,6 +95,7 @@ fn group(item: Field<'_>, mode: ErrorMode) -> (Group, Place<'_>) {
         statements: sources(&statements),
         error_mode: error_mode(&section, mode),
         shared_cache: section.bool("shared_cache", false),
+        flattened: false,
     };
     let texts = conditions.into_iter().chain(statements).collect();
     (group, Place { group: item, texts })

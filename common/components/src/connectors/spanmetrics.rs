@@ -2,7 +2,7 @@
 //!
 //! It observes, so every request is settled at once and no sender waits for metrics. Spans are read where
 //! they stand. Its state is bounded: resources, series per metric and resource, bytes of a key and
-//! exemplars all have a limit, and what goes beyond is counted in an overflow series. What it gives out is
+//! exemplars all have a limit, and what goes beyond is counted in an overflow series ([`crate::red`]). What it gives out is
 //! charged to the byte budget and counted like what a receiver reads; deltas that are refused
 //! are part of the next ones, so nothing is lost while a backend is away.
 //!
@@ -10,17 +10,12 @@
 //! `collector.instance.id`, and counts extrapolated from a sampler's threshold.
 
 mod encode;
-mod observe;
-mod series;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use otlp::Malformed;
-use otlp::edit::fields::{key, repeated};
-use otlp::wire::put_bytes;
 use pipeline::{
     Ack, Batch, Budget, Inlets, Outcome, Part, Pipeline, ReceiverLedger, RefusalKind, RefuseReason,
     Signal, Sink, Waiter,
@@ -29,12 +24,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use self::series::{Group, Series, Shape};
 use crate::component::{BoxFuture, BuildError, Connector, Context};
 use crate::config::ComponentConfig;
-use crate::config::spanmetrics::{Buckets, SpanMetrics as Settings};
-use crate::histogram::Histogram;
+use crate::config::spanmetrics::SpanMetrics as Settings;
 use crate::points::unix_ns;
+use crate::red::series::Series;
+use crate::red::state::{Plan, State, Taken};
 
 /// Series in one request at most: some hundred KiB, well below what gRPC peers take.
 const SERIES_PER_REQUEST: usize = 1000;
@@ -45,27 +40,16 @@ pub(crate) fn build(
     context: &Context,
 ) -> Result<Arc<dyn Connector>, BuildError> {
     let settings = config.read(Settings::read);
-    let shape = shape(&settings);
+    let plan = Plan::of(settings);
     let core = Arc::new(Core {
         ledger: context.stats.receiver(config.id.as_str(), "spanmetrics", Signal::Metrics),
         budget: context.budget.clone(),
         inlets: Inlets::default(),
         state: Mutex::new(State::since(unix_ns(SystemTime::now()))),
         stopping: Notify::new(),
-        settings,
-        shape,
+        plan,
     });
     Ok(Arc::new(SpanMetrics { core, flushing: Mutex::default() }))
-}
-
-fn shape(settings: &Settings) -> Shape {
-    let (empty, bounds) = match settings.histogram.as_ref().map(|histogram| &histogram.buckets) {
-        Some(Buckets::Explicit(bounds)) => (Histogram::explicit(bounds.len()), bounds.clone()),
-        Some(Buckets::Exponential(size)) => (Histogram::exponential(*size), Vec::new()),
-        None => (Histogram::explicit(0), Vec::new()),
-    };
-    let (series_max, exemplars) = (settings.series_max, settings.exemplars);
-    Shape { empty, bounds, series_max, exemplars }
 }
 
 struct SpanMetrics {
@@ -74,27 +58,12 @@ struct SpanMetrics {
 }
 
 struct Core {
-    settings: Settings,
-    shape: Shape,
+    plan: Plan,
     inlets: Inlets,
     ledger: Arc<ReceiverLedger>,
     budget: Arc<Budget>,
     state: Mutex<State>,
     stopping: Notify,
-}
-
-/// What was counted, by the attributes that tell resources apart.
-struct State {
-    groups: HashMap<Box<[u8]>, Resource>,
-    /// Since when deltas count.
-    since_ns: u64,
-}
-
-struct Resource {
-    /// Its attributes, as the fields of a `Resource`.
-    attributes: Box<[u8]>,
-    group: Group,
-    seen_at: Instant,
 }
 
 /// Metrics on their way out; for deltas with the series to take back.
@@ -104,18 +73,10 @@ struct Outgoing {
     taken: Option<Taken>,
 }
 
-struct Taken {
-    key: Box<[u8]>,
-    attributes: Box<[u8]>,
-    series: Vec<(Box<[u8]>, Series)>,
-}
-
 impl Sink for SpanMetrics {
     fn push(&self, batch: Batch, now: Instant) {
-        let Core { settings, shape, .. } = &*self.core;
         for part in batch.parts {
-            let observed =
-                observe::observe(settings, shape, &mut self.core.state(), &part.body, now);
+            let observed = self.core.state().observe(&self.core.plan, &part.body, now);
             let outcome = match observed {
                 Ok(()) => Outcome::ACCEPTED,
                 Err(Malformed) => Outcome::refused(RefusalKind::Rejected, "malformed span"),
@@ -149,7 +110,7 @@ impl Connector for SpanMetrics {
 
 /// Flushes on a timer, and once more when it is stopped.
 async fn keep_flushing(core: Arc<Core>) {
-    let mut next = Instant::now() + core.settings.flush_interval;
+    let mut next = Instant::now() + core.plan.settings.flush_interval;
     let mut goes_on = true;
     while goes_on {
         goes_on = tokio::select! {
@@ -157,7 +118,7 @@ async fn keep_flushing(core: Arc<Core>) {
             () = tokio::time::sleep_until(next) => true,
         };
         core.flush().await;
-        next = (next + core.settings.flush_interval).max(Instant::now());
+        next = (next + core.plan.settings.flush_interval).max(Instant::now());
     }
 }
 
@@ -176,7 +137,7 @@ impl Core {
                 None => true,
             };
             if let (true, Some(taken)) = (refused, out.taken) {
-                self.state().restore(&self.settings, &self.shape, taken);
+                self.state().restore(&self.plan, taken);
             }
         }
     }
@@ -201,14 +162,14 @@ impl Core {
     fn collect(&self, now: Instant) -> Vec<Outgoing> {
         let mut state = self.state();
         let now_ns = unix_ns(SystemTime::now());
-        match self.settings.delta {
+        match self.plan.settings.delta {
             true => {
                 let taken = std::mem::replace(&mut *state, State::since(now_ns));
                 self.take_deltas(taken, now_ns)
             }
             false => {
                 let outgoing = self.show_totals(&state, now_ns);
-                state.tidy(&self.settings, now);
+                state.tidy(&self.plan.settings, now);
                 outgoing
             }
         }
@@ -216,7 +177,7 @@ impl Core {
 
     fn show_totals(&self, state: &State, now_ns: u64) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
-        for resource in state.groups.values() {
+        for resource in state.resources() {
             let all: Vec<_> = resource.group.iter().collect();
             for some in all.chunks(SERIES_PER_REQUEST) {
                 let (body, points) = self.encode(&resource.attributes, some, now_ns);
@@ -228,7 +189,7 @@ impl Core {
 
     fn take_deltas(&self, state: State, now_ns: u64) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
-        for (key, resource) in state.groups {
+        for (key, resource) in state.into_resources() {
             let mut rest: Vec<_> = resource.group.into_series().collect();
             while !rest.is_empty() {
                 let series = rest.split_off(rest.len().saturating_sub(SERIES_PER_REQUEST));
@@ -243,85 +204,6 @@ impl Core {
     }
 
     fn encode(&self, resource: &[u8], some: &[(&[u8], &Series)], now_ns: u64) -> (Bytes, u64) {
-        encode::request(&self.settings, &self.shape, resource, some.iter().copied(), now_ns)
-    }
-}
-
-impl State {
-    fn since(since_ns: u64) -> Self {
-        Self { groups: HashMap::new(), since_ns }
-    }
-
-    /// The series of a resource; that of the longest silence goes if there are too many.
-    fn group(
-        &mut self,
-        settings: &Settings,
-        resource: &[u8],
-        now: Instant,
-    ) -> Result<&mut Group, Malformed> {
-        let id = identity(settings, resource)?;
-        let full = self.groups.len() >= settings.resources_max;
-        if full && !self.groups.contains_key(&id) {
-            self.forget_oldest();
-        }
-        let resource = self.groups.entry(id).or_insert_with(|| Resource {
-            attributes: written(settings, resource),
-            group: Group::default(),
-            seen_at: now,
-        });
-        resource.seen_at = now;
-        Ok(&mut resource.group)
-    }
-
-    fn forget_oldest(&mut self) {
-        let oldest = self.groups.iter().min_by_key(|(_, resource)| resource.seen_at);
-        if let Some(id) = oldest.map(|(id, _)| id.clone()) {
-            self.groups.remove(&id);
-        }
-    }
-
-    fn restore(&mut self, settings: &Settings, shape: &Shape, taken: Taken) {
-        let Taken { key, attributes, series } = taken;
-        let Some(seen_at) = series.iter().map(|(_, series)| series.seen_at).max() else { return };
-        if self.groups.len() >= settings.resources_max && !self.groups.contains_key(&key) {
-            self.forget_oldest();
-        }
-        let empty = || Resource { attributes, group: Group::default(), seen_at };
-        let resource = self.groups.entry(key).or_insert_with(empty);
-        series.into_iter().for_each(|(key, old)| resource.group.restore(&key, old, shape));
-    }
-
-    fn tidy(&mut self, settings: &Settings, now: Instant) {
-        let expires = !settings.expiration.is_zero();
-        let since = now.checked_sub(settings.expiration).filter(|_| expires);
-        self.groups.values_mut().for_each(|resource| resource.group.tidy(since));
-        self.groups.retain(|_, resource| !resource.group.is_empty());
-    }
-}
-
-/// What tells resources apart: all their attributes or the named ones, in the order of their bytes.
-fn identity(settings: &Settings, resource: &[u8]) -> Result<Box<[u8]>, Malformed> {
-    if !settings.resource_attributes {
-        return Ok(Box::default());
-    }
-    let keys = &settings.resource_keys;
-    let mut entries = Vec::new();
-    for entry in repeated(resource, 1) {
-        let entry = entry?;
-        let name = key(entry)?;
-        if keys.is_empty() || keys.iter().any(|key| key.as_bytes() == name) {
-            entries.push(entry);
-        }
-    }
-    entries.sort_unstable();
-    let mut id = Vec::new();
-    entries.iter().for_each(|entry| put_bytes(&mut id, 1, entry));
-    Ok(id.into())
-}
-
-fn written(settings: &Settings, resource: &[u8]) -> Box<[u8]> {
-    match settings.resource_attributes {
-        true => resource.into(),
-        false => Box::default(),
+        encode::request(&self.plan, resource, some.iter().copied(), now_ns)
     }
 }

@@ -17,8 +17,9 @@ use serde_json::{Map, Value as Json, json};
 use super::request::{parse, read_file, to_json};
 use super::{Stop, now, processor};
 
-/// The gate behind which the reference implementation keeps lambdas.
+/// The gates behind which the reference implementation keeps lambdas, and `flatten_data`.
 const LAMBDAS: &str = "ottl.functions.enableLambda";
+const FLATTEN_LOGS: &str = "transform.flatten.logs";
 
 /// Runs the cases of a file.
 pub(super) fn run(file: &Path, fixtures: Option<&Path>) -> Result<(), Stop> {
@@ -58,7 +59,10 @@ impl Runner {
     fn run(&mut self, case: &Case) -> Result<Json, String> {
         let (signal, body) = self.fixture(text(case, "fixture")?)?;
         match text(case, "kind")? {
-            "transform" => processor::transform(signal, source(case), &body, &self.now),
+            "transform" => {
+                let flattens = has_gate(case, FLATTEN_LOGS);
+                processor::transform(signal, source(case), &body, &self.now, flattens)
+            }
             "filter" => processor::filter(signal, source(case), &body, &self.now),
             kind => {
                 let setting = self.setting(case, signal)?;
@@ -76,8 +80,7 @@ impl Runner {
     fn setting(&self, case: &Case, signal: Signal) -> Result<Setting, String> {
         let name = text(case, "context")?;
         let context = Otlp::from_name(name).ok_or_else(|| format!("{name} is no context"))?;
-        let gates = case.get("gates").and_then(Json::as_array);
-        let lambdas = gates.is_some_and(|gates| gates.iter().any(|gate| gate == LAMBDAS));
+        let lambdas = has_gate(case, LAMBDAS);
         let stops = case.get("error_mode").is_some_and(|mode| mode == "propagate");
         Ok(Setting { signal, context, lambdas, stops, now: self.now.clone() })
     }
@@ -109,6 +112,11 @@ fn signal_of(name: &str, content: &[u8]) -> Option<Signal> {
         [b'l', ..] => Some(Signal::Logs),
         _ => None,
     }
+}
+
+fn has_gate(case: &Case, wanted: &str) -> bool {
+    let gates = case.get("gates").and_then(Json::as_array);
+    gates.is_some_and(|gates| gates.iter().any(|gate| gate == wanted))
 }
 
 fn text<'a>(case: &'a Case, key: &str) -> Result<&'a str, String> {

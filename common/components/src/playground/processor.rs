@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::cases::result;
 use crate::config::filter::Filter;
 use crate::config::transform::Transform;
-use crate::config::{Report, Section, Sources, Value, expand, value};
+use crate::config::{Code, Report, Section, Sources, Value, expand, value};
 
 /// The outcome of a processor `transform` with this section.
 pub(super) fn transform(
@@ -18,8 +18,16 @@ pub(super) fn transform(
     section: &str,
     body: &Bytes,
     now: &Time,
+    has_flatten_gate: bool,
 ) -> Result<Json, String> {
-    let program = read(section, |section| Transform::read(section).program(signal).cloned());
+    let program = read(section, |section| {
+        // A configuration of ours needs no gate for it, a case does.
+        if section.bool("flatten_data", false) && !has_flatten_gate {
+            let message = "true, expected the gate transform.flatten.logs with it";
+            section.error("flatten_data", Code::BadValue, message);
+        }
+        Transform::read(section).program(signal).cloned()
+    });
     Ok(outcome(program, signal, body, now))
 }
 
@@ -78,7 +86,7 @@ fn outcome(
         Ok(outcome) if outcome.body.is_empty() => json!({"dropped": true}),
         Ok(outcome) => result(signal, &outcome.body),
         Err(Refused::Malformed) => json!({"case_error": "the request is malformed"}),
-        Err(refused @ Refused::Failed(_)) => {
+        Err(refused @ (Refused::Failed(_) | Refused::TooLarge)) => {
             json!({"consume_error": refused.to_string(), "dropped": true})
         }
     }

@@ -168,6 +168,7 @@ impl Texts {
             Refused::Failed(failure) => {
                 (self.stage_of(failure), DropReason::Error, RefusalKind::Rejected)
             }
+            Refused::TooLarge => (None, DropReason::Error, RefusalKind::Rejected),
         };
         let stage = stage.unwrap_or(&self.stages[0]);
         stage.ledger.take(part.records);

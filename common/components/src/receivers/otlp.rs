@@ -69,6 +69,7 @@ pub(crate) fn build(
         ledgers: Ledgers::new(id, transport, context),
         budget: context.budget.clone(),
         connections: context.connections.clone(),
+        services: context.services.clone(),
         max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
         include_metadata,
     };

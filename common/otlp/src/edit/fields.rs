@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::wire::{Fields, Malformed, Value, put_bytes, put_varint, varint};
+use crate::wire::{Fields, Malformed, Value, field_bytes, put_bytes, put_varint, varint};
 
 /// The last value of field `number`.
 pub fn last<'a>(message: &'a [u8], number: u32) -> Result<Option<Value<'a>>, Malformed> {
@@ -265,12 +265,6 @@ pub fn put_entry(out: &mut Vec<u8>, number: u32, key: &[u8], any: &[u8]) {
     put_varint(out, length as u64);
     put_bytes(out, KEY, key);
     put_bytes(out, VALUE, any);
-}
-
-/// Bytes of a field with a number under 16 and a content of this length.
-fn field_bytes(content: usize) -> usize {
-    let bits = usize::BITS - (content | 1).leading_zeros();
-    1 + bits.div_ceil(7) as usize + content
 }
 
 #[cfg(test)]

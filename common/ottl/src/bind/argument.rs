@@ -63,16 +63,21 @@ impl<C: Context> Binder<'_, C> {
         trees: &[ast::Expr],
         offset: usize,
     ) -> Result<Given<C>, LoadError> {
-        let mut items = Vec::new();
+        let (mut items, mut is_literal, mut is_constant) = (Vec::new(), true, true);
         for tree in trees {
-            match self.value(inner, tree, offset)? {
-                Given::Const(value) => items.push(Expr::Const(value)),
+            let given = self.value(inner, tree, offset)?;
+            is_literal &= matches!(given, Given::Const(_));
+            is_constant &= matches!(given, Given::Const(_) | Given::Folded(_));
+            match given {
+                Given::Const(value) | Given::Folded(value) => items.push(Expr::Const(value)),
                 Given::Value(expr, _) => items.push(expr),
                 _ => return Err(mismatch(inner.name(), "something else", offset)),
             }
         }
-        Ok(match super::folded(Expr::List(items)) {
-            Expr::Const(value) => Given::Const(value),
+        let list = Expr::List(items);
+        Ok(match if is_constant { super::folded(list) } else { list } {
+            Expr::Const(value) if is_literal => Given::Const(value),
+            Expr::Const(value) => Given::Folded(value),
             list => Given::Value(list, kind),
         })
     }
@@ -179,28 +184,46 @@ fn converted<C: Context>(
         LoadError::new(class, offset, error.to_string())
     };
     if !is_literal(tree) {
-        return Ok(match expr {
-            // It may fail to convert, which is then the record's failure.
-            Expr::Const(value) => match convert(kind, value.clone()) {
-                Ok(value) => Given::Const(value),
-                Err(_) => Given::Value(Expr::Const(value), kind),
-            },
-            expr => Given::Value(expr, kind),
-        });
+        return Ok(computed(kind, expr));
     }
     match expr {
+        Expr::Const(value) if ast::has_call(tree) => {
+            check_container(kind, &value).map_err(refused)?;
+            Ok(computed(kind, Expr::Const(value)))
+        }
         Expr::Const(Value::Nil) if !takes_nil(kind) => Err(mismatch(kind.name(), "nil", offset)),
         Expr::Const(value) => convert(kind, value).map(Given::Const).map_err(refused),
         Expr::List(_) => {
-            convert(kind, Value::List(Vec::new())).map_err(refused)?;
+            check_container(kind, &Value::List(Vec::new())).map_err(refused)?;
             Ok(Given::Value(expr, kind))
         }
         Expr::Map(_) => {
-            convert(kind, Value::map(crate::Map::new())).map_err(refused)?;
+            check_container(kind, &Value::map(crate::Map::new())).map_err(refused)?;
             Ok(Given::Value(expr, kind))
         }
         expr => Ok(Given::Value(expr, kind)),
     }
+}
+
+/// What is no literal and yet may be constant. It may fail to convert, which is then the record's failure.
+fn computed<C: Context>(kind: &'static Kind, expr: Expr<C>) -> Given<C> {
+    match expr {
+        Expr::Const(value) => match convert(kind, value.clone()) {
+            Ok(value) => Given::Folded(value),
+            Err(_) => Given::Value(Expr::Const(value), kind),
+        },
+        expr => Given::Value(expr, kind),
+    }
+}
+
+/// Whether a list or map of whatever content can be what the parameter wants.
+fn check_container(kind: &Kind, value: &Value<'_>) -> Result<(), crate::RunError> {
+    let empty = match value {
+        Value::List(_) => Value::List(Vec::new()),
+        Value::Map(_) => Value::map(crate::Map::new()),
+        _ => return Ok(()),
+    };
+    convert(kind, empty).map(drop)
 }
 
 /// Whether a literal nil can be meant.

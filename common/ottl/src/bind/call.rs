@@ -5,7 +5,7 @@ use crate::ast::{Argument, Call, Given as Written};
 use crate::context::Context;
 use crate::function::{Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param};
 use crate::plan::{Action, CallExpr, Callable, EditBody, Expr, Given, LevelSet, Place};
-use crate::{Class, LoadError};
+use crate::{Class, LoadError, Value};
 
 impl<C: Context> Binder<'_, C> {
     /// The editor of a statement.
@@ -22,19 +22,16 @@ impl<C: Context> Binder<'_, C> {
                 (_, argument) => given.push(self.argument(param, argument)?),
             }
         }
-        let constants = constants(&given);
         let refused = |message| refused(call, message);
         let name = definition.name;
         Ok(match definition.body {
             Body::Editor(body) => Action::Edit { name, target, given, body: EditBody::Plain(body) },
             Body::PreparedEditor(prepare) => {
-                let body = EditBody::Prepared(prepare(&constants).map_err(refused)?);
-                drop(constants);
+                let body = EditBody::Prepared(prepared(&given, prepare).map_err(refused)?);
                 Action::Edit { name, target, given, body }
             }
             Body::Record(prepare) => {
-                let change = prepare(&constants).map_err(refused)?;
-                drop(constants);
+                let change = prepared(&given, prepare).map_err(refused)?;
                 let level = self.context.level();
                 self.uses.reads.add(level);
                 self.uses.writes.add(level);
@@ -43,8 +40,7 @@ impl<C: Context> Binder<'_, C> {
                 Action::Change { name, given, change }
             }
             Body::HistogramPoint(prepare) => {
-                let change = prepare(&constants).map_err(refused)?;
-                drop(constants);
+                let change = prepared(&given, prepare).map_err(refused)?;
                 let level = self.context.level();
                 self.uses.reads.add(level);
                 self.uses.writes.add(level);
@@ -79,6 +75,9 @@ impl<C: Context> Binder<'_, C> {
         self.uses.is_bound |= self.uses.whole_record;
         self.uses.add(outside);
         let keys = self.keys(&call.keys)?;
+        if let Some(value) = folded(definition, &body, &given).filter(|_| keys.is_empty()) {
+            return Ok(Expr::Const(value));
+        }
         let calls_back = given.iter().any(|it| matches!(it, Given::Lambda(_) | Given::Lazy(_)));
         Ok(Expr::Call(Box::new(CallExpr { definition, body, given, calls_back, keys })))
     }
@@ -93,10 +92,9 @@ impl<C: Context> Binder<'_, C> {
         match definition.body {
             Body::Plain(body) => Ok(Callable::Plain(body)),
             Body::OfRecord(body) => Ok(Callable::OfRecord(body)),
-            Body::Prepared(prepare) => {
-                let prepared = prepare(&constants(given));
-                prepared.map(Callable::Prepared).map_err(|message| refused(call, message))
-            }
+            Body::Prepared(prepare) => prepared(given, prepare)
+                .map(Callable::Prepared)
+                .map_err(|message| refused(call, message)),
             _ => Err(unknown(call, "is an editor and has no value")),
         }
     }
@@ -133,10 +131,39 @@ fn refused(call: &Call, message: String) -> LoadError {
     LoadError::new(Class::Literal, call.offset, format!("{}: {message}", call.name))
 }
 
-/// What is constant, and nothing in the place of the rest.
-fn constants<C: Context>(given: &[Given<C>]) -> Args<'_> {
+/// A body, prepared with what is constant. A computed constant that it cannot take is the record's failure, as if
+/// nobody had computed it; a literal is refused.
+fn prepared<C: Context, T>(
+    given: &[Given<C>],
+    prepare: impl Fn(&Args<'_>) -> Result<T, String>,
+) -> Result<T, String> {
+    let is_folded = |given: &Given<C>| matches!(given, Given::Folded(_));
+    match prepare(&constants(given, true)) {
+        Err(_) if given.iter().any(is_folded) => prepare(&constants(given, false)),
+        made => made,
+    }
+}
+
+/// The value of a call that has the same one for each record. What fails without a record or a clock does so,
+/// or does not, for each record.
+fn folded<C: Context>(
+    definition: &Definition,
+    body: &Callable,
+    given: &[Given<C>],
+) -> Option<Value<'static>> {
+    let is_constant =
+        |given: &Given<C>| matches!(given, Given::Const(_) | Given::Folded(_) | Given::Absent);
+    let is_ready = is_pure(definition) && given.iter().all(is_constant);
+    let args = is_ready.then(|| constants(given, true))?;
+    let value = body.run(&args).ok()?;
+    Some(value.into_owned())
+}
+
+/// What is constant (computed constants only `with_folded`), and nothing in the place of the rest.
+fn constants<C: Context>(given: &[Given<C>], with_folded: bool) -> Args<'_> {
     let passed = given.iter().map(|given| match given {
         Given::Const(value) => Passed::Value(value.by_ref()),
+        Given::Folded(value) if with_folded => Passed::Value(value.by_ref()),
         Given::Absent => Passed::Absent,
         _ => Passed::Later,
     });

@@ -73,22 +73,22 @@ impl<'a> Record<'a> {
         if level == self.at.level { self.message(level) } else { self.at.wholes[level as usize] }
     }
 
-    /// Replaces the message of a level by what `write` appends, if it succeeds.
+    /// Replaces the message of a level by what `write` appends, if it succeeds and says that it did.
     pub(super) fn edit(
         &mut self,
         arena: &'a Bump,
         level: Level,
-        write: impl FnOnce(&'a [u8], &mut Vec<u8>) -> Result<(), RunError>,
+        write: impl FnOnce(&'a [u8], &mut Vec<u8>) -> Result<bool, RunError>,
     ) -> Result<(), RunError> {
         let mut out = std::mem::take(&mut self.scratch.message);
         out.clear();
         let written = write(self.message(level), &mut out);
-        if written.is_ok() && out != self.message(level) {
+        if matches!(written, Ok(true)) && out != self.message(level) {
             self.at.messages[level as usize] = arena.alloc_slice_copy(&out);
             self.is_changed[level as usize] = true;
         }
         self.scratch.message = out;
-        written
+        written.map(|_| ())
     }
 
     pub(super) fn change(&mut self, arena: &'a Bump, changed: Changed) -> Result<(), RunError> {
@@ -98,7 +98,7 @@ impl<'a> Record<'a> {
         if let Some(record) = changed.record {
             self.edit(arena, self.at.level, |_, out| {
                 out.extend_from_slice(&record);
-                Ok(())
+                Ok(true)
             })?;
         }
         self.appended.extend(changed.appended);

@@ -43,7 +43,8 @@ pub(super) fn set<'a>(
     let encoded = encode(record, &field, number, keys, value, &mut new);
     let written = encoded.and_then(|()| {
         edit_in(record, arena, &field, |message, out| {
-            Ok(fields::replace(message, &replaced(&field, number), &new, out)?)
+            fields::replace(message, &replaced(&field, number), &new, out)?;
+            Ok(true)
         })
     });
     record.scratch.field = new;
@@ -75,12 +76,12 @@ fn replaced(field: &Field, number: u32) -> [u32; 2] {
     }
 }
 
-/// Edits the message that a field is in, and the one around it.
+/// Edits the message that a field is in, and the one around it, if `write` says that it wrote one.
 fn edit_in<'a>(
     record: &mut Record<'a>,
     arena: &'a Bump,
     field: &Field,
-    write: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<(), RunError>,
+    write: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<bool, RunError>,
 ) -> Result<(), RunError> {
     let Nest::In(nest) = field.nest() else {
         return record.edit(arena, field.level, |message, out| write(message, out));
@@ -89,14 +90,13 @@ fn edit_in<'a>(
     inner.clear();
     let edited = record.edit(arena, field.level, |message, out| {
         let old = fields::nested(message, nest)?.unwrap_or_default();
-        write(&old, &mut inner)?;
-        if *inner == *old {
-            out.extend_from_slice(message);
-            return Ok(());
+        if !write(&old, &mut inner)? || *inner == *old {
+            return Ok(false);
         }
         let mut new = Vec::with_capacity(inner.len() + 8);
         put_bytes(&mut new, nest, &inner);
-        Ok(fields::replace(message, &[nest], &new, out)?)
+        fields::replace(message, &[nest], &new, out)?;
+        Ok(true)
     });
     record.scratch.inner = inner;
     edited
@@ -126,7 +126,8 @@ fn set_attribute<'a>(
                 new.clear();
                 any::write_owned(&mut new, &target);
             }
-            Ok(fields::put_attribute(message, number, name, &new, out)?)
+            fields::put_attribute(message, number, name, &new, out)?;
+            Ok(true)
         })
     });
     record.scratch.field = new;
@@ -419,7 +420,10 @@ fn put_data<'a>(
     }
     put_bytes(&mut outer, kind.number(), &inner);
     let all = Data::ALL.map(Data::number);
-    record.edit(arena, level, |message, out| Ok(fields::replace(message, &all, &outer, out)?))
+    record.edit(arena, level, |message, out| {
+        fields::replace(message, &all, &outer, out)?;
+        Ok(true)
+    })
 }
 
 pub(super) fn retain<'a>(
@@ -436,10 +440,7 @@ pub(super) fn retain<'a>(
     let number = number_of(record, &field)?;
     edit_in(record, arena, &field, |message, out| {
         let mut keep = |key: &[u8]| Ok(keep(std::str::from_utf8(key).map_err(|_| Malformed)?));
-        if !fields::retain_attributes(message, number, &mut keep, out)? {
-            out.extend_from_slice(message);
-        }
-        Ok(())
+        Ok(fields::retain_attributes(message, number, &mut keep, out)?)
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{Env, Keys, Scope};
 use crate::coerce::convert;
 use crate::context::Context;
-use crate::function::{Args, Argument, LambdaFn, LazyFn, MAX_PARAMS};
+use crate::function::{Args, Argument, LambdaFn, LazyFn};
 use crate::plan::{CallExpr, Callable, Expr, FunctionRef, Given, LambdaBody, LambdaExpr};
 use crate::value::Time;
 use crate::{RunError, Value, index};
@@ -13,7 +13,8 @@ impl<C: Context> CallExpr<C> {
         let value = if self.calls_back {
             self.call_back(env)?.stored_in(env.frame.arena)
         } else {
-            let args = arguments(&self.given, env)?;
+            let mut args = Args::empty(env.frame.now);
+            arguments(&self.given, env, &mut args)?;
             self.run(&args, env)?
         };
         if self.keys.is_empty() {
@@ -24,15 +25,14 @@ impl<C: Context> CallExpr<C> {
 
     /// A call whose arguments borrow the frame, and so does its result.
     fn call_back<'f, 'a: 'f>(&'a self, env: Env<'f, 'a, C>) -> Result<Value<'f>, RunError> {
-        let mut filled: [Argument<'f>; MAX_PARAMS] = Default::default();
-        for (slot, given) in filled.iter_mut().zip(&self.given) {
-            *slot = match given {
+        let mut args: Args<'f> = Args::empty(env.frame.now);
+        for given in &self.given {
+            args.push(match given {
                 Given::Lambda(lambda) => Argument::Lambda(lambda.bound(env)),
                 Given::Lazy(items) => Argument::Lazy(lazy(items, env)),
                 given => argument(given, env)?,
-            };
+            });
         }
-        let args = Args::new(filled, env.frame.now.cloned());
         self.run(&args, env)
     }
 
@@ -48,7 +48,8 @@ impl<C: Context> CallExpr<C> {
 }
 
 impl Callable {
-    fn run<'x>(&self, args: &Args<'x>) -> Result<Value<'x>, RunError> {
+    /// The value for arguments alone.
+    pub(crate) fn run<'x>(&self, args: &Args<'x>) -> Result<Value<'x>, RunError> {
         match self {
             Self::Plain(body) => body(args),
             Self::Prepared(body) => body(args),
@@ -57,24 +58,26 @@ impl Callable {
     }
 }
 
-/// The arguments of a call that evaluates none of them itself.
+/// The arguments of a call that evaluates none of them itself, filled in where they stay: they are large.
+#[inline]
 pub(super) fn arguments<'a, C: Context>(
     given: &'a [Given<C>],
     env: Env<'_, 'a, C>,
-) -> Result<Args<'a>, RunError> {
-    let mut filled: [Argument<'a>; MAX_PARAMS] = Default::default();
-    for (slot, given) in filled.iter_mut().zip(given) {
-        *slot = argument(given, env)?;
+    args: &mut Args<'a>,
+) -> Result<(), RunError> {
+    for given in given {
+        args.push(argument(given, env)?);
     }
-    Ok(Args::new(filled, env.frame.now.cloned()))
+    Ok(())
 }
 
+#[inline]
 fn argument<'x, 'a: 'x, C: Context>(
     given: &'a Given<C>,
     env: Env<'_, 'a, C>,
 ) -> Result<Argument<'x>, RunError> {
     Ok(match given {
-        Given::Const(value) => Argument::Value(value.by_ref()),
+        Given::Const(value) | Given::Folded(value) => Argument::Value(value.by_ref()),
         Given::Value(expr, kind) => Argument::Value(convert(kind, expr.eval(env)?)?),
         Given::Function(function) => {
             let now = env.frame.now;
@@ -85,9 +88,9 @@ fn argument<'x, 'a: 'x, C: Context>(
 }
 
 impl FunctionRef {
-    fn apply<'x>(&self, value: Value<'x>, now: Option<&Time>) -> Result<Value<'x>, RunError> {
+    fn apply<'x>(&self, value: Value<'x>, now: Option<&'x Time>) -> Result<Value<'x>, RunError> {
         let value = Argument::Value(convert(self.kind, value)?);
-        self.body.run(&Args::new([value], now.cloned()))
+        self.body.run(&Args::new([value], now))
     }
 }
 

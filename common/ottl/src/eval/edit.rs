@@ -13,20 +13,21 @@ use crate::{RunError, Value, index};
 impl<C: Context> Action<C> {
     /// Edits the record. A failure leaves it as it was.
     pub(crate) fn run<'a>(&'a self, frame: &mut Frame<'a, C>) -> Result<(), RunError> {
+        let mut args = Args::empty(frame.now);
         match self {
             Self::Edit { target, given, body, .. } => {
-                let args = arguments(given, Env::new(frame))?;
+                arguments(given, Env::new(frame), &mut args)?;
                 target.edit(frame, body, &args)
             }
             Self::Change { given, change, .. } => {
-                let args = arguments(given, Env::new(frame))?;
+                arguments(given, Env::new(frame), &mut args)?;
                 let whole = C::whole(&frame.record);
                 let whole = whole.ok_or_else(|| RunError::new("there is no record here"))?;
                 let changed = change(whole, &args)?;
                 C::change(&mut frame.record, frame.arena, changed)
             }
             Self::ChangePoint { given, change, .. } => {
-                let args = arguments(given, Env::new(frame))?;
+                arguments(given, Env::new(frame), &mut args)?;
                 let Some(point) = C::histogram_point(&frame.record) else { return Ok(()) };
                 let changed = change(point, &args)?;
                 C::change(&mut frame.record, frame.arena, changed)

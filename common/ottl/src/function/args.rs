@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::RunError;
 use crate::value::{Map, Time, Value};
 
@@ -37,21 +39,31 @@ pub type LazyFn<'a> = dyn Fn(usize) -> Option<Result<Value<'a>, RunError>> + 'a;
 
 /// The arguments of one call.
 pub struct Args<'a> {
-    arguments: [Argument<'a>; MAX_PARAMS],
-    now: Option<Time>,
+    arguments: SmallVec<[Argument<'a>; MAX_PARAMS]>,
+    now: Option<&'a Time>,
 }
 
 impl<'a> Args<'a> {
     /// Arguments in the order of the parameters, at most [`MAX_PARAMS`]; `now` is the clock, if the caller has one.
-    pub fn new(arguments: impl IntoIterator<Item = Argument<'a>>, now: Option<Time>) -> Self {
-        let mut given = arguments.into_iter();
-        let arguments = std::array::from_fn(|_| given.next().unwrap_or_default());
-        Self { arguments, now }
+    pub fn new(arguments: impl IntoIterator<Item = Argument<'a>>, now: Option<&'a Time>) -> Self {
+        Self { arguments: arguments.into_iter().collect(), now }
+    }
+
+    /// No arguments yet.
+    #[inline]
+    pub(crate) fn empty(now: Option<&'a Time>) -> Self {
+        Self { arguments: SmallVec::new(), now }
+    }
+
+    /// The argument of the next parameter.
+    #[inline]
+    pub(crate) fn push(&mut self, argument: Argument<'a>) {
+        self.arguments.push(argument);
     }
 
     /// The time of the evaluation.
     pub fn now(&self) -> Result<Time, RunError> {
-        self.now.clone().ok_or_else(|| RunError::new("there is no clock here"))
+        self.now.cloned().ok_or_else(|| RunError::new("there is no clock here"))
     }
 
     /// Whether the argument has a value (nil is one): it is given, and constant while the function is prepared.

@@ -1,12 +1,12 @@
 //! Calls functions as the evaluator does, for the tables of tests beside them.
 
+use std::sync::LazyLock;
+
 use crate::function::{Args, Argument, Body, Definition};
 use crate::value::{Map, Time, Value};
 
 /// The clock of tests: noon of the first of June 2024.
-fn now() -> Time {
-    Time::from_unix_nano(1_717_243_200_000_000_000)
-}
+static NOW: LazyLock<Time> = LazyLock::new(|| Time::from_unix_nano(1_717_243_200_000_000_000));
 
 /// The arguments, all of them constant; nil is absent.
 pub(super) fn args<'a>(values: &[Value<'a>]) -> Args<'a> {
@@ -14,7 +14,7 @@ pub(super) fn args<'a>(values: &[Value<'a>]) -> Args<'a> {
         Value::Nil => Argument::Absent,
         value => Argument::Value(value.clone()),
     });
-    Args::new(arguments, Some(now()))
+    Args::new(arguments, Some(&NOW))
 }
 
 /// What the converter of that name makes of the arguments.

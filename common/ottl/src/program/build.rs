@@ -28,6 +28,9 @@ pub struct Group {
     pub error_mode: ErrorMode,
     /// Whether the cache outlives a record.
     pub shared_cache: bool,
+    /// Whether each record has a resource and scope of its own while the groups run, all that say so together;
+    /// afterwards records stand together where these are equal. For logs only.
+    pub flattened: bool,
 }
 
 /// Conditions that drop, as they are configured.
@@ -76,11 +79,15 @@ pub fn transform(signal: Signal, groups: &[Group], lambdas: bool) -> Result<Prog
         match builder.group(group) {
             // A group of a named context may do nothing.
             Ok(step) if step.lines() == 0 => {}
-            Ok(step) => steps.push(Arc::new(step)),
+            Ok(step) => steps.push(step),
             Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
         }
     }
-    builder.program(steps, mistakes)
+    // Who writes nothing around records cannot tell the difference.
+    if !steps.iter().any(Step::writes_around) {
+        steps.iter_mut().for_each(|step| step.flattened = None);
+    }
+    builder.program(steps.into_iter().map(Arc::new).collect(), mistakes)
 }
 
 /// Compiles conditions that drop records: those of the outer levels run first.
@@ -124,7 +131,7 @@ impl Found {
 
 struct Builder {
     signal: Signal,
-    /// The number of the cache that groups share.
+    /// The number of the cache that groups share, and of the request that they flatten together.
     cache: u64,
     candidates: Vec<Candidate<Otlp>>,
 }
@@ -176,6 +183,7 @@ impl Builder {
             context: candidate.context,
             error_mode: group.error_mode,
             shared_cache: group.shared_cache.then_some(self.cache),
+            flattened: (group.flattened && self.signal == Signal::Logs).then_some(self.cache),
             conditions,
             work: Work::Edit(statements),
         })
@@ -196,6 +204,7 @@ impl Builder {
             context: candidate.context,
             error_mode: entry.error_mode,
             shared_cache: None,
+            flattened: None,
             conditions,
             work: Work::Drop,
         })

@@ -12,7 +12,16 @@ use crate::plan::LevelSet;
 /// One walk over a request.
 pub(crate) struct Walk {
     pub(crate) route: Route,
+    /// The levels that conditions are hoisted to.
+    pub(crate) hoists: Levels,
     pub(crate) steps: Vec<Arc<Step>>,
+}
+
+impl Walk {
+    /// The number of the flat request it goes over, if it does.
+    pub(crate) fn flattened(&self) -> Option<u64> {
+        self.steps.first().and_then(|step| step.flattened)
+    }
 }
 
 /// The walks that run `steps` as if one after the other.
@@ -24,13 +33,18 @@ pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) 
             _ => groups.push(vec![step]),
         }
     }
-    let walk = |steps: Vec<Arc<Step>>| Arc::new(Walk { route: route(signal, &steps), steps });
+    let walk = |steps: Vec<Arc<Step>>| {
+        Arc::new(Walk { route: route(signal, &steps), hoists: hoists(&steps), steps })
+    };
     groups.into_iter().map(walk).collect()
 }
 
 /// Whether `next` can run in the walk of `before`: for each record after it, and yet as if `before` had seen all
 /// records.
 fn may_follow(before: &Step, next: &Step) -> bool {
+    if before.flattened != next.flattened {
+        return false;
+    }
     // A walk goes inwards, and to the events of spans or to their links.
     let is_link = |step: &Step| step.context == Otlp::SpanLink;
     let is_event = |step: &Step| step.context == Otlp::SpanEvent;
@@ -71,16 +85,21 @@ fn appends(step: &Step) -> bool {
     step.statements().iter().any(|line| line.plan.changes_record())
 }
 
+fn hoists(steps: &[Arc<Step>]) -> Levels {
+    let is_hoisted = |level: &Level| {
+        let mut lines = steps.iter().flat_map(|step| step.hoists());
+        lines.any(|hoisted| hoisted == Some(*level as u8))
+    };
+    Level::ALL.into_iter().filter(is_hoisted).fold(Levels::NONE, Levels::with)
+}
+
 fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
-    let mut route = Route::visiting(signal, &[]);
+    let mut route = Route { visits: hoists(steps), ..Route::visiting(signal, &[]) };
     for step in steps {
         let uses = step.uses();
         route.visits = route.visits.with(step.context.level());
         for level in Level::ALL {
             let index = level as u8;
-            if step.hoists().any(|hoisted| hoisted == Some(index)) {
-                route.visits = route.visits.with(level);
-            }
             if index < step.level() && uses.reads.has(index) {
                 route.reads = route.reads.with(level);
                 route.wholes = route.wholes.or(with_children(level));

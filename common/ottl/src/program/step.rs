@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use otlp::edit::Level;
+
 use super::{Counters, ErrorMode};
 use crate::bind::Uses;
 use crate::compile::{Condition, Statement};
@@ -13,6 +15,9 @@ pub(crate) struct Step {
     pub(crate) error_mode: ErrorMode,
     /// The number of the cache that outlives the record, if one does.
     pub(crate) shared_cache: Option<u64>,
+    /// The number of the flat request it runs over with its neighbours, if each record is to have a
+    /// resource and scope of its own.
+    pub(crate) flattened: Option<u64>,
     /// Any of them must hold, if there are any.
     pub(crate) conditions: Vec<Line<Condition<Otlp>>>,
     pub(crate) work: Work,
@@ -70,6 +75,12 @@ impl Step {
         self.context.level() as u8
     }
 
+    /// Whether it writes what other records share: the message of a resource or scope.
+    pub(crate) fn writes_around(&self) -> bool {
+        let writes = self.uses().writes;
+        (0..Level::Record as u8).any(|level| writes.has(level))
+    }
+
     /// What its texts use together.
     pub(crate) fn uses(&self) -> Uses {
         let mut uses = Uses::default();
@@ -118,7 +129,8 @@ impl std::fmt::Display for Step {
             Work::Edit(_) => "edit",
             Work::Drop => "drop",
         };
-        writeln!(f, "  {verb} each {}, errors {:?}", self.context.title(), self.error_mode)?;
+        let flat = if self.flattened.is_some() { ", flattened" } else { "" };
+        writeln!(f, "  {verb} each {}, errors {:?}{flat}", self.context.title(), self.error_mode)?;
         for line in &self.conditions {
             writeln!(f, "    {}{}", line.plan, hoist_note(line.hoisted))?;
         }

@@ -127,16 +127,8 @@ impl Visitor for Visit<'_> {
     type Error = Refused;
 
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
-        let level = at.level as u8;
-        // Another message around what comes next.
-        let mut line = 0;
-        for step in &self.walk.steps {
-            for hoisted in step.hoists() {
-                if hoisted == Some(level) {
-                    self.state.hoisted[line] = None;
-                }
-                line += 1;
-            }
+        if self.walk.hoists.has(at.level) {
+            self.forget_hoisted(at.level as u8);
         }
         let verdict = self.record(at, changes);
         self.arena.reset();
@@ -154,6 +146,16 @@ impl Visitor for Visit<'_> {
 }
 
 impl Visit<'_> {
+    /// There is another message around what comes next.
+    fn forget_hoisted(&mut self, level: u8) {
+        let lines = self.walk.steps.iter().flat_map(|step| step.hoists());
+        for (known, hoisted) in self.state.hoisted.iter_mut().zip(lines) {
+            if hoisted == Some(level) {
+                *known = None;
+            }
+        }
+    }
+
     /// Runs the steps of the record's level.
     fn record(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
         let record = Record::new(at, self.request, std::mem::take(self.scratch));

@@ -16,12 +16,16 @@ const SIGNALS: [(&str, &str, Signal); 3] = [
 /// The program for `signal` of a transform processor.
 pub(crate) fn transform_of(config: &Json, signal: Signal) -> Checked<Option<Program>> {
     let config = object(config)?;
-    known(config, &["error_mode", "trace_statements", "metric_statements", "log_statements"])?;
+    const KEYS: &[&str] =
+        &["error_mode", "trace_statements", "metric_statements", "log_statements", "flatten_data"];
+    known(config, KEYS)?;
+    let flattened = config.get("flatten_data") == Some(&Json::Bool(true));
     let mode = error_mode(config.get("error_mode"), ErrorMode::Ignore)?;
     let mut found = None;
     for (name, _, of) in SIGNALS {
         let Some(list) = config.get(&format!("{name}_statements")) else { continue };
-        let groups = groups(list, mode)?;
+        let mut groups = groups(list, mode)?;
+        groups.iter_mut().for_each(|group| group.flattened = flattened);
         let program = transform(of, &groups, false).map_err(texts)?;
         found = if of == signal { Some(program) } else { found };
     }
@@ -55,6 +59,7 @@ fn groups(list: &Json, mode: ErrorMode) -> Checked<Vec<Group>> {
             statements: strings(item.get("statements"))?,
             error_mode: error_mode(item.get("error_mode"), mode)?,
             shared_cache: item.get("shared_cache") == Some(&Json::Bool(true)),
+            flattened: false,
         })
     };
     if items.iter().any(|item| !item.is_object()) {

@@ -269,6 +269,7 @@ processors:
         statements:
           - set(attributes["path"], "$$0")
           - limit(attributes, 100, ["host.name"])
+    flatten_data: true
     log_statements:
       - context: log
         error_mode: silent
@@ -312,7 +313,7 @@ processors:
         statements: ['set(severity_number, SEVERITY_NUMBER_NOPE)']
       - context: span
         statements: ['set(name, "x")']
-    flatten_data: true
+    flatten_data: yes
   filter:
     logs: {log_record: ['body ~= "x"'], include: {match_type: glob}}
     trace_conditions: ['resource.attributes["a"] == 1', {conditions: ['true']}]
@@ -324,8 +325,7 @@ service:
         &[
             "processors.transform.error_mode: bad_value: \"sometimes\", expected one of ignore, \
              propagate, silent",
-            "processors.transform.flatten_data: not_built_in: true is not built in yet, expected \
-             false",
+            "processors.transform.flatten_data: wrong_type: \"yes\", expected true or false",
             "processors.transform.trace_statements[1]: bad_value: at 1:15: parse: found \"x\", \
              expected `,`",
             "processors.transform.log_statements[0].statements[0]: bad_value: at 1:22: \

@@ -3,28 +3,28 @@
 use bytes::Bytes;
 use otlp::wire::{Fields, put_bytes, put_fixed64, put_message, put_uint, put_varint};
 
-use super::series::{Exemplar, Kind, Series, Shape, Value, parts};
 use crate::config::spanmetrics::{Buckets, SpanMetrics as Settings};
 use crate::histogram::{Counts, Exponential, Histogram};
 use crate::points::{self, Data, Metric, Temporality, put_int, put_times, zigzag};
+use crate::red::series::{Exemplar, Kind, Series, Value, parts};
+use crate::red::state::Plan;
 
 /// The scope that the Collector names.
 const SCOPE: &str = "spanmetricsconnector";
 
 /// A request with these series of one resource, and its number of points.
 pub(super) fn request<'s>(
-    settings: &Settings,
-    shape: &Shape,
+    plan: &Plan,
     resource: &[u8],
     series: impl Iterator<Item = (&'s [u8], &'s Series)>,
     now_ns: u64,
 ) -> (Bytes, u64) {
-    let mut metrics = metrics(settings);
+    let mut metrics = metrics(&plan.settings);
     for (key, series) in series {
         let (kind, attributes) = parts(key);
         let metric = &mut metrics[kind as usize];
         let data = metric.data();
-        metric.add(|out| point(out, data, attributes, series, &shape.bounds, now_ns));
+        metric.add(|out| point(out, data, attributes, series, &plan.shape.bounds, now_ns));
     }
     points::request(resource, SCOPE, &metrics)
 }

@@ -109,6 +109,20 @@ async fn a_failure_under_propagate_refuses_its_part_alone() {
     assert!(matches!(&answers[1], Outcome::Refused(refusal) if refusal.message.contains("strict")));
 }
 
+#[tokio::test]
+async fn a_flat_group_keeps_every_record_of_its_part() {
+    let stats = Stats::default();
+    let text = r#"set(resource.attributes["event"], log.event_name)"#;
+    let group = Group { statements: vec![text.to_owned()], flattened: true, ..Group::default() };
+    let program = transform(Signal::Logs, &[group], true).expect("a good statement");
+    let texts = Texts::new(vec![stage(&stats, "flat", program.clone(), false)], Some(program));
+    let (left, answers) = through(&texts, &[logs("a", &["x", "y", "x"])]).await;
+    assert_eq!(otlp::edit::fields::repeated(&left[0], 1).count(), 2, "x twice, and y");
+    assert_eq!(otlp::check(Signal::Logs, &left[0]).expect("sound").records, 3);
+    assert_eq!(answers, [Outcome::ACCEPTED]);
+    assert_eq!(stats.processor("flat", Signal::Logs).dropped(DropReason::Filtered), 0);
+}
+
 #[test]
 fn counters_of_the_same_statement_in_two_pipelines_are_added() {
     let stats = Stats::default();

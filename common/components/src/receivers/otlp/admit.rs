@@ -20,6 +20,7 @@ use transport::read::{Grow, ReadError, ReadLimits, Refused, read_body};
 use transport::{HeaderMap, Incoming};
 
 use super::Ledgers;
+use crate::red::services::Services;
 
 /// What one protocol's handler admits requests with.
 pub(super) struct Admission {
@@ -27,6 +28,7 @@ pub(super) struct Admission {
     pub(super) ledgers: Ledgers,
     pub(super) budget: Arc<Budget>,
     pub(super) connections: Arc<Semaphore>,
+    pub(super) services: Arc<Services>,
     /// Largest body, received or inflated.
     pub(super) max_bytes: usize,
     pub(super) include_metadata: bool,
@@ -182,6 +184,10 @@ impl Request<'_> {
     }
 
     fn push(self, body: Bytes, packed: Option<Packed>, records: u64, ack: Ack) {
+        let now = Instant::now();
+        if self.signal == Signal::Traces {
+            self.admission.services.observe(&body, now);
+        }
         let mut permit = self.charge.0;
         permit.shrink_to(body.len() + packed.as_ref().map_or(0, |packed| packed.bytes.len()));
         let part = Part { body, packed, records, permit: Arc::new(permit), ack };
@@ -191,7 +197,7 @@ impl Request<'_> {
             received_at: SystemTime::now(),
             metadata: self.metadata,
         };
-        self.arrival.push(batch, Instant::now());
+        self.arrival.push(batch, now);
     }
 
     fn reject(&self, reject: Reject) -> Reject {

@@ -29,20 +29,42 @@ pub(super) fn matching(args: &Args<'_>, keeps: bool) -> Result<Edit, String> {
 /// Keeps the entries under the keys of a list.
 pub(super) fn keep_keys(args: &Args<'_>) -> Result<Edit, String> {
     let constant = match args.has(0) {
-        true => Some(set(args).map_err(|error| error.to_string())?),
+        true => Some(KeySet::of(args).map_err(|error| error.to_string())?),
         false => None,
     };
     Ok(Box::new(move |target, args| match &constant {
         Some(keys) => target.retain(&mut |name| keys.contains(name)),
         None => {
-            let keys = set(args)?;
+            let keys = KeySet::of(args)?;
             target.retain(&mut |name| keys.contains(name))
         }
     }))
 }
 
-fn set(args: &Args<'_>) -> Result<HashSet<String>, RunError> {
-    Ok(args.strs(0)?.into_iter().collect())
+/// Sets larger than this are hashed: a few keys are compared in less time than it takes to hash one.
+const FEW_KEYS: usize = 16;
+
+/// Keys to look for.
+enum KeySet {
+    Few(Vec<String>),
+    Many(HashSet<String>),
+}
+
+impl KeySet {
+    fn of(args: &Args<'_>) -> Result<Self, RunError> {
+        let keys = args.strs(0)?;
+        Ok(match keys.len() {
+            ..=FEW_KEYS => Self::Few(keys),
+            _ => Self::Many(keys.into_iter().collect()),
+        })
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Few(keys) => keys.iter().any(|key| key == name),
+            Self::Many(keys) => keys.contains(name),
+        }
+    }
 }
 
 /// Keeps so many entries: those under the keys that matter most, then the first ones.

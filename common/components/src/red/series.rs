@@ -16,7 +16,7 @@ const KEY_BYTES_MAX: usize = 4096;
 
 /// Which metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Spans.
     Calls,
     /// How long they took.
@@ -27,69 +27,69 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them, by their number.
-    pub(super) const ALL: [Self; 3] = [Self::Calls, Self::Duration, Self::Events];
+    pub(crate) const ALL: [Self; 3] = [Self::Calls, Self::Duration, Self::Events];
 }
 
 /// A span that a point stands for.
 #[derive(Clone, Debug)]
-pub(super) struct Exemplar {
-    pub(super) trace_id: [u8; 16],
-    pub(super) span_id: [u8; 8],
-    pub(super) at_ns: u64,
-    pub(super) duration: f64,
+pub(crate) struct Exemplar {
+    pub(crate) trace_id: [u8; 16],
+    pub(crate) span_id: [u8; 8],
+    pub(crate) at_ns: u64,
+    pub(crate) duration: f64,
 }
 
 /// What a series counts.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Count(u64),
     Histogram(Histogram),
 }
 
 /// One series.
 #[derive(Clone, Debug)]
-pub(super) struct Series {
-    pub(super) value: Value,
-    pub(super) exemplars: Vec<Exemplar>,
+pub(crate) struct Series {
+    pub(crate) value: Value,
+    pub(crate) exemplars: Vec<Exemplar>,
     /// Since when it counts.
-    pub(super) start_ns: u64,
-    pub(super) seen_at: Instant,
+    pub(crate) start_ns: u64,
+    pub(crate) seen_at: Instant,
 }
 
 /// One observation.
-pub(super) struct Observed<'e> {
+pub(crate) struct Observed<'e> {
     /// The duration in the histogram's unit.
-    pub(super) duration: f64,
-    pub(super) exemplar: Option<&'e Exemplar>,
-    pub(super) now: Instant,
+    pub(crate) duration: f64,
+    pub(crate) exemplar: Option<&'e Exemplar>,
+    pub(crate) now: Instant,
     /// Since when a series counts that begins with this.
-    pub(super) start_ns: u64,
+    pub(crate) start_ns: u64,
 }
 
 /// The shape of series to come.
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// A histogram without values.
-    pub(super) empty: Histogram,
-    pub(super) bounds: Vec<f64>,
-    pub(super) series_max: usize,
-    pub(super) exemplars: usize,
+    pub(crate) empty: Histogram,
+    pub(crate) bounds: Vec<f64>,
+    pub(crate) series_max: usize,
+    pub(crate) exemplars: usize,
 }
 
 /// All series of a resource.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Group {
+pub(crate) struct Group {
     series: HashMap<Box<[u8]>, Series>,
     counts: [usize; Kind::ALL.len()],
 }
 
 /// Begins a key.
-pub(super) fn begin_key(key: &mut Vec<u8>, kind: Kind) {
+pub(crate) fn begin_key(key: &mut Vec<u8>, kind: Kind) {
     key.clear();
     key.push(kind as u8);
 }
 
 /// The kind and the attributes of a key, fields 1.
-pub(super) fn parts(key: &[u8]) -> (Kind, &[u8]) {
+pub(crate) fn parts(key: &[u8]) -> (Kind, &[u8]) {
     let (kind, attributes) = key.split_first().expect("a key begins with its kind");
     (Kind::ALL[usize::from(*kind)], attributes)
 }
@@ -102,7 +102,7 @@ fn overflow(kind: Kind) -> Vec<u8> {
 
 impl Group {
     /// Counts an observation under a key.
-    pub(super) fn observe(&mut self, key: &[u8], shape: &Shape, observed: &Observed<'_>) {
+    pub(crate) fn observe(&mut self, key: &[u8], shape: &Shape, observed: &Observed<'_>) {
         if key.len() <= KEY_BYTES_MAX
             && let Some(series) = self.series.get_mut(key)
         {
@@ -129,7 +129,7 @@ impl Group {
     }
 
     /// Takes back what could not be handed on.
-    pub(super) fn restore(&mut self, key: &[u8], old: Series, shape: &Shape) {
+    pub(crate) fn restore(&mut self, key: &[u8], old: Series, shape: &Shape) {
         let series = self.slot(key, shape, old.seen_at, old.start_ns);
         match (&mut series.value, &old.value) {
             (Value::Count(mine), Value::Count(theirs)) => *mine += theirs,
@@ -143,17 +143,17 @@ impl Group {
     }
 
     /// Every series with its key.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &Series)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Series)> {
         self.series.iter().map(|(key, series)| (&key[..], series))
     }
 
     /// Every series, taken out.
-    pub(super) fn into_series(self) -> impl Iterator<Item = (Box<[u8]>, Series)> {
+    pub(crate) fn into_series(self) -> impl Iterator<Item = (Box<[u8]>, Series)> {
         self.series.into_iter()
     }
 
     /// Forgets the exemplars, which have been shown, and series that nobody has seen since `since`.
-    pub(super) fn tidy(&mut self, since: Option<Instant>) {
+    pub(crate) fn tidy(&mut self, since: Option<Instant>) {
         let counts = &mut self.counts;
         self.series.retain(|key, series| {
             series.exemplars.clear();
@@ -166,7 +166,7 @@ impl Group {
     }
 
     /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.series.is_empty()
     }
 }

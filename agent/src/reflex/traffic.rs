@@ -1,4 +1,4 @@
-//! One port: totals from the kernel in, signals and anomalies out. Free of IO.
+//! The traffic of one port or service: totals in, signals and anomalies out. Free of IO.
 //!
 //! Behind its window stand three series, each under a detector: the logarithms of the latency's median and of
 //! its 90th percentile, and requests per half second. The median sees what hits everyone within
@@ -11,7 +11,7 @@ use kernel_abi::layout::Latency;
 
 use super::decide::Moment;
 use super::signals::window::{Slot, Window};
-use super::signals::{Snapshot, Subject};
+use super::signals::{FieldId, Signal, Snapshot, Subject};
 
 /// An alarm that has just opened.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +30,9 @@ pub struct Anomaly {
 const PHASES: u32 = 10;
 const PHASE: Duration = Duration::from_millis(50);
 
-/// A port that is watched.
-pub struct Port {
-    number: u16,
+/// A port or a service that is watched.
+pub struct Traffic {
+    subject: Subject,
     window: Window,
     median: Series,
     tail: Series,
@@ -41,14 +41,16 @@ pub struct Port {
 
 /// A series and how it stands.
 struct Series {
-    /// As records name it, behind its port.
-    name: &'static str,
+    /// As records name it: `port[8080].latency_p50`.
+    name: String,
     detector: Detector,
     last: Verdict,
 }
 
 impl Series {
-    fn new(name: &'static str) -> Self {
+    fn new(subject: &Subject, field: &str) -> Self {
+        let field = FieldId::find(subject.scope(), field).expect("a field of the table");
+        let name = Signal { subject: subject.clone(), field }.to_string();
         Self { name, detector: Detector::new(Config::default()), last: Verdict::default() }
     }
 
@@ -69,8 +71,8 @@ impl Series {
         if self.last.open { self.last.anomaly.max(1.0) } else { 0.0 }
     }
 
-    /// Feeds a latency in nanoseconds. While the port is limited only an open state goes on.
-    fn push_latency(&mut self, t_ns: i64, ns: f64, limited: bool, port: u16) -> Option<Anomaly> {
+    /// Feeds a latency in nanoseconds. While its traffic is limited only an open state goes on.
+    fn push_latency(&mut self, t_ns: i64, ns: f64, limited: bool) -> Option<Anomaly> {
         if limited && !self.last.open {
             return None;
         }
@@ -79,7 +81,7 @@ impl Series {
         }
         let opened = self.push(t_ns, ns.ln())?;
         Some(Anomaly {
-            series: format!("port[{port}].{}", self.name),
+            series: self.name.clone(),
             score: opened.score,
             baseline: opened.baseline.exp() / 1e9,
             value: ns / 1e9,
@@ -87,22 +89,33 @@ impl Series {
     }
 }
 
-impl Port {
+impl Traffic {
+    /// That of a port.
+    pub fn of_port(number: u16, now: Moment, totals: Latency) -> Self {
+        Self::new(Subject::Port(number), u32::from(number), now, totals)
+    }
+
+    /// That of a service.
+    pub fn of_service(name: &str, now: Moment, totals: Latency) -> Self {
+        let number = name.bytes().map(u32::from).sum();
+        Self::new(Subject::Service(name.to_owned()), number, now, totals)
+    }
+
     /// Begins at a reading; what was counted before is not in it.
-    pub fn new(number: u16, now: Moment, totals: Latency) -> Self {
-        // Half seconds of many ports do not end in the same tick.
-        let phase = PHASE * (u32::from(number) % PHASES);
+    fn new(subject: Subject, number: u32, now: Moment, totals: Latency) -> Self {
+        // Half seconds of many subjects do not end in the same tick.
+        let phase = PHASE * (number % PHASES);
         Self {
-            number,
             window: Window::new(now.saturating_sub(phase), totals),
-            median: Series::new("latency_p50"),
-            tail: Series::new("latency_p90"),
-            requests: Series::new("requests_per_s"),
+            median: Series::new(&subject, "latency_p50"),
+            tail: Series::new(&subject, "latency_p90"),
+            requests: Series::new(&subject, "requests_per_s"),
+            subject,
         }
     }
 
-    /// Adds a reading and writes the port's signals; what opened is added to `opened`. While a rule limits the
-    /// port, nothing new is learned: it would be the limit's doing.
+    /// Adds a reading and writes the signals; what opened is added to `opened`. While a rule limits the
+    /// traffic, nothing new is learned: it would be the limit's doing.
     pub fn read(
         &mut self,
         now: Moment,
@@ -113,12 +126,12 @@ impl Port {
         opened: &mut Vec<Anomaly>,
     ) {
         self.window.add(now, totals);
-        self.window.show(self.number, snapshot);
+        self.window.show(&self.subject, snapshot);
         if let Some(slot) = self.window.take_slot() {
             self.push(wall, slot, limited, opened);
         }
         let anomaly = self.median.anomaly().max(self.tail.anomaly());
-        snapshot.set(&Subject::Port(self.number), "anomaly", Some(anomaly));
+        snapshot.set(&self.subject, "anomaly", Some(anomaly));
     }
 
     /// Connections admitted per second.
@@ -136,7 +149,7 @@ impl Port {
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let t_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
         for (series, ns) in [(&mut self.median, slot.median_ns), (&mut self.tail, slot.tail_ns)] {
-            let anomaly = ns.and_then(|ns| series.push_latency(t_ns, ns, limited, self.number));
+            let anomaly = ns.and_then(|ns| series.push_latency(t_ns, ns, limited));
             opened.extend(anomaly);
         }
         if limited {
@@ -144,7 +157,7 @@ impl Port {
         }
         let per_s = slot.requests as f64 * 2.0;
         opened.extend(self.requests.push(t_ns, per_s).map(|verdict| Anomaly {
-            series: format!("port[{}].{}", self.number, self.requests.name),
+            series: self.requests.name.clone(),
             score: verdict.score,
             baseline: verdict.baseline,
             value: per_s,

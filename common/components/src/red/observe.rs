@@ -9,8 +9,9 @@ use otlp::view::{SpanView, View};
 use otlp::wire::{Value as Wire, put_bytes};
 use tokio::time::Instant;
 
-use super::State;
-use super::series::{Exemplar, Group, Kind, Observed, Shape, begin_key};
+use super::series::{Exemplar, Group, Kind, Observed, begin_key};
+use super::services::named;
+use super::state::{Plan, State};
 use crate::config::spanmetrics::{Dimension, SpanMetrics as Settings};
 use crate::points::{put_text, unix_ns};
 
@@ -22,6 +23,9 @@ const SPANS: u32 = 2;
 const SPAN_ATTRIBUTES: u32 = 9;
 const SPAN_EVENTS: u32 = 11;
 const EVENT_ATTRIBUTES: u32 = 3;
+/// Kinds of spans with which a request enters a service.
+const SERVER: i32 = 2;
+const CONSUMER: i32 = 5;
 /// The names of `SpanKind` and `Status.code` by their numbers.
 const KINDS: [&str; 6] = [
     "SPAN_KIND_UNSPECIFIED",
@@ -33,35 +37,43 @@ const KINDS: [&str; 6] = [
 ];
 const STATUSES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
-/// Counts every span of a request whose resource has a service name.
-pub(super) fn observe(
-    settings: &Settings,
-    shape: &Shape,
-    state: &mut State,
-    request: &[u8],
-    now: Instant,
-) -> Result<(), Malformed> {
-    // Deltas follow each other without a gap; totals begin with their first span.
-    let start_ns = match settings.delta {
-        true => state.since_ns,
-        false => unix_ns(SystemTime::now()),
-    };
-    for resource_spans in repeated(request, 1) {
-        let resource_spans = resource_spans?;
-        let resource = nested(resource_spans, RESOURCE)?.unwrap_or_default();
-        let Some(service) = text_attribute(&resource, 1, b"service.name")? else { continue };
-        let group = state.group(settings, &resource, now)?;
-        for scope_spans in repeated(resource_spans, SCOPE_SPANS) {
-            let scope_spans = scope_spans?;
-            let scope = scope(settings, scope_spans)?;
-            let (resource, service) = (&resource[..], &service[..]);
-            let walk = Walk { settings, shape, resource, service, scope, now, start_ns };
-            for span in repeated(scope_spans, SPANS) {
-                walk.span(span?, group)?;
+impl State {
+    /// Counts every span of a request whose resource has a service name, as far as the plan asks for it.
+    pub(crate) fn observe(
+        &mut self,
+        plan: &Plan,
+        request: &[u8],
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        let settings = &plan.settings;
+        // Deltas follow each other without a gap; totals begin with their first span.
+        let start_ns = match settings.delta {
+            true => self.since_ns,
+            false => unix_ns(SystemTime::now()),
+        };
+        for resource_spans in repeated(request, 1) {
+            let resource_spans = resource_spans?;
+            let mut resource = nested(resource_spans, RESOURCE)?.unwrap_or_default();
+            let Some(service) = text_attribute(&resource, 1, b"service.name")? else { continue };
+            if let Some(entering) = &plan.entering {
+                if !entering.contains(&service[..]) {
+                    continue;
+                }
+                resource = Cow::Owned(named(&service));
+            }
+            let group = self.group(settings, &resource, now)?;
+            for scope_spans in repeated(resource_spans, SCOPE_SPANS) {
+                let scope_spans = scope_spans?;
+                let scope = scope(settings, scope_spans)?;
+                let (resource, service) = (&resource[..], &service[..]);
+                let walk = Walk { plan, resource, service, scope, now, start_ns };
+                for span in repeated(scope_spans, SPANS) {
+                    walk.span(span?, group)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A text attribute, if it is one.
@@ -90,8 +102,7 @@ fn scope(settings: &Settings, scope_spans: &[u8]) -> Result<Option<[Vec<u8>; 2]>
 }
 
 struct Walk<'a> {
-    settings: &'a Settings,
-    shape: &'a Shape,
+    plan: &'a Plan,
     resource: &'a [u8],
     service: &'a [u8],
     scope: Option<[Vec<u8>; 2]>,
@@ -102,7 +113,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn span(&self, message: &[u8], group: &mut Group) -> Result<(), Malformed> {
         let span = SpanView::view(message)?;
-        let settings = self.settings;
+        if self.plan.entering.is_some() && !enters(&span) {
+            return Ok(());
+        }
+        let (settings, shape) = (&self.plan.settings, &self.plan.shape);
         let unit_ns = settings.histogram.as_ref().map_or(1e6, |histogram| histogram.unit.ns());
         let duration = span.duration_ns() as f64 / unit_ns;
         let exemplar = exemplar(&span, duration).filter(|_| settings.exemplars > 0);
@@ -113,19 +127,19 @@ impl Walk<'_> {
         self.put_common(&mut key, &span)?;
         let common = key.len();
         self.put_dimensions(&mut key, &settings.calls_dimensions, message, &[])?;
-        group.observe(&key, self.shape, &observed);
+        group.observe(&key, shape, &observed);
         if let Some(histogram) = &settings.histogram {
             key.truncate(common);
             key[0] = Kind::Duration as u8;
             self.put_dimensions(&mut key, &histogram.dimensions, message, &[])?;
-            group.observe(&key, self.shape, &observed);
+            group.observe(&key, shape, &observed);
         }
         for event in repeated(message, SPAN_EVENTS) {
             let (event, Some(dimensions)) = (event?, &settings.events) else { break };
             key.truncate(common);
             key[0] = Kind::Events as u8;
             self.put_dimensions(&mut key, dimensions, message, event)?;
-            group.observe(&key, self.shape, &observed);
+            group.observe(&key, shape, &observed);
         }
         Ok(())
     }
@@ -133,7 +147,7 @@ impl Walk<'_> {
     /// The dimensions that all metrics have.
     fn put_common(&self, key: &mut Vec<u8>, span: &SpanView<'_>) -> Result<(), Malformed> {
         let mut put = |name: &str, value: &[u8]| {
-            if !self.settings.excluded.iter().any(|excluded| excluded == name) {
+            if !self.plan.settings.excluded.iter().any(|excluded| excluded == name) {
                 put_bytes_entry(key, name, value);
             }
         };
@@ -148,7 +162,7 @@ impl Walk<'_> {
             put("span.instrumentation.scope.name", name);
             put("span.instrumentation.scope.version", version);
         }
-        self.put_dimensions(key, &self.settings.dimensions, span.message, &[])
+        self.put_dimensions(key, &self.plan.settings.dimensions, span.message, &[])
     }
 
     /// The span's attributes come before an event's, and those before the resource's.
@@ -179,7 +193,13 @@ impl Walk<'_> {
     }
 }
 
-fn put_bytes_entry(key: &mut Vec<u8>, name: &str, text: &[u8]) {
+/// Whether a request enters a service with this span.
+fn enters(span: &SpanView<'_>) -> bool {
+    matches!(span.kind, SERVER | CONSUMER) || span.parent_span_id.is_empty()
+}
+
+/// An attribute with a text.
+pub(super) fn put_bytes_entry(key: &mut Vec<u8>, name: &str, text: &[u8]) {
     let mut any = Vec::with_capacity(text.len() + 4);
     put_bytes(&mut any, 1, text);
     put_entry(key, 1, name.as_bytes(), &any);
@@ -202,7 +222,6 @@ mod tests {
     use super::*;
     use crate::config::value::parse;
     use crate::config::{Report, Section};
-    use crate::histogram::Histogram;
 
     fn settings(text: &str) -> Settings {
         let report = Report::default();
@@ -222,9 +241,8 @@ mod tests {
                 }
             }
             let settings = settings("events: {enabled: true, dimensions: [{name: a}]}");
-            let shape = Shape { empty: Histogram::explicit(0), bounds: vec![], series_max: 3, exemplars: 1 };
             let mut state = State::since(0);
-            let _ = observe(&settings, &shape, &mut state, &bytes, Instant::now());
+            let _ = state.observe(&Plan::of(settings), &bytes, Instant::now());
         }
     }
 }

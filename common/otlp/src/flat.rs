@@ -1,0 +1,161 @@
+//! Requests in which each record has a resource and scope of its own, and back.
+//!
+//! Resource and scope are copied for each record, so a flat request can be larger than its source by orders:
+//! the caller says how much it may become. Going back, records whose resource and scope are equal stand
+//! together again, in the order of their first ones. Equal are messages of the same fields (schema URL, dropped counts
+//! and unknown fields included); the order of attributes does not count. Resources and scopes without
+//! a record have no place in a flat request, so they are gone.
+
+use std::collections::HashMap;
+
+use crate::edit::fields::{nested, repeated};
+use crate::wire::{Fields, Malformed, field_bytes, put_bytes, put_varint};
+
+/// Fields of a request, a resource's and a scope's message; the same for all signals.
+const RESOURCES: u32 = 1;
+const SCOPES: u32 = 2;
+const RECORDS: u32 = 2;
+/// The resource itself in its message, and the scope in its.
+const OWNER: u32 = 1;
+/// The attributes of a resource, and of a scope.
+const RESOURCE_ATTRIBUTES: u32 = 1;
+const SCOPE_ATTRIBUTES: u32 = 3;
+
+/// The request with a resource and scope for each record; nothing if that is more than `at_most` bytes.
+pub fn flatten(request: &[u8], at_most: usize) -> Result<Option<Vec<u8>>, Malformed> {
+    let mut flat = Vec::new();
+    let mut fields = Fields::new(request);
+    while let Some(field) = fields.try_next()? {
+        if field.number != RESOURCES {
+            flat.extend_from_slice(field.raw);
+            continue;
+        }
+        let resource = crate::edit::fields::bytes(field.value)?;
+        let around = without(resource, SCOPES)?;
+        for scope in repeated(resource, SCOPES) {
+            if !flatten_scope(scope?, &around, at_most, &mut flat)? {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(flat))
+}
+
+/// Says whether there was room for all records.
+fn flatten_scope(
+    scope: &[u8],
+    resource: &[u8],
+    at_most: usize,
+    flat: &mut Vec<u8>,
+) -> Result<bool, Malformed> {
+    let around = without(scope, RECORDS)?;
+    for record in repeated(scope, RECORDS) {
+        let record = record?;
+        let scope_bytes = around.len() + field_bytes(record.len());
+        let resource_bytes = resource.len() + field_bytes(scope_bytes);
+        if flat.len() + field_bytes(resource_bytes) > at_most {
+            return Ok(false);
+        }
+        put_head(flat, RESOURCES, resource_bytes);
+        flat.extend_from_slice(resource);
+        put_head(flat, SCOPES, scope_bytes);
+        flat.extend_from_slice(&around);
+        put_bytes(flat, RECORDS, record);
+    }
+    Ok(true)
+}
+
+fn put_head(out: &mut Vec<u8>, number: u32, length: usize) {
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, length as u64);
+}
+
+/// The fields of a message but those in `number`.
+fn without(message: &[u8], number: u32) -> Result<Vec<u8>, Malformed> {
+    let mut rest = Vec::new();
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if field.number != number {
+            rest.extend_from_slice(field.raw);
+        }
+    }
+    Ok(rest)
+}
+
+/// A message and what stands in it, in order.
+#[derive(Default)]
+struct Groups<T> {
+    by_identity: HashMap<Vec<u8>, usize>,
+    groups: Vec<(Vec<u8>, T)>,
+}
+
+impl<T: Default> Groups<T> {
+    /// The content of the group that `around` belongs to.
+    fn of(&mut self, around: Vec<u8>, attributes: u32) -> Result<&mut T, Malformed> {
+        let index = *self.by_identity.entry(identity(&around, attributes)?).or_insert_with(|| {
+            self.groups.push((around, T::default()));
+            self.groups.len() - 1
+        });
+        Ok(&mut self.groups[index].1)
+    }
+}
+
+/// The request with equal resources joined, and equal scopes in them.
+pub fn regroup(request: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut resources: Groups<Groups<Vec<u8>>> = Groups::default();
+    let mut out = Vec::with_capacity(request.len());
+    let mut fields = Fields::new(request);
+    while let Some(field) = fields.try_next()? {
+        if field.number != RESOURCES {
+            out.extend_from_slice(field.raw);
+            continue;
+        }
+        let resource = crate::edit::fields::bytes(field.value)?;
+        let scopes = resources.of(without(resource, SCOPES)?, RESOURCE_ATTRIBUTES)?;
+        for scope in repeated(resource, SCOPES) {
+            let scope = scope?;
+            let records = scopes.of(without(scope, RECORDS)?, SCOPE_ATTRIBUTES)?;
+            for record in repeated(scope, RECORDS) {
+                put_bytes(records, RECORDS, record?);
+            }
+        }
+    }
+    for (around, scopes) in resources.groups {
+        write_resource(&around, &scopes, &mut out);
+    }
+    Ok(out)
+}
+
+fn write_resource(around: &[u8], scopes: &Groups<Vec<u8>>, out: &mut Vec<u8>) {
+    let scope_bytes = |(around, records): &(Vec<u8>, Vec<u8>)| around.len() + records.len();
+    let bytes: usize = scopes.groups.iter().map(|scope| field_bytes(scope_bytes(scope))).sum();
+    put_head(out, RESOURCES, around.len() + bytes);
+    out.extend_from_slice(around);
+    for scope in &scopes.groups {
+        put_head(out, SCOPES, scope_bytes(scope));
+        out.extend_from_slice(&scope.0);
+        out.extend_from_slice(&scope.1);
+    }
+}
+
+/// Bytes that are the same for what is equal: the owner's attributes sorted, then everything else.
+fn identity(around: &[u8], attributes: u32) -> Result<Vec<u8>, Malformed> {
+    let owner = nested(around, OWNER)?.unwrap_or_default();
+    let (mut sorted, mut others) = (Vec::new(), Vec::new());
+    let mut fields = Fields::new(&owner);
+    while let Some(field) = fields.try_next()? {
+        match field.number == attributes {
+            true => sorted.push(field.raw),
+            false => others.extend_from_slice(field.raw),
+        }
+    }
+    sorted.sort_unstable();
+    let mut identity = Vec::with_capacity(around.len());
+    // Nothing is as good as an empty message.
+    put_bytes(&mut identity, OWNER, &[&sorted.concat()[..], &others].concat());
+    identity.extend_from_slice(&without(around, OWNER)?);
+    Ok(identity)
+}
+
+#[cfg(test)]
+mod tests;
