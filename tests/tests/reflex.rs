@@ -316,6 +316,35 @@ fn each_fault_is_seen_by_its_signal() {
     });
 }
 
+/// What is counted while nobody looks is a rate over that time, not a flood; and what changes meanwhile is seen.
+#[test]
+fn a_gap_is_no_fault() {
+    let flood = format!(
+        "
+    - name: flood
+      when: port[{PORT}].connections_per_s > 120 or port[{PORT}].latency_p50 > Duration(\"100ms\")
+      then: [alert: {{}}]"
+    );
+    host::run(move |host| {
+        let mut agent = host.agent(&config(&flood));
+        let shop = Shop::open(host, PORT);
+        warm_up(&agent);
+        let holds = |record: &Value| record["reason"].to_string().contains("holds");
+        let stop_for = |agent: &mut Medulla, time: Duration| {
+            let pid = agent.process().id();
+            signal_all(pid, Signal::SIGSTOP);
+            std::thread::sleep(time);
+            signal_all(pid, Signal::SIGCONT);
+        };
+        stop_for(&mut agent, Duration::from_secs(15));
+        warm_up(&agent);
+        assert!(!records(&agent).iter().any(holds), "{:?}", records(&agent));
+        shop.inject(SLOW);
+        stop_for(&mut agent, Duration::from_secs(3));
+        wait_until("what began in the gap is seen", || records(&agent).iter().any(holds));
+    });
+}
+
 #[test]
 fn a_rule_limits_bytes() {
     host::run(|host| {
