@@ -23,7 +23,7 @@ use crate::kernel::shared::SharedMaps;
 use crate::limits::protect::{Protected, is_here};
 use crate::limits::{Limits, Now, Table};
 use crate::receivers::kernel::{self, Sources};
-use crate::receivers::reflex;
+use crate::receivers::{hostmetrics, reflex};
 use crate::reflex::engine::{self, Blind, Outage, Outlook, World};
 use crate::reflex::journal::Journal;
 use crate::reflex::record::{Outbox, Recorder};
@@ -163,6 +163,7 @@ async fn serve(
     let records = reflexes.records.clone();
     let builders = Builders::shared()
         .receiver("kernel", move |config, context| kernel::build(config, context, &sources))
+        .receiver("hostmetrics", hostmetrics::build)
         .receiver("reflex", move |config, context| reflex::build(config, context, &records));
     let apply = |config: &Config| reflexes.apply(config);
     let status = PROGRAM.run(files, loaded, context, builders, &apply).await;

@@ -12,6 +12,7 @@ use components::playground;
 
 use crate::assemble;
 use crate::config::PROGRAM;
+use crate::cri;
 
 #[derive(Parser)]
 #[command(name = "medulla-agent", version, about = "The autonomic OTLP agent of a host", long_about = None)]
@@ -48,6 +49,9 @@ enum Command {
     /// The unprivileged half of `run`; started by the keeper
     #[command(hide = true)]
     RunAgent(Files),
+    /// Restart one container; started by the keeper
+    #[command(hide = true)]
+    RestartContainer(cri::Arguments),
     /// Suspend all limits and rules at once
     Kill(reflex::Kill),
     /// Let no rule act for a while
@@ -94,6 +98,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(run) => assemble::run(&run.files.files, run.takeover),
         Command::RunAgent(files) => assemble::run_agent(&files.files),
+        Command::RestartContainer(arguments) => cri::run(&arguments),
         Command::Validate(files) => PROGRAM.validate(&files.files),
         Command::PrintConfig { files, json } => PROGRAM.print_config(&files.files, json),
         Command::Components { json } => PROGRAM.components(json),

@@ -10,6 +10,7 @@ use components::config::{
 use components::process::Program;
 use otlp::Signal;
 
+use crate::receivers::hostmetrics::Settings as HostMetrics;
 use crate::reflex::settings;
 
 /// The agent as a program.
@@ -27,6 +28,9 @@ const GATEWAY: &str = "medulla-gateway";
 
 const OWN: &[Kind] = &[
     Kind::stable(Class::Receiver, "kernel", kernel).carrying(&[Signal::Metrics]),
+    Kind::stable(Class::Receiver, "hostmetrics", host_metrics)
+        .carrying(&[Signal::Metrics])
+        .aliased(&["host_metrics"]),
     Kind::stable(Class::Receiver, "reflex", no_keys).carrying(&[Signal::Logs]),
     Kind::elsewhere(Class::Exporter, "store", GATEWAY),
 ];
@@ -200,6 +204,10 @@ fn interface(field: &Field<'_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+fn host_metrics(section: &Section<'_>) {
+    HostMetrics::read(section);
 }
 
 fn kernel(section: &Section<'_>) {

@@ -8,6 +8,7 @@
 
 pub mod cgroup;
 pub mod meter;
+pub(crate) mod parse;
 pub mod trend;
 
 use std::fs;
@@ -102,8 +103,8 @@ impl Host {
     /// Tasks that ran or wanted to, averaged over a minute.
     pub fn load(&self) -> io::Result<f64> {
         let text = self.read("loadavg")?;
-        let first = text.split_whitespace().next().and_then(|word| word.parse().ok());
-        first.ok_or_else(|| malformed("loadavg"))
+        let [first, ..] = parse::loads(&text).ok_or_else(|| malformed("loadavg"))?;
+        Ok(first)
     }
 
     /// The share (0..1) of the last ten seconds in which some task waited; `None` without PSI.
@@ -124,21 +125,17 @@ fn malformed(name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{name} has another form"))
 }
 
-/// proc(5): user nice system idle iowait irq softirq steal; guest time is part of user time.
+/// Everything that is neither idle nor waiting for a device is busy.
 fn cpu_times(text: &str) -> Option<CpuTimes> {
-    let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks = line.split_whitespace().take(8).map(|word| word.parse::<u64>().ok());
-    let ticks: Vec<u64> = ticks.collect::<Option<_>>()?;
+    let (_, ticks) = text.lines().filter_map(parse::cpu_ticks).find(|(name, _)| *name == "cpu")?;
     let total_ticks = ticks.iter().fold(0, |sum: u64, ticks| sum.saturating_add(*ticks));
-    let idle_ticks = ticks.get(3)?.saturating_add(*ticks.get(4).unwrap_or(&0));
-    Some(CpuTimes { busy_ticks: total_ticks.saturating_sub(idle_ticks), total_ticks })
+    let [_, _, _, idle, iowait, ..] = ticks;
+    let busy_ticks = total_ticks.saturating_sub(idle.saturating_add(iowait));
+    Some(CpuTimes { busy_ticks, total_ticks })
 }
 
 fn memory(text: &str) -> Option<Memory> {
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
-    };
+    let field = |name| parse::meminfo(text, name);
     Some(Memory { total_bytes: field("MemTotal")?, available_bytes: field("MemAvailable")? })
 }
 

@@ -8,6 +8,7 @@ pub mod admin;
 mod assemble;
 pub mod cli;
 pub mod config;
+mod cri;
 mod folders;
 pub mod host;
 pub mod keeper;

@@ -25,6 +25,7 @@ const AGENT: &str = "medulla-agent";
 
 const OWN: &[Kind] = &[
     Kind::elsewhere(Class::Receiver, "kernel", AGENT),
+    Kind::elsewhere(Class::Receiver, "hostmetrics", AGENT).aliased(&["host_metrics"]),
     Kind::elsewhere(Class::Receiver, "reflex", AGENT),
     Kind::stable(Class::Exporter, "store", no_keys),
 ];

@@ -15,6 +15,7 @@
 
 pub mod binaries;
 pub mod client;
+pub mod containerd;
 pub mod host;
 pub mod load;
 pub mod medulla;
@@ -28,6 +29,7 @@ pub mod sink;
 pub mod status;
 
 pub use client::{Answer, GrpcClient, HttpClient};
+pub use containerd::Containerd;
 pub use host::Host;
 pub use medulla::Medulla;
 pub use process::Process;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::orders::{self, Order, Report};
+use super::orders::{self, Answer, Order, Report};
 
 /// How long loading and attaching may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 pub(crate) struct Restarts {
     socket: OwnedFd,
-    answers: Mutex<Vec<(u16, Result<String, String>)>>,
+    answers: Mutex<Vec<(u16, Answer)>>,
 }
 
 impl Restarts {
@@ -35,11 +35,11 @@ impl Restarts {
     }
 
     /// What has been answered since the last time.
-    pub(crate) fn take(&self) -> Vec<(u16, Result<String, String>)> {
+    pub(crate) fn take(&self) -> Vec<(u16, Answer)> {
         std::mem::take(&mut *self.answers.lock().expect("a plain push cannot panic"))
     }
 
-    fn answer(&self, id: u16, answer: Result<String, String>) {
+    fn answer(&self, id: u16, answer: Answer) {
         self.answers.lock().expect("a plain push cannot panic").push((id, answer));
     }
 }
@@ -95,13 +95,10 @@ impl Link {
                     tracing::info!("interface {name} is gone");
                     covered.remove(&name);
                 }
-                Some(Report::Restarted(id, text)) => {
-                    restarts.into_iter().for_each(|restarts| restarts.answer(id, Ok(text.clone())));
-                }
-                Some(Report::NotRestarted(id, text)) => {
-                    restarts
-                        .into_iter()
-                        .for_each(|restarts| restarts.answer(id, Err(text.clone())));
+                Some(Report::Answered(id, answer)) => {
+                    if let Some(restarts) = restarts {
+                        restarts.answer(id, answer);
+                    }
                 }
                 Some(_) => {}
                 None => {

@@ -18,6 +18,10 @@ pub const BYTES: usize = 256;
 pub const NAME_BYTES: usize = 15;
 /// Longest name of what is to be restarted.
 pub const TEXT_BYTES: usize = 200;
+/// Longest path of a socket (sun_path, unix(7)).
+pub const SOCKET_BYTES: usize = 107;
+/// Longest path and label of a container together.
+pub const CONTAINER_BYTES: usize = 240;
 /// How long an investigation lasts that nobody prolongs.
 pub const INVESTIGATION: std::time::Duration = std::time::Duration::from_secs(15);
 /// Most descriptors that come with one message.
@@ -34,23 +38,23 @@ pub enum Order {
     Attach,
     /// Time how long tasks wait for a CPU, for [`INVESTIGATION`].
     Investigate,
-    /// Restart a systemd unit; answered by `Restarted` or `NotRestarted`.
+    /// Restart a systemd unit; answered by `Answered`.
     RestartUnit {
         /// Which answer is meant.
         id: u16,
         /// The unit.
         unit: String,
     },
-    /// Restart the newest container with this label; answered by `Restarted` or `NotRestarted`.
+    /// Restart the one container with this label; answered by `Answered`.
     RestartContainer {
         /// Which answer is meant.
         id: u16,
         /// Seconds that it may take to stop.
         grace_s: u8,
-        /// The label's key.
-        key: String,
-        /// The label's value.
-        value: String,
+        /// The runtime's socket.
+        socket: String,
+        /// Labels: `key=value`, several with commas.
+        label: String,
     },
 }
 
@@ -65,10 +69,19 @@ pub enum Report {
     Attached(String),
     /// An interface is gone.
     Detached(String),
-    /// Something runs anew: the order's id, and what runs now.
-    Restarted(u16, String),
+    /// What became of the order with this id.
+    Answered(u16, Answer),
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Something runs anew, and what.
+    Done(String),
     /// It does not, and why.
-    NotRestarted(u16, String),
+    Failed(String),
+    /// It was not tried, and why.
+    Refused(String),
 }
 
 const FOLLOW: u8 = 1;
@@ -81,8 +94,9 @@ const ATTACHED: u8 = 19;
 const DETACHED: u8 = 20;
 const RESTART_UNIT: u8 = 32;
 const RESTART_CONTAINER: u8 = 33;
-const RESTARTED: u8 = 48;
-const NOT_RESTARTED: u8 = 49;
+const DONE: u8 = 48;
+const NOT_DONE: u8 = 49;
+const REFUSED: u8 = 50;
 
 impl Order {
     /// The message as bytes.
@@ -93,8 +107,8 @@ impl Order {
             Self::Attach => message(ATTACH, ""),
             Self::Investigate => message(INVESTIGATE, ""),
             Self::RestartUnit { id, unit } => numbered(RESTART_UNIT, *id, unit),
-            Self::RestartContainer { id, grace_s, key, value } => {
-                numbered(RESTART_CONTAINER, *id, &format!("{grace_s}={key}={value}"))
+            Self::RestartContainer { id, grace_s, socket, label } => {
+                numbered(RESTART_CONTAINER, *id, &format!("{grace_s} {socket} {label}"))
             }
         }
     }
@@ -124,8 +138,9 @@ impl Report {
             Self::Failed(text) => message(FAILED, text),
             Self::Attached(name) => message(ATTACHED, name),
             Self::Detached(name) => message(DETACHED, name),
-            Self::Restarted(id, text) => numbered(RESTARTED, *id, text),
-            Self::NotRestarted(id, text) => numbered(NOT_RESTARTED, *id, text),
+            Self::Answered(id, Answer::Done(text)) => numbered(DONE, *id, text),
+            Self::Answered(id, Answer::Failed(text)) => numbered(NOT_DONE, *id, text),
+            Self::Answered(id, Answer::Refused(text)) => numbered(REFUSED, *id, text),
         }
     }
 
@@ -136,13 +151,17 @@ impl Report {
             (FAILED, text) => Some(Self::Failed(text)),
             (ATTACHED, name) => Some(Self::Attached(name)),
             (DETACHED, name) => Some(Self::Detached(name)),
-            (RESTARTED, text) => number(&text).map(|(id, text)| Self::Restarted(id, text.into())),
-            (NOT_RESTARTED, text) => {
-                number(&text).map(|(id, text)| Self::NotRestarted(id, text.into()))
-            }
+            (DONE, text) => answered(&text, Answer::Done),
+            (NOT_DONE, text) => answered(&text, Answer::Failed),
+            (REFUSED, text) => answered(&text, Answer::Refused),
             _ => None,
         }
     }
+}
+
+fn answered(text: &str, answer: impl Fn(String) -> Answer) -> Option<Report> {
+    let (id, text) = number(text)?;
+    Some(Report::Answered(id, answer(text.to_owned())))
 }
 
 fn is_name(name: &str) -> bool {
@@ -159,14 +178,29 @@ pub fn is_unit(name: &str) -> bool {
         && kinds.iter().any(|kind| name.ends_with(kind))
 }
 
+/// Whether a text is one label, `key=value`, or several with commas.
+pub fn is_label(text: &str) -> bool {
+    let is_pair = |pair: &str| {
+        let parts = pair.split_once('=');
+        parts.is_some_and(|(key, value)| !key.is_empty() && !value.is_empty())
+    };
+    text.split(',').all(is_pair) && !text.contains(char::is_control)
+}
+
+/// Whether a text is the path of a socket.
+pub fn is_socket(path: &str) -> bool {
+    path.starts_with('/') && path.len() <= SOCKET_BYTES && !path.contains([' ', '\0'])
+}
+
 fn container(text: &str) -> Option<Order> {
     let (id, text) = number(text)?;
-    let (grace_s, label) = text.split_once('=')?;
-    let (key, value) = label.split_once('=')?;
-    let usable = !key.is_empty() && !value.is_empty() && label.len() <= TEXT_BYTES;
-    let (key, value) = (key.to_owned(), value.to_owned());
-    let grace_s = grace_s.parse().ok().filter(|_| usable)?;
-    Some(Order::RestartContainer { id, grace_s, key, value })
+    let (grace_s, text) = text.split_once(' ')?;
+    let (socket, label) = text.split_once(' ')?;
+    let grace_s = grace_s.parse().ok()?;
+    let fits = socket.len() + label.len() <= CONTAINER_BYTES;
+    let usable = fits && is_socket(socket) && is_label(label);
+    let (socket, label) = (socket.to_owned(), label.to_owned());
+    usable.then_some(Order::RestartContainer { id, grace_s, socket, label })
 }
 
 /// A message that begins with a number.
@@ -249,19 +283,28 @@ mod tests {
         for name in ["", "a/b", "sixteen-bytes-xx", "a b"] {
             assert_eq!(Order::decode(&Order::Follow(name.into()).encode()), None, "{name}");
         }
-        let label = |value: &str| {
-            let (key, value) = ("app".to_owned(), value.to_owned());
-            Order::RestartContainer { id: 7, grace_s: 10, key, value }
+        let at = |socket: &str, label: &str| {
+            let (socket, label) = (socket.to_owned(), label.to_owned());
+            Order::RestartContainer { id: 65_535, grace_s: 255, socket, label }
         };
+        let label = |label: &str| at("/run/c.sock", label);
+        let (far, long) = ("/".repeat(SOCKET_BYTES), "=".repeat(CONTAINER_BYTES - SOCKET_BYTES));
         let unit = |unit: &str| Order::RestartUnit { id: 65_535, unit: unit.to_owned() };
-        for order in [label("checkout"), label("a=b c"), unit("shop@1.service")] {
+        for order in [label("app=checkout"), label("app=b c=d,e=f"), unit("shop@1.service")] {
             assert_eq!(Order::decode(&order.encode()), Some(order));
         }
-        for order in [label(""), unit("shop"), unit("--force.service"), unit("a b.service")] {
+        let longest = at(&far, &long.replacen("==", "a=", 1));
+        assert_eq!(Order::decode(&longest.encode()), Some(longest));
+        for order in [label("app="), label("app"), label("a=b,"), at("c.sock", "a=b")] {
             assert_eq!(Order::decode(&order.encode()), None, "{order:?}");
         }
-        let done = Report::Restarted(3, "container 12ab".to_owned());
-        assert_eq!(Report::decode(&done.encode()), Some(done));
+        for order in [unit("shop"), unit("--force.service"), unit("a b.service")] {
+            assert_eq!(Order::decode(&order.encode()), None, "{order:?}");
+        }
+        for answer in [Answer::Done, Answer::Failed, Answer::Refused] {
+            let report = Report::Answered(3, answer("container 12ab".to_owned()));
+            assert_eq!(Report::decode(&report.encode()), Some(report));
+        }
         let long = "\u{e4}".repeat(200);
         let Some(Report::Failed(text)) = Report::decode(&Report::Failed(long).encode()) else {
             panic!("a long text is cut, not lost");

@@ -1,68 +1,21 @@
 //! Restarts, verified: done means that something new runs.
 //!
-//! A systemd unit by `systemctl`, a container through the CRI socket ([`cri`]). Only what an order can
-//! name is touched, and never what would take the host or us down.
+//! Only what an order can name is touched, and never what would take the host or us down. What has to be
+//! asked of others is asked by processes of their own: `systemctl`, or ours that speaks to a
+//! container runtime ([`crate::cri`]).
 
-use std::process::Command;
-use std::time::{Duration, Instant};
+mod container;
+mod unit;
 
-use super::orders::{Order, Report};
-
-/// How long what is new may take to appear.
-const VERIFIED_WITHIN: Duration = Duration::from_secs(30);
-/// How often it is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Units without which nobody gets in any more.
-const VITAL: &[&str] =
-    &["dbus", "init.scope", "kubelet", "medulla", "ssh", "systemd-", "containerd"];
+use super::orders::{Answer, Order, Report};
 
 /// Carries an order out.
 pub(super) fn run(order: &Order) -> Report {
-    let (id, done) = match order {
-        Order::RestartUnit { id, unit } => (*id, unit_anew(unit)),
-        Order::RestartContainer { id, .. } => {
-            (*id, Err("no CRI socket is known to this version".to_owned()))
+    match order {
+        Order::RestartUnit { id, unit } => Report::Answered(*id, unit::restart(unit)),
+        Order::RestartContainer { id, grace_s, socket, label } => {
+            Report::Answered(*id, container::restart(socket, label, *grace_s))
         }
-        _ => (0, Err("not a restart".to_owned())),
-    };
-    match done {
-        Ok(text) => Report::Restarted(id, text),
-        Err(error) => Report::NotRestarted(id, error),
+        _ => Report::Answered(0, Answer::Refused("not a restart".to_owned())),
     }
-}
-
-fn unit_anew(unit: &str) -> Result<String, String> {
-    if VITAL.iter().any(|vital| unit.starts_with(vital)) {
-        return Err(format!("{unit} is vital to this host"));
-    }
-    let before = invocation(unit)?;
-    systemctl(&["restart", "--no-block", "--", unit])?;
-    let deadline = Instant::now() + VERIFIED_WITHIN;
-    while Instant::now() < deadline {
-        match invocation(unit) {
-            Ok((now, true)) if now != before.0 => return Ok(format!("{unit} runs as {now}")),
-            _ => std::thread::sleep(LOOK_EVERY),
-        }
-    }
-    Err(format!("{unit} did not come back within {} s", VERIFIED_WITHIN.as_secs()))
-}
-
-/// A unit's invocation, and whether it is active.
-fn invocation(unit: &str) -> Result<(String, bool), String> {
-    let shown = systemctl(&["show", "--property=LoadState,ActiveState,InvocationID", "--", unit])?;
-    let value = |key: &str| shown.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("");
-    if value("LoadState=") == "not-found" {
-        return Err(format!("there is no unit {unit}"));
-    }
-    Ok((value("InvocationID=").to_owned(), value("ActiveState=") == "active"))
-}
-
-fn systemctl(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("systemctl").args(arguments).output();
-    let output = output.map_err(|error| format!("cannot run systemctl: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("systemctl: {}", said.lines().next().unwrap_or("failed without a word")))
 }

@@ -8,17 +8,16 @@ mod busy;
 mod encode;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use components::component::{BoxFuture, BuildError, Context, Receiver};
 use components::config::ComponentConfig;
 use kernel_abi::layout::Latency;
-use pipeline::{Ack, Batch, Budget, Inlet, Outcome, Part, ReceiverLedger, RefuseReason, Signal};
-use tokio::task::JoinHandle;
+use pipeline::{Inlet, Signal};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::source::Source;
 use crate::admin::Desk;
 use crate::config::Kernel as Settings;
 use crate::host::Host;
@@ -47,39 +46,24 @@ pub(crate) fn build(
     sources: &Sources,
 ) -> Result<Arc<dyn Receiver>, BuildError> {
     let settings = config.read(Settings::read);
-    let ledger = context.stats.receiver(config.id.as_str(), "kernel", Signal::Metrics);
-    let state = Arc::new(State {
-        settings,
-        sources: sources.clone(),
-        inlet: Inlet::default(),
-        unused: Inlet::default(),
-        ledger,
-        budget: context.budget.clone(),
-    });
-    Ok(Arc::new(KernelReceiver { state, running: Mutex::default() }))
+    let way_in = Source::new(config, context, "kernel", Signal::Metrics);
+    let state = Arc::new(State { settings, sources: sources.clone(), way_in });
+    Ok(Arc::new(KernelReceiver { state }))
 }
 
 struct KernelReceiver {
     state: Arc<State>,
-    running: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct State {
     settings: Settings,
     sources: Sources,
-    inlet: Inlet,
-    /// For signals that the catalog does not let through.
-    unused: Inlet,
-    ledger: Arc<ReceiverLedger>,
-    budget: Arc<Budget>,
+    way_in: Source,
 }
 
 impl Receiver for KernelReceiver {
     fn inlet(&self, signal: Signal) -> &Inlet {
-        match signal {
-            Signal::Metrics => &self.state.inlet,
-            _ => &self.state.unused,
-        }
+        self.state.way_in.inlet(signal)
     }
 
     fn start(&self) -> Result<(), BuildError> {
@@ -91,20 +75,12 @@ impl Receiver for KernelReceiver {
                 return Ok(());
             }
         }
-        let collecting = tokio::spawn(collect(self.state.clone(), samples));
-        *self.running.lock().expect("a plain assignment cannot panic") = Some(collecting);
+        self.state.way_in.run(collect(self.state.clone(), samples));
         Ok(())
     }
 
     fn stop(&self, _: Instant) -> BoxFuture<'_, ()> {
-        let running = self.running.lock().expect("a plain assignment cannot panic").take();
-        Box::pin(async move {
-            if let Some(running) = running {
-                running.abort();
-                // Its end is what was asked for.
-                let _ = running.await;
-            }
-        })
+        self.state.way_in.stop()
     }
 }
 
@@ -141,31 +117,13 @@ async fn collect(state: Arc<State>, samples: Option<SharedMaps>) {
         let now = SystemTime::now();
         let span = encode::Span { started, since: acknowledged.0, now };
         let (request, points) = encode::request(&span, &acknowledged.1, &totals);
-        if points == 0 || state.push(request, points).await {
+        if points == 0 || state.way_in.push(request, points).await {
             acknowledged = (now, totals);
         }
     }
 }
 
 impl State {
-    /// Hands the request over; true if it was taken.
-    async fn push(&self, request: Bytes, points: u64) -> bool {
-        let arrival = self.inlet.arrive();
-        let mut permit = self.budget.permit(None);
-        if permit.grow(request.len()).is_err() {
-            self.ledger.refuse_request(RefuseReason::Budget);
-            return false;
-        }
-        let (ack, waiter) = Ack::channel(points, self.ledger.clone(), None);
-        let permit = Arc::new(permit);
-        let part = Part { body: request, packed: None, records: points, permit, ack };
-        let received_at = SystemTime::now();
-        let batch =
-            Batch { signal: Signal::Metrics, parts: vec![part], received_at, metadata: None };
-        arrival.push(batch, Instant::now());
-        !matches!(waiter.wait().await.outcome, Outcome::Retry { .. })
-    }
-
     /// Asks the keeper to time the run queue for a while.
     fn investigate(&self) {
         let asked = self.sources.keeper.as_ref().map(|keeper| keeper.ask(&Order::Investigate));

@@ -5,16 +5,15 @@
 
 mod encode;
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use components::component::{BoxFuture, BuildError, Context, Receiver};
 use components::config::ComponentConfig;
-use pipeline::{Ack, Batch, Budget, Inlet, Outcome, Part, ReceiverLedger, RefuseReason, Signal};
-use tokio::task::JoinHandle;
+use pipeline::{Inlet, Signal};
 use tokio::time::Instant;
 
+use super::source::Source;
 use crate::reflex::record::Outbox;
 
 /// Most records of one request.
@@ -37,53 +36,31 @@ pub(crate) fn build(
     context: &Context,
     sources: &Sources,
 ) -> Result<Arc<dyn Receiver>, BuildError> {
-    let state = State {
-        sources: sources.clone(),
-        inlet: Inlet::default(),
-        unused: Inlet::default(),
-        ledger: context.stats.receiver(config.id.as_str(), "reflex", Signal::Logs),
-        budget: context.budget.clone(),
-    };
-    Ok(Arc::new(ReflexReceiver { state: Arc::new(state), running: Mutex::default() }))
+    let way_in = Source::new(config, context, "reflex", Signal::Logs);
+    Ok(Arc::new(ReflexReceiver { state: Arc::new(State { sources: sources.clone(), way_in }) }))
 }
 
 struct ReflexReceiver {
     state: Arc<State>,
-    running: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct State {
     sources: Sources,
-    inlet: Inlet,
-    /// For signals that the catalog does not let through.
-    unused: Inlet,
-    ledger: Arc<ReceiverLedger>,
-    budget: Arc<Budget>,
+    way_in: Source,
 }
 
 impl Receiver for ReflexReceiver {
     fn inlet(&self, signal: Signal) -> &Inlet {
-        match signal {
-            Signal::Logs => &self.state.inlet,
-            _ => &self.state.unused,
-        }
+        self.state.way_in.inlet(signal)
     }
 
     fn start(&self) -> Result<(), BuildError> {
-        let delivering = tokio::spawn(deliver(self.state.clone()));
-        *self.running.lock().expect("a plain assignment cannot panic") = Some(delivering);
+        self.state.way_in.run(deliver(self.state.clone()));
         Ok(())
     }
 
     fn stop(&self, _: Instant) -> BoxFuture<'_, ()> {
-        let running = self.running.lock().expect("a plain assignment cannot panic").take();
-        Box::pin(async move {
-            if let Some(running) = running {
-                running.abort();
-                // Its end is what was asked for.
-                let _ = running.await;
-            }
-        })
+        self.state.way_in.stop()
     }
 }
 
@@ -92,29 +69,10 @@ async fn deliver(state: Arc<State>) {
         let records = state.sources.outbox.next(RECORDS_MAX).await;
         let request = encode::request(&records, &state.sources.node);
         let last = records.last().map_or(0, |record| record.seq);
-        if state.push(request, records.len() as u64).await {
+        if state.way_in.push(request, records.len() as u64).await {
             state.sources.outbox.forget(last);
         } else {
             tokio::time::sleep(RETRY_AFTER).await;
         }
-    }
-}
-
-impl State {
-    /// Hands the request over; true if it was taken.
-    async fn push(&self, request: Bytes, records: u64) -> bool {
-        let arrival = self.inlet.arrive();
-        let mut permit = self.budget.permit(None);
-        if permit.grow(request.len()).is_err() {
-            self.ledger.refuse_request(RefuseReason::Budget);
-            return false;
-        }
-        let (ack, waiter) = Ack::channel(records, self.ledger.clone(), None);
-        let permit = Arc::new(permit);
-        let part = Part { body: request, packed: None, records, permit, ack };
-        let received_at = SystemTime::now();
-        let batch = Batch { signal: Signal::Logs, parts: vec![part], received_at, metadata: None };
-        arrival.push(batch, Instant::now());
-        !matches!(waiter.wait().await.outcome, Outcome::Retry { .. })
     }
 }

@@ -95,6 +95,8 @@ pub enum Report {
     Done(String),
     /// It is not, and why.
     Failed(String),
+    /// It was not tried, and why.
+    Refused(String),
     /// Somebody took it away.
     Withdrawn(String),
 }

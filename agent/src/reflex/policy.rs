@@ -154,12 +154,12 @@ pub struct Restart {
 /// What can be restarted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Restartable {
-    /// The newest container with this label, through the CRI socket.
+    /// The one container with this label, through the CRI socket.
     Container {
-        /// The label's key.
-        key: String,
-        /// The label's value.
-        value: String,
+        /// The runtime's socket.
+        socket: String,
+        /// Labels: `key=value`, several with commas.
+        label: String,
     },
     /// A systemd unit.
     Unit(String),
@@ -237,7 +237,7 @@ impl Action {
 impl fmt::Display for Restartable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Container { key, value } => write!(f, "container:{key}={value}"),
+            Self::Container { label, .. } => write!(f, "container:{label}"),
             Self::Unit(name) => write!(f, "unit:{name}"),
         }
     }

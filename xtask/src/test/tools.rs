@@ -7,8 +7,13 @@ use super::step::{Outcome, Report, cargo_command, finish};
 use std::process::{Command, Stdio};
 
 /// A program of the tests and the package that carries it.
-const PACKAGES: [(&str, &str); 2] =
-    [("ip", "iproute2"), ("prometheus-alertmanager", "prometheus-alertmanager")];
+const PACKAGES: [(&str, &str); 5] = [
+    ("ip", "iproute2"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("busybox", "busybox-static"),
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+];
 
 pub(crate) fn install_missing(report: &mut Report) {
     let components = [("fmt", "rustfmt"), ("clippy", "clippy")];

@@ -35,6 +35,14 @@ pub(crate) const TABLE: &[Row] = &[
         may_be_unsafe: true,
     },
     Row {
+        name: "medulla-proto",
+        folder: "proto",
+        may_use: &[],
+        must_not_know: &["aya", "hyper", "nix", "tokio"],
+        license: APACHE,
+        may_be_unsafe: false,
+    },
+    Row {
         name: "medulla-otlp",
         folder: "common/otlp",
         may_use: &[],
@@ -106,9 +114,11 @@ pub(crate) const TABLE: &[Row] = &[
             "medulla-otlp",
             "medulla-ottl",
             "medulla-pipeline",
+            "medulla-proto",
             "medulla-transport",
         ],
-        must_not_know: &["tonic"],
+        // tonic is for the runtime's socket only; what is received and sent goes over `transport`.
+        must_not_know: &[],
         license: APACHE,
         may_be_unsafe: true,
     },
@@ -130,7 +140,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row {
         name: "medulla-tests",
         folder: "tests",
-        may_use: &["medulla-otlp"],
+        may_use: &["medulla-otlp", "medulla-proto"],
         must_not_know: KERNEL,
         license: APACHE,
         may_be_unsafe: false,

@@ -1,12 +1,13 @@
 //! The metrics of the kernel as an OTLP request, written as bytes.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use kernel_abi::histogram::{OFFSET, SCALE, ZERO_NS};
 use kernel_abi::layout::{BUCKETS, Latency};
 use otlp::wire::{put_bytes, put_fixed64, put_message, put_uint, put_varint};
 
+use super::super::attribute::{Value, put_attribute, unix_ns};
 use super::{Totals, difference};
 use crate::limits::{Standing, protocol_name, unit_name};
 
@@ -96,7 +97,7 @@ fn resource(out: &mut Vec<u8>) {
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     let host = host.unwrap_or_default();
     for (key, value) in [("service.name", "medulla-agent"), ("host.name", host.as_str())] {
-        put_message(out, 1, |out| attribute(out, key, Value::Text(value)));
+        put_attribute(out, 1, key, Value::Text(value));
     }
 }
 
@@ -237,10 +238,10 @@ fn limits(span: &Span, totals: &Totals) -> Vec<Metric> {
 fn number(span: &Span, attributes: &[(&str, Value<'_>)], value: Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();
     for (key, value) in attributes {
-        put_message(&mut out, 7, |out| attribute(out, key, *value));
+        put_attribute(&mut out, 7, key, *value);
     }
-    put_fixed64(&mut out, 2, nanos(span.started));
-    put_fixed64(&mut out, 3, nanos(span.now));
+    put_fixed64(&mut out, 2, unix_ns(span.started));
+    put_fixed64(&mut out, 3, unix_ns(span.now));
     out.extend(value);
     out
 }
@@ -261,10 +262,10 @@ fn as_double(value: f64) -> Vec<u8> {
 fn histogram(span: &Span, attributes: &[(&str, Value<'_>)], delta: &Latency) -> Vec<u8> {
     let mut out = Vec::new();
     for (key, value) in attributes {
-        put_message(&mut out, 1, |out| attribute(out, key, *value));
+        put_attribute(&mut out, 1, key, *value);
     }
-    put_fixed64(&mut out, 2, nanos(span.since));
-    put_fixed64(&mut out, 3, nanos(span.now));
+    put_fixed64(&mut out, 2, unix_ns(span.since));
+    put_fixed64(&mut out, 3, unix_ns(span.now));
     let in_buckets: u64 = delta.buckets.iter().sum();
     put_fixed64(&mut out, 4, in_buckets + delta.zeros);
     put_fixed64(&mut out, 5, (delta.sum_ns as f64 / 1e9).to_bits());
@@ -289,28 +290,4 @@ fn buckets(out: &mut Vec<u8>, first: usize, counts: &[u64]) {
 /// Protobuf: sint32.
 fn zigzag(value: i32) -> u64 {
     u64::from(((value << 1) ^ (value >> 31)).cast_unsigned())
-}
-
-#[derive(Clone, Copy)]
-enum Value<'a> {
-    Text(&'a str),
-    Int(i64),
-}
-
-/// OTLP: KeyValue.
-fn attribute(out: &mut Vec<u8>, key: &str, value: Value<'_>) {
-    put_bytes(out, 1, key.as_bytes());
-    put_message(out, 2, |out| match value {
-        Value::Text(text) => put_bytes(out, 1, text.as_bytes()),
-        Value::Int(int) => {
-            // A member of a oneof is written even when it is the default.
-            put_varint(out, 3 << 3);
-            put_varint(out, int.cast_unsigned());
-        }
-    });
-}
-
-fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

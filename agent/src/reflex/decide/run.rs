@@ -271,6 +271,7 @@ impl Core {
                 self.say(id.0, Some(id.1), Kind::Action, outcome, why.clone(), None, cause);
             }
             (Some(_), Report::Failed(why)) => self.end(id, Outcome::Failed, why),
+            (Some(_), Report::Refused(why)) => self.end(id, Outcome::Refused, why),
             (Some(_), Report::Withdrawn(who)) => self.end(id, Outcome::Undone, who),
         }
     }

@@ -12,7 +12,7 @@ use super::ports::Ports;
 use super::{Handle, World};
 use crate::admin::Desk;
 use crate::keeper::link::Restarts;
-use crate::keeper::orders::Order;
+use crate::keeper::orders::{Answer, Order};
 use crate::kernel::{Limit, Target};
 use crate::limits::{Request, Source};
 use crate::reflex::actions::alert::{Message, Webhook};
@@ -104,11 +104,12 @@ impl Hands {
     /// What the keeper has said.
     pub(super) fn hear(&mut self, mind: &mut Mind) {
         let Some(restarts) = &self.restarts else { return };
-        for (order, outcome) in restarts.take() {
+        for (order, answer) in restarts.take() {
             if let Some(action) = self.ordered.remove(&order) {
-                let report = match outcome {
-                    Ok(text) => Report::Done(text),
-                    Err(error) => Report::Failed(error),
+                let report = match answer {
+                    Answer::Done(text) => Report::Done(text),
+                    Answer::Failed(error) => Report::Failed(error),
+                    Answer::Refused(reason) => Report::Refused(reason),
                 };
                 mind.hear(action, report);
             }
@@ -252,11 +253,11 @@ fn source(policy: &Policy, id: ActionId) -> Source {
 fn order(id: u16, restart: &Restart) -> Order {
     match &restart.what {
         Restartable::Unit(unit) => Order::RestartUnit { id, unit: unit.clone() },
-        Restartable::Container { key, value } => Order::RestartContainer {
+        Restartable::Container { socket, label } => Order::RestartContainer {
             id,
             grace_s: u8::try_from(restart.grace.as_secs()).unwrap_or(u8::MAX),
-            key: key.clone(),
-            value: value.clone(),
+            socket: socket.clone(),
+            label: label.clone(),
         },
     }
 }

@@ -6,6 +6,7 @@ use components::config::{Code, Field, Section};
 use kernel_abi::layout::{Protocol, Unit};
 use kernel_abi::limit::RATE_PER_HOUR_MAX;
 
+use crate::keeper::orders;
 use crate::kernel::Target;
 use crate::limits::parse;
 use crate::reflex::policy::{
@@ -15,6 +16,8 @@ use crate::reflex::policy::{
 
 /// The floor of a limit that does not say one.
 const FLOOR_PER_HOUR: u64 = 50 * 3600;
+/// Where containerd listens.
+const CRI_SOCKET: &str = "/run/containerd/containerd.sock";
 /// Longest text that people are sent.
 const MESSAGE_MAX_BYTES: usize = 1024;
 const KINDS: &str = "one of alert, degrade, rate_limit, restart";
@@ -131,24 +134,33 @@ fn container(section: &Section<'_>) -> Option<Restart> {
         Duration::from_secs(10),
         Duration::ZERO..=Duration::from_secs(30),
     );
+    let socket = section.string("socket", CRI_SOCKET);
     let label = label?;
-    let parts = label.split_once('=').filter(|(key, value)| !key.is_empty() && !value.is_empty());
-    let Some((key, value)) = parts else {
-        section.error("label", Code::BadValue, format!("{label:?}, expected key=value"));
-        return None;
-    };
-    if key.len() + value.len() > crate::keeper::orders::TEXT_BYTES - 2 {
-        section.error("label", Code::TooLarge, "a label of more than 200 bytes");
+    if !orders::is_label(&label) {
+        let text = format!("{label:?}, expected key=value, several with commas");
+        section.error("label", Code::BadValue, text);
         return None;
     }
-    let what = Restartable::Container { key: key.to_owned(), value: value.to_owned() };
-    Some(Restart { what, grace })
+    if !orders::is_socket(&socket) {
+        let most = orders::SOCKET_BYTES;
+        let text = format!(
+            "{socket:?}, expected a path from / on, without spaces, of at most {most} bytes"
+        );
+        section.error("socket", Code::BadValue, text);
+        return None;
+    }
+    if label.len() + socket.len() > orders::CONTAINER_BYTES {
+        let most = orders::CONTAINER_BYTES - socket.len();
+        section.error("label", Code::TooLarge, format!("a label of more than {most} bytes"));
+        return None;
+    }
+    Some(Restart { what: Restartable::Container { socket, label }, grace })
 }
 
 /// A unit's name with its type; `.service` if none is written.
 fn unit_name(section: &Section<'_>, unit: String) -> Option<String> {
     let unit = if unit.contains('.') { unit } else { format!("{unit}.service") };
-    if crate::keeper::orders::is_unit(&unit) {
+    if orders::is_unit(&unit) {
         return Some(unit);
     }
     section.error("systemd", Code::BadValue, format!("{unit:?}, expected a unit's name"));

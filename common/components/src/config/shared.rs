@@ -22,7 +22,6 @@ use super::transform::Transform;
 /// Kinds for the catalogs of both binaries.
 pub const SHARED: &[Kind] = &[
     Kind::stable(Class::Receiver, "otlp", otlp_receiver),
-    Kind::planned(Class::Receiver, "hostmetrics").carrying(&[Signal::Metrics, Signal::Logs]),
     Kind::stable(Class::Processor, "batch", batch),
     Kind::stable(Class::Processor, "memory_limiter", memory_limiter),
     Kind::stable(Class::Processor, "transform", transform),

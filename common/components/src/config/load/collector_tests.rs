@@ -218,7 +218,6 @@ fn a_contrib_agent_names_what_is_missing() {
         "
 receivers:
   otlp: {protocols: {grpc: {}}}
-  hostmetrics: {collection_interval: 10s, scrapers: {cpu: , memory: }}
   filelog: {include: [/var/log/*.log]}
 processors:
   transform: {trace_statements: ['set(span.name, \"x\")']}
@@ -233,13 +232,11 @@ exporters:
 service:
   pipelines:
     traces: {receivers: [otlp], processors: [tail_sampling], exporters: [spanmetrics, loadbalancing]}
-    metrics: {receivers: [hostmetrics, spanmetrics], exporters: [prometheusremotewrite]}
+    metrics: {receivers: [spanmetrics], exporters: [prometheusremotewrite]}
     logs: {receivers: [filelog, otlp], processors: [transform], exporters: [debug]}
 ",
         &[
-            "receivers.hostmetrics: not_built_in: receiver hostmetrics: not built in yet",
-            "receivers.filelog: unknown_component: no receiver \"filelog\", expected one of \
-             hostmetrics, otlp",
+            "receivers.filelog: unknown_component: no receiver \"filelog\", expected otlp",
             "processors.tail_sampling: unknown_component: no processor \"tail_sampling\", expected \
              one of attributes, batch, filter, memory_limiter, probabilistic_sampler, resource, \
              transform",

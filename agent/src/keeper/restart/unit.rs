@@ -1,0 +1,58 @@
+//! A systemd unit, by `systemctl`: done means that a new invocation is active.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::super::orders::Answer;
+
+/// How long what is new may take to appear.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(30);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Units without which nobody gets in any more.
+const VITAL: &[&str] =
+    &["dbus", "init.scope", "kubelet", "medulla", "ssh", "systemd-", "containerd"];
+
+/// Restarts it.
+pub(super) fn restart(unit: &str) -> Answer {
+    if VITAL.iter().any(|vital| unit.starts_with(vital)) {
+        return Answer::Refused(format!("{unit} is vital to this host"));
+    }
+    match anew(unit) {
+        Ok(text) => Answer::Done(text),
+        Err(error) => Answer::Failed(error),
+    }
+}
+
+fn anew(unit: &str) -> Result<String, String> {
+    let before = invocation(unit)?;
+    systemctl(&["restart", "--no-block", "--", unit])?;
+    let deadline = Instant::now() + VERIFIED_WITHIN;
+    while Instant::now() < deadline {
+        match invocation(unit) {
+            Ok((now, true)) if now != before.0 => return Ok(format!("{unit} runs as {now}")),
+            _ => std::thread::sleep(LOOK_EVERY),
+        }
+    }
+    Err(format!("{unit} did not come back within {} s", VERIFIED_WITHIN.as_secs()))
+}
+
+/// A unit's invocation, and whether it is active.
+fn invocation(unit: &str) -> Result<(String, bool), String> {
+    let shown = systemctl(&["show", "--property=LoadState,ActiveState,InvocationID", "--", unit])?;
+    let value = |key: &str| shown.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("");
+    if value("LoadState=") == "not-found" {
+        return Err(format!("there is no unit {unit}"));
+    }
+    Ok((value("InvocationID=").to_owned(), value("ActiveState=") == "active"))
+}
+
+fn systemctl(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("systemctl").args(arguments).output();
+    let output = output.map_err(|error| format!("cannot run systemctl: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("systemctl: {}", said.lines().next().unwrap_or("failed without a word")))
+}
