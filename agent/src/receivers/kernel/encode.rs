@@ -143,6 +143,27 @@ fn ports(span: &Span, before: &Totals, totals: &Totals) -> Vec<Metric> {
             points: sum(|latency| latency.connections),
         },
         Metric {
+            name: "medulla.port.retransmits",
+            description: "Segments with bytes that had been seen before, in both directions.",
+            unit: "{segment}",
+            data: Data::Sum,
+            points: sum(|latency| latency.retransmits),
+        },
+        Metric {
+            name: "medulla.port.resets",
+            description: "Connections that either side reset.",
+            unit: "{connection}",
+            data: Data::Sum,
+            points: sum(|latency| latency.resets),
+        },
+        Metric {
+            name: "medulla.port.samples.lost",
+            description: "Connections that were not remembered when an answer left.",
+            unit: "{connection}",
+            data: Data::Sum,
+            points: sum(|latency| latency.lost),
+        },
+        Metric {
             name: "medulla.port.in_flight",
             description: "Requests begun and not answered.",
             unit: "{request}",
