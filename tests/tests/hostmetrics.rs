@@ -17,16 +17,54 @@ use prost::Message;
 /// Scraper, metric, unit, kind (gauge, sum, or counter), and the keys of its points' attributes.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
 
+const BY_DEVICE: &[&str] = &["device", "direction"];
+const BY_MOUNT: &[&str] = &["device", "mode", "mountpoint", "type", "state"];
+
 /// What the Collector's documentation lists as enabled by default on Linux.
 const DEFAULTS: &[Row] = &[
     ("cpu", "system.cpu.time", "s", "counter", &["state"]),
+    ("disk", "system.disk.io", "By", "counter", BY_DEVICE),
+    ("disk", "system.disk.operations", "{operations}", "counter", BY_DEVICE),
+    ("disk", "system.disk.io_time", "s", "counter", &["device"]),
+    ("disk", "system.disk.operation_time", "s", "counter", BY_DEVICE),
+    ("disk", "system.disk.weighted_io_time", "s", "counter", &["device"]),
+    ("disk", "system.disk.pending_operations", "{operations}", "sum", &["device"]),
+    ("disk", "system.disk.merged", "{operations}", "counter", BY_DEVICE),
+    ("filesystem", "system.filesystem.usage", "By", "sum", BY_MOUNT),
+    ("filesystem", "system.filesystem.inodes.usage", "{inodes}", "sum", BY_MOUNT),
     ("load", "system.cpu.load_average.1m", "{thread}", "gauge", &[]),
     ("load", "system.cpu.load_average.5m", "{thread}", "gauge", &[]),
     ("load", "system.cpu.load_average.15m", "{thread}", "gauge", &[]),
     ("memory", "system.memory.usage", "By", "sum", &["state"]),
+    ("network", "system.network.io", "By", "counter", BY_DEVICE),
+    ("network", "system.network.packets", "{packets}", "counter", BY_DEVICE),
+    ("network", "system.network.errors", "{errors}", "counter", BY_DEVICE),
+    ("network", "system.network.dropped", "{packets}", "counter", BY_DEVICE),
+    ("network", "system.network.connections", "{connections}", "sum", &["protocol", "state"]),
+    ("paging", "system.paging.usage", "By", "sum", &["device", "state"]),
+    ("paging", "system.paging.operations", "{operations}", "counter", &["direction", "type"]),
+    ("paging", "system.paging.faults", "{faults}", "counter", &["type"]),
+    ("process", "process.cpu.time", "s", "counter", &["state"]),
+    ("process", "process.memory.usage", "By", "sum", &[]),
+    ("process", "process.memory.virtual", "By", "sum", &[]),
+    ("process", "process.disk.io", "By", "counter", &["direction"]),
+    ("processes", "system.processes.count", "{processes}", "sum", &["status"]),
+    ("processes", "system.processes.created", "{processes}", "counter", &[]),
+    ("system", "system.uptime", "s", "gauge", &[]),
 ];
 
-const SCRAPERS: &str = "cpu: , load: , memory: ";
+const SCRAPERS: &str = "
+    cpu: , disk: , filesystem: { include_virtual_filesystems: true }, load: , memory: , network: ,
+    paging: , process: { mute_process_all_errors: true }, processes: , system: ";
+
+/// Metrics of a scraper whose devices this host lacks: a container has no disk, many hosts no swap.
+fn is_lacking(scraper: &str, metric: &str) -> bool {
+    let lines = |path: &str| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    match metric {
+        "system.paging.usage" => lines("/proc/swaps") < 2,
+        _ => scraper == "disk" && lines("/proc/diskstats") == 0,
+    }
+}
 
 fn config(sink: &Sink, scrapers: &str) -> String {
     format!(
@@ -111,6 +149,17 @@ fn meminfo(name: &str) -> f64 {
     kilobytes.expect("the kernel tells it") * 1024.0
 }
 
+/// The bytes of a file system by state.
+fn usage(place: &str) -> BTreeMap<&'static str, f64> {
+    let seen = nix::sys::statvfs::statvfs(place).expect("it is mounted");
+    let bytes = |blocks: u64| (blocks * seen.fragment_size()) as f64;
+    BTreeMap::from([
+        ("used", bytes(seen.blocks() - seen.blocks_free())),
+        ("free", bytes(seen.blocks_available())),
+        ("reserved", bytes(seen.blocks_free() - seen.blocks_available())),
+    ])
+}
+
 /// When the host started, in seconds since 1970.
 fn boot_s() -> u64 {
     let text = std::fs::read_to_string("/proc/stat").expect("proc is mounted");
@@ -143,11 +192,15 @@ async fn names_units_kinds_and_attributes_are_the_collectors() {
             }
         }
     }
-    let expected = DEFAULTS.iter().map(|(scraper, name, unit, kind, keys)| {
+    let there = DEFAULTS.iter().filter(|row| !is_lacking(row.0, row.1));
+    let expected = there.map(|(scraper, name, unit, kind, keys)| {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
         ((*scraper).to_owned(), (*name).to_owned(), (*unit).to_owned(), *kind, keys)
     });
-    assert_eq!(found, expected.collect());
+    let expected: BTreeSet<_> = expected.collect();
+    let (more, less) = (found.difference(&expected), expected.difference(&found));
+    let difference: (Vec<_>, Vec<_>) = (more.collect(), less.collect());
+    assert_eq!(difference, (Vec::new(), Vec::new()), "found only, expected only");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,4 +245,112 @@ async fn sums_began_when_the_host_did() {
             assert!(point.time_unix_nano > point.start_time_unix_nano);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_systems_networks_and_counts_are_those_of_the_host() {
+    let listening = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let sink = Sink::start().await;
+    let scrapers = "
+    filesystem:
+      { include_virtual_filesystems: true,
+        include_mount_points: { mount_points: [/], match_type: strict },
+        metrics: { system.filesystem.usage: { attributes: [mountpoint, state] } } },
+    network: { include: { interfaces: ['^lo$'], match_type: regexp } }, processes: , system: ";
+    let _agent = Medulla::agent(&config(&sink, scrapers));
+    sink.wait_for(4).await;
+    let resources = resources(&sink);
+    for (state, now) in usage("/") {
+        let told = &values(&resources, "system.filesystem.usage")[&format!("/,{state}")];
+        // Others write meanwhile.
+        assert!(told.iter().all(|told| (told - now).abs() < 4e9), "{state}: {told:?} and {now}");
+    }
+    let carried = values(&resources, "system.network.io");
+    assert_eq!(carried.keys().collect::<Vec<_>>(), ["lo,receive", "lo,transmit"]);
+    assert!(carried.values().all(|bytes| bytes.is_sorted() && bytes[0] > 0.0), "{carried:?}");
+    let connections = values(&resources, "system.network.connections");
+    assert!(connections["tcp,LISTEN"].iter().all(|count| *count >= 1.0), "{connections:?}");
+    assert!(connections["tcp,ESTABLISHED"].last().is_some_and(|count| *count >= 2.0));
+    let counts = values(&resources, "system.processes.count");
+    let all: f64 = counts.values().map(|counts| counts[0]).sum();
+    assert!((3.0..100_000.0).contains(&all), "{counts:?}");
+    let uptime = &values(&resources, "system.uptime")[""];
+    let created = &values(&resources, "system.processes.created")[""];
+    assert!(uptime.is_sorted() && created.is_sorted(), "{uptime:?} {created:?}");
+    drop(listening);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_is_a_resource_and_says_who_it_is() {
+    let sink = Sink::start().await;
+    let scrapers = "
+    process: { include: { names: [medulla-agent], match_type: strict },
+               metrics: { process.threads: { enabled: true }, process.cpu.utilization: { enabled: true } } }";
+    let mut agent = Medulla::agent(&config(&sink, scrapers));
+    sink.wait_for(3).await;
+    let resources = resources(&sink);
+    let pid = agent.process().id().to_string();
+    let attribute = |resource: &ResourceMetrics, key: &str| {
+        let attributes = &resource.resource.as_ref().expect("it has attributes").attributes;
+        attributes.iter().find(|attribute| attribute.key == key).map(text)
+    };
+    let is_agent = |resource: &&ResourceMetrics| {
+        attribute(resource, "process.pid").as_deref() == Some(pid.as_str())
+    };
+    let own: Vec<&ResourceMetrics> = resources.iter().filter(is_agent).collect();
+    let first = own.first().expect("the agent sees itself");
+    assert_eq!(attribute(first, "process.executable.name").as_deref(), Some("medulla-agent"));
+    let path = attribute(first, "process.executable.path").expect("it may see its own");
+    assert!(path.ends_with("/medulla-agent"), "{path}");
+    let line = attribute(first, "process.command_line").expect("it has one");
+    assert!(line.contains(" run ") && line.contains("config.yaml"), "{line}");
+    assert_eq!(attribute(first, "process.cgroup"), None, "only on request");
+    let memory = values(own.iter().copied(), "process.memory.usage").remove("").expect("told");
+    assert!(memory.iter().all(|bytes| (1e6..1e9).contains(bytes)), "{memory:?}");
+    let threads = values(own.iter().copied(), "process.threads").remove("").expect("told");
+    assert!(threads.iter().all(|count| *count >= 2.0), "{threads:?}");
+    let times = values(own.iter().copied(), "process.cpu.time");
+    assert!(times.values().all(|seconds| seconds.is_sorted()), "{times:?}");
+    let shares = values(own.iter().copied(), "process.cpu.utilization");
+    assert!(shares["user"].iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_told_once_and_the_rest_goes_on() {
+    let root = tempfile::tempdir().expect("a temporary folder can be made");
+    let put = |name: &str, text: &str| {
+        let path = root.path().join("proc").join(name);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("made");
+        std::fs::write(path, text).expect("written");
+    };
+    put("stat", "btime 1000\n");
+    put("loadavg", "0.50 0.25 0.125 1/1 1\n");
+    open_to_all(root.path());
+    let sink = Sink::start().await;
+    let scrapers = "cpu: , load: , memory: ";
+    let config = config(&sink, scrapers)
+        .replace("initial_delay", &format!("root_path: {}, initial_delay", root.path().display()));
+    let mut agent = Medulla::agent(&config);
+    sink.wait_for(3).await;
+    let resources = resources(&sink);
+    assert_eq!(values(&resources, "system.cpu.load_average.1m")[""][0], 0.5);
+    for resource in &resources {
+        let (scraper, metrics) = scraper(resource);
+        assert_eq!(scraper, "load");
+        let start_ns = points(&metrics[0]).1[0].start_time_unix_nano;
+        assert_eq!(start_ns, 1_000_000_000_000);
+    }
+    let metrics = agent.metrics().await;
+    let faults = |scraper| metrics.sum("medulla_scraper_faults", &[("scraper", scraper)]);
+    assert!(faults("cpu") >= 2.0 && faults("memory") >= 2.0 && faults("load") == 0.0);
+    let log = agent.process().log();
+    let told = log.matches("scraper memory: cannot read").count();
+    assert_eq!(told, 1, "{log}");
+}
+
+/// Lets an agent of another account read what a test has written.
+fn open_to_all(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder, open).expect("it is ours");
 }

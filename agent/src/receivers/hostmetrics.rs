@@ -7,13 +7,22 @@
 //! something tells the rest, counts what is missing (`medulla_scraper_faults`) and says it once.
 
 mod cpu;
+mod disk;
+mod filesystem;
+mod filter;
 mod load;
 mod memory;
 mod metric;
+mod mounts;
+mod network;
+mod paging;
 mod points;
+mod process;
+mod processes;
 mod reading;
 mod root;
 mod settings;
+mod system;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

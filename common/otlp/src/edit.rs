@@ -119,7 +119,7 @@ pub struct At<'w> {
     /// The messages by level; empty where the route did not ask, and below `level`.
     pub messages: [&'w [u8]; LEVELS],
     /// The messages around it with their children; empty where the route did not ask.
-    pub wholes: [&'w [u8]; LEVELS],
+    pub wholes: Wholes<'w>,
     /// Which kind of points the metric around the message has.
     pub data: Option<Data>,
     /// Whether siblings can be appended; see [`Endless`].
@@ -132,6 +132,22 @@ impl<'w> At<'w> {
         self.messages[self.level as usize]
     }
 }
+
+/// Messages with their children.
+#[derive(Clone, Copy, Debug)]
+pub struct Wholes<'w>(&'w [Frame; LEVELS]);
+
+impl<'w> Wholes<'w> {
+    /// None.
+    pub const NONE: Wholes<'static> = Wholes(&NO_FRAMES);
+
+    /// The message of a level around the visited one; empty where the route did not ask.
+    pub fn of(self, level: Level) -> &'w [u8] {
+        &self.0[level as usize].whole
+    }
+}
+
+static NO_FRAMES: [Frame; LEVELS] = [const { Frame::EMPTY }; LEVELS];
 
 /// What becomes of a visited message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,6 +250,8 @@ struct Frame {
 }
 
 impl Frame {
+    const EMPTY: Self = Self { message: Vec::new(), whole: Vec::new(), is_changed: false };
+
     fn clear(&mut self) {
         self.message.clear();
         self.whole.clear();

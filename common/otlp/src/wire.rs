@@ -62,6 +62,32 @@ impl<'a> Fields<'a> {
         self.next_of_any_form()
     }
 
+    /// The next field of that number; `None` at the end.
+    #[inline(always)]
+    pub fn next_of(&mut self, number: u32) -> Result<Option<Field<'a>>, Malformed> {
+        loop {
+            if let Some((field, rest)) = short_bytes(self.rest) {
+                self.rest = rest;
+                if field.number == number {
+                    return Ok(Some(field));
+                }
+            } else if let Some(rest) = behind_scalar(self.rest, number) {
+                self.rest = rest;
+            } else {
+                match self.next_of_any_form()? {
+                    Some(field) if field.number != number => {}
+                    found => return Ok(found),
+                }
+            }
+        }
+    }
+
+    /// How many bytes are behind the fields that were read.
+    #[inline]
+    pub fn bytes_left(&self) -> usize {
+        self.rest.len()
+    }
+
     fn next_of_any_form(&mut self) -> Result<Option<Field<'a>>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -89,6 +115,21 @@ fn short_bytes(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
     let (value, rest) = after.split_at_checked(usize::from(*length))?;
     let raw = &bytes[..bytes.len() - rest.len()];
     Some((Field { number: u32::from(tag >> 3), value: Value::Bytes(value), raw }, rest))
+}
+
+/// What is behind a scalar of a common form and of another number under 16; nothing is made of its value. `None`
+/// says nothing.
+#[inline(always)]
+fn behind_scalar(bytes: &[u8], wanted: u32) -> Option<&[u8]> {
+    let [tag @ 8..0x80, first, ..] = bytes else { return None };
+    if u32::from(tag >> 3) == wanted {
+        return None;
+    }
+    match tag & 7 {
+        1 => bytes.get(9..),
+        0 if *first < 0x80 => bytes.get(2..),
+        _ => None,
+    }
 }
 
 /// Protobuf: the largest field number.
@@ -222,6 +263,27 @@ mod tests {
             let mut oracle = Vec::new();
             prost::encoding::encode_varint(value, &mut oracle);
             prop_assert_eq!(bytes, oracle);
+        }
+
+        #[test]
+        fn the_fields_of_a_number_are_those_among_all(
+            bytes in proptest::collection::vec(0u8..40, 0..80),
+            number in 1u32..5,
+        ) {
+            let (mut all, mut some) = (Fields::new(&bytes), Fields::new(&bytes));
+            loop {
+                let expect = loop {
+                    match all.try_next() {
+                        Ok(Some(field)) if field.number != number => {}
+                        found => break found,
+                    }
+                };
+                prop_assert_eq!(some.next_of(number), expect);
+                if !matches!(expect, Ok(Some(_))) {
+                    break;
+                }
+                prop_assert_eq!(some.bytes_left(), all.bytes_left());
+            }
         }
 
         #[test]

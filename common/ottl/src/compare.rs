@@ -27,6 +27,8 @@ pub fn holds(left: &Value<'_>, op: Comparison, right: &Value<'_>) -> bool {
 /// Whether the values are equal.
 pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
     match (left, right) {
+        // What is compared most, and faster than for an order.
+        (Value::Str(left), Value::Str(right)) => left == right,
         (Value::TraceId(left), Value::TraceId(right))
         | (Value::ProfileId(left), Value::ProfileId(right)) => left == right,
         (Value::SpanId(left), Value::SpanId(right)) => left == right,

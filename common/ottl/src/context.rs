@@ -13,6 +13,9 @@ use bumpalo::Bump;
 use crate::function::{Changed, Definition};
 use crate::{Map, RunError, Value};
 
+/// Whether the entry under a key is kept.
+pub type Keep<'k> = dyn FnMut(&[u8]) -> Result<bool, RunError> + 'k;
+
 /// A kind of record and its paths.
 pub trait Context: Send + Sync + 'static {
     /// A path, resolved.
@@ -73,25 +76,39 @@ pub trait Context: Send + Sync + 'static {
         value: Value<'a>,
     ) -> Result<(), RunError>;
 
-    /// Keeps the entries of the map at a path whose key passes, in order. Anything but a map is a type error.
-    /// Contexts over bytes do it without decoding the map.
+    /// Keeps the entries of the map at a path whose key, in UTF-8, passes, in order. Anything but a map is a
+    /// type error. Contexts over bytes do it without decoding the map, and without looking at what the keys are.
     fn retain<'a>(
         record: &mut Self::Record<'a>,
         arena: &'a Bump,
         path: &Self::Path,
         keys: &[Key<'_>],
-        keep: &mut dyn FnMut(&str) -> bool,
+        keep: &mut Keep<'_>,
     ) -> Result<(), RunError> {
         let mut map: Map = match Self::get(record, path, keys)? {
             Value::Map(map) => map.into_owned(),
             other => return Err(RunError::of_type("map", other.kind())),
         };
-        let before = map.len();
-        map.entries.retain(|(key, _)| keep(key));
-        if map.len() == before {
-            return Ok(());
+        match map.retain(keep)? {
+            true => Self::set(record, arena, path, keys, Value::map(map)),
+            false => Ok(()),
         }
-        Self::set(record, arena, path, keys, Value::map(map))
+    }
+
+    /// Takes the first entry under `key` out of the map at a path. Anything but a map is a type error.
+    fn remove<'a>(
+        record: &mut Self::Record<'a>,
+        arena: &'a Bump,
+        path: &Self::Path,
+        keys: &[Key<'_>],
+        key: &str,
+    ) -> Result<(), RunError> {
+        let mut is_gone = false;
+        Self::retain(record, arena, path, keys, &mut |name| {
+            let is_it = !is_gone && name == key.as_bytes();
+            is_gone |= is_it;
+            Ok(!is_it)
+        })
     }
 
     /// The bytes of the span, log record or metric that the record is or stands in, for functions over it as a

@@ -18,7 +18,7 @@ use bumpalo::Bump;
 use otlp::Signal;
 use otlp::edit::{Data, Level};
 
-use crate::context::{Context, Found, Key, Purpose, Segment};
+use crate::context::{Context, Found, Keep, Key, Purpose, Segment};
 use crate::function::{Changed, Definition};
 use crate::functions::special;
 use crate::{RunError, Value};
@@ -197,9 +197,19 @@ impl Context for Otlp {
         arena: &'a Bump,
         path: &Path,
         keys: &[Key<'_>],
-        keep: &mut dyn FnMut(&str) -> bool,
+        keep: &mut Keep<'_>,
     ) -> Result<(), RunError> {
         write::retain(record, arena, path, keys, keep)
+    }
+
+    fn remove<'a>(
+        record: &mut Self::Record<'a>,
+        arena: &'a Bump,
+        path: &Path,
+        keys: &[Key<'_>],
+        key: &str,
+    ) -> Result<(), RunError> {
+        write::remove(record, arena, path, keys, key)
     }
 
     fn whole<'a>(record: &Self::Record<'a>) -> Option<&'a [u8]> {

@@ -30,6 +30,7 @@ pub struct Frame<'a, C: Context> {
 
 impl<'a, C: Context> Frame<'a, C> {
     /// A frame with an empty cache; `now` is the clock, if there is one.
+    #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
         Self { record, cache: Map::new(), arena, now }
     }

@@ -6,6 +6,7 @@
 //! call), and handed to the body as [`Args`]. So a body never meets an argument of a wrong type.
 
 use crate::RunError;
+use crate::context::Keep;
 use crate::value::{Map, Value};
 
 mod args;
@@ -175,11 +176,15 @@ pub trait Target<'a> {
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError>;
 
     /// Keeps the entries of a map whose key passes. Nil or no map is a type error.
-    fn retain(&mut self, keep: &mut dyn FnMut(&str) -> bool) -> Result<(), RunError> {
+    fn retain(&mut self, keep: &mut Keep<'_>) -> Result<(), RunError> {
         let mut map = self.map()?;
-        let before = map.len();
-        map.entries.retain(|(key, _)| keep(key));
-        if map.len() == before { Ok(()) } else { self.set(Value::map(map)) }
+        if map.retain(keep)? { self.set(Value::map(map)) } else { Ok(()) }
+    }
+
+    /// Takes the first entry under `key` out of a map. Nil or no map is a type error.
+    fn remove(&mut self, key: &str) -> Result<(), RunError> {
+        let mut map = self.map()?;
+        if map.remove(key).is_some() { self.set(Value::map(map)) } else { Ok(()) }
     }
 
     /// The map that stands there, to change and [`set`](Self::set) again.

@@ -7,6 +7,9 @@
 
 use std::borrow::Cow;
 
+use crate::RunError;
+use crate::context::Keep;
+
 mod time;
 
 pub(crate) use time::since_1970;
@@ -147,6 +150,19 @@ impl Map {
     pub fn remove(&mut self, key: &str) -> Option<Any> {
         let index = self.entries.iter().position(|(name, _)| name == key)?;
         Some(self.entries.remove(index).1)
+    }
+
+    /// Keeps the entries whose key passes, and says whether any went. After an error some may be gone.
+    pub fn retain(&mut self, keep: &mut Keep<'_>) -> Result<bool, RunError> {
+        let before = self.len();
+        let mut failed = None;
+        self.entries.retain(|(key, _)| {
+            keep(key.as_bytes()).unwrap_or_else(|error| {
+                failed = Some(error);
+                true
+            })
+        });
+        failed.map_or(Ok(self.len() != before), Err)
     }
 
     /// How many entries there are.

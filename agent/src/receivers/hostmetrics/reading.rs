@@ -1,5 +1,7 @@
 //! One look of a scraper at the host: what it reads from, writes to, and reports failures to.
 
+use std::io;
+
 use super::super::attribute::Value;
 use super::metric::{Choice, Metric};
 use super::points::{Number, Origin, Points};
@@ -76,6 +78,29 @@ impl<'a> Reading<'a> {
         read.map_err(|fault| self.fault(fault)).ok()
     }
 
+    /// A file of a process as text; see [`of_process`](Self::of_process).
+    pub(super) fn text_of_process(&mut self, path: &str, muted: bool) -> Option<String> {
+        let text = self.root.try_text(path);
+        self.of_process(path, text, muted)
+    }
+
+    /// What was read of a process, else a fault is noted, unless it has ended or that is `muted`.
+    pub(super) fn of_process<T>(
+        &mut self,
+        path: &str,
+        read: io::Result<T>,
+        muted: bool,
+    ) -> Option<T> {
+        let no_such_process = Some(nix::errno::Errno::ESRCH as i32);
+        match read {
+            Ok(value) => return Some(value),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.raw_os_error() == no_such_process || muted => {}
+            Err(error) => self.fault(self.root.cannot_read(path, &error)),
+        }
+        None
+    }
+
     /// Notes that something could not be read.
     pub(super) fn fault(&mut self, fault: String) {
         self.faults.count += 1;
@@ -90,6 +115,11 @@ impl<'a> Reading<'a> {
     /// Whether a metric is made.
     pub(super) fn wants(&self, metric: &Metric) -> bool {
         self.points.wants(metric)
+    }
+
+    /// Whether any of these metrics is made.
+    pub(super) fn wants_any(&self, metrics: &[&Metric]) -> bool {
+        metrics.iter().any(|metric| self.points.wants(metric))
     }
 
     /// Whether a metric is made and keeps an attribute.

@@ -6,10 +6,21 @@ use components::config::{Code, Section};
 
 use super::metric::Choice;
 use super::reading::{Scrape, Scraper};
-use super::{cpu, load, memory};
+use super::{cpu, disk, filesystem, load, memory, network, paging, process, processes, system};
 
 /// Every scraper there is.
-const SCRAPERS: &[Scraper] = &[cpu::SCRAPER, load::SCRAPER, memory::SCRAPER];
+const SCRAPERS: &[Scraper] = &[
+    cpu::SCRAPER,
+    disk::SCRAPER,
+    filesystem::SCRAPER,
+    load::SCRAPER,
+    memory::SCRAPER,
+    network::SCRAPER,
+    paging::SCRAPER,
+    process::SCRAPER,
+    processes::SCRAPER,
+    system::SCRAPER,
+];
 /// Scrapers of the Collector that are not built in yet.
 const PLANNED: &[&str] = &["hardware", "nfs"];
 

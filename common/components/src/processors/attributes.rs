@@ -75,7 +75,7 @@ impl Records<'_> {
         let Some(condition) = &self.of.left_out else { return false };
         self.arena.reset();
         let record = Record::new(at, &self.request, std::mem::take(&mut self.scratch));
-        let frame = Frame::new(record, &self.arena, None);
+        let mut frame = Frame::new(record, &self.arena, None);
         let leaves = condition.holds(&frame).unwrap_or(true);
         self.scratch = frame.record.finish(changes);
         leaves

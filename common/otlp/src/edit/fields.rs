@@ -13,10 +13,8 @@ use crate::wire::{Fields, Malformed, Value, field_bytes, put_bytes, put_varint, 
 pub fn last<'a>(message: &'a [u8], number: u32) -> Result<Option<Value<'a>>, Malformed> {
     let mut found = None;
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        if field.number == number {
-            found = Some(field.value);
-        }
+    while let Some(field) = fields.next_of(number)? {
+        found = Some(field.value);
     }
     Ok(found)
 }
@@ -48,13 +46,11 @@ pub fn bytes(value: Value<'_>) -> Result<&[u8], Malformed> {
 pub fn nested(message: &[u8], number: u32) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
     let mut found: Option<Cow<'_, [u8]>> = None;
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        if field.number == number {
-            let inner = bytes(field.value)?;
-            match &mut found {
-                None => found = Some(Cow::Borrowed(inner)),
-                Some(pieces) => pieces.to_mut().extend_from_slice(inner),
-            }
+    while let Some(field) = fields.next_of(number)? {
+        let inner = bytes(field.value)?;
+        match &mut found {
+            None => found = Some(Cow::Borrowed(inner)),
+            Some(pieces) => pieces.to_mut().extend_from_slice(inner),
         }
     }
     Ok(found)
@@ -66,24 +62,18 @@ pub fn repeated(
     number: u32,
 ) -> impl Iterator<Item = Result<&[u8], Malformed>> + Clone {
     let mut fields = Fields::new(message);
-    std::iter::from_fn(move || {
-        loop {
-            match fields.try_next() {
-                Ok(None) => return None,
-                Ok(Some(field)) if field.number != number => {}
-                Ok(Some(field)) => return Some(bytes(field.value)),
-                Err(malformed) => {
-                    fields = Fields::new(&[]);
-                    return Some(Err(malformed));
-                }
-            }
+    std::iter::from_fn(move || match fields.next_of(number) {
+        Ok(field) => field.map(|field| bytes(field.value)),
+        Err(malformed) => {
+            fields = Fields::new(&[]);
+            Some(Err(malformed))
         }
     })
 }
 
 /// Key and value of a `KeyValue` that is written as nearly all are: the key, then the value, each once
 /// and nothing else, the key shorter than 128 bytes. `None` says only that it must be read field by field.
-#[inline]
+#[inline(always)]
 fn plain_entry(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     let [0x0a, length @ 0..0x80, rest @ ..] = entry else { return None };
     let (key, rest) = rest.split_at_checked(usize::from(*length))?;
@@ -93,11 +83,16 @@ fn plain_entry(entry: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The key of a `KeyValue`.
-#[inline]
+#[inline(always)]
 pub fn key(entry: &[u8]) -> Result<&[u8], Malformed> {
-    if let Some((key, _)) = plain_entry(entry) {
-        return Ok(key);
+    match plain_entry(entry) {
+        Some((key, _)) => Ok(key),
+        None => key_of_any_form(entry),
     }
+}
+
+#[cold]
+fn key_of_any_form(entry: &[u8]) -> Result<&[u8], Malformed> {
     last(entry, KEY)?.map_or(Ok(&[]), bytes)
 }
 
@@ -117,12 +112,10 @@ pub fn attribute<'a>(
     wanted: &[u8],
 ) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        if field.number == number {
-            let entry = bytes(field.value)?;
-            if key(entry)? == wanted {
-                return value(entry).map(Some);
-            }
+    while let Some(field) = fields.next_of(number)? {
+        let entry = bytes(field.value)?;
+        if key(entry)? == wanted {
+            return value(entry).map(Some);
         }
     }
     Ok(None)
@@ -220,36 +213,31 @@ pub fn remove_attribute(
 type Found<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
 fn find<'a>(message: &'a [u8], number: u32, wanted: &[u8]) -> Result<Option<Found<'a>>, Malformed> {
-    let mut read = 0;
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        let start = read;
-        read += field.raw.len();
-        if field.number == number {
-            let entry = bytes(field.value)?;
-            if key(entry)? == wanted {
-                return Ok(Some((&message[..start], entry, &message[read..])));
-            }
+    while let Some(field) = fields.next_of(number)? {
+        let entry = bytes(field.value)?;
+        if key(entry)? == wanted {
+            let end = message.len() - fields.bytes_left();
+            return Ok(Some((&message[..end - field.raw.len()], entry, &message[end..])));
         }
     }
     Ok(None)
 }
 
 /// Keeps the attributes whose key passes. Says whether any went; if not, `out` is as it was.
-pub fn retain_attributes(
+pub fn retain_attributes<E: From<Malformed>>(
     message: &[u8],
     number: u32,
-    mut keep: impl FnMut(&[u8]) -> Result<bool, Malformed>,
+    mut keep: impl FnMut(&[u8]) -> Result<bool, E>,
     out: &mut Vec<u8>,
-) -> Result<bool, Malformed> {
-    let (mut read, mut copied) = (0, 0);
+) -> Result<bool, E> {
+    let mut copied = 0;
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        let start = read;
-        read += field.raw.len();
-        if field.number == number && !keep(key(bytes(field.value)?)?)? {
-            out.extend_from_slice(&message[copied..start]);
-            copied = read;
+    while let Some(field) = fields.next_of(number)? {
+        if !keep(key(bytes(field.value)?)?)? {
+            let end = message.len() - fields.bytes_left();
+            out.extend_from_slice(&message[copied..end - field.raw.len()]);
+            copied = end;
         }
     }
     if copied > 0 {

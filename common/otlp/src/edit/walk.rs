@@ -6,6 +6,7 @@ use super::metric::{self, Data};
 use super::plan::Text;
 use super::{
     At, Editor, Frame, LEVELS, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor,
+    Wholes,
 };
 use crate::check::records;
 use crate::wire::{Fields, Malformed, Value, put_bytes};
@@ -376,12 +377,8 @@ impl<V: Visitor> Walk<'_, V> {
         changes.begin(self.generation);
         let data = self.data.filter(|_| level > Level::Record);
         let messages = messages(frames, level, own);
-        let wholes = std::array::from_fn(|index| match index < level as usize {
-            true => &frames[index].whole[..],
-            false => &[],
-        });
         let may_append = self.generation < MAX_GENERATIONS;
-        let at = At { level, messages, wholes, data, may_append };
+        let at = At { level, messages, wholes: Wholes(frames), data, may_append };
         let verdict = self.visitor.visit(at, changes).map_err(Stop::Visitor)?;
         let last = level as usize + usize::from(own.is_none());
         for index in (0..last).filter(|index| changes.is_set[*index]) {

@@ -162,8 +162,8 @@ fn folded<C: Context>(
 /// What is constant (computed constants only `with_folded`), and nothing in the place of the rest.
 fn constants<C: Context>(given: &[Given<C>], with_folded: bool) -> Args<'_> {
     let passed = given.iter().map(|given| match given {
-        Given::Const(value) => Passed::Value(value.by_ref()),
-        Given::Folded(value) if with_folded => Passed::Value(value.by_ref()),
+        Given::Const(value) => Passed::Const(value),
+        Given::Folded(value) if with_folded => Passed::Const(value),
         Given::Absent => Passed::Absent,
         _ => Passed::Later,
     });

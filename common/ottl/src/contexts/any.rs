@@ -21,6 +21,8 @@ const DOUBLE: u32 = 4;
 const LIST: u32 = 5;
 const MAP: u32 = 6;
 const BYTES: u32 = 7;
+/// The tag of a text.
+const TEXT_TAG: u8 = (TEXT as u8) << 3 | 2;
 /// The field of `ArrayValue` and `KeyValueList`.
 const VALUES: u32 = 1;
 
@@ -72,6 +74,9 @@ pub fn read(any: Cow<'_, [u8]>) -> Result<Value<'_>, Malformed> {
 }
 
 fn read_borrowed(any: &[u8]) -> Result<Value<'_>, Malformed> {
+    if let Some(text) = plain_text(any) {
+        return Ok(Value::Str(utf8(Cow::Borrowed(text))?));
+    }
     Ok(match member(any)? {
         Member::Empty => Value::Nil,
         Member::Text(text) => Value::Str(utf8(text)?),
@@ -84,6 +89,14 @@ fn read_borrowed(any: &[u8]) -> Result<Value<'_>, Malformed> {
     })
 }
 
+/// The text of a value that is a short one and nothing else, as most are. `None` says nothing.
+#[inline]
+fn plain_text(any: &[u8]) -> Option<&[u8]> {
+    let [TEXT_TAG, length @ 0..0x80, text @ ..] = any else { return None };
+    (usize::from(*length) == text.len()).then_some(text)
+}
+
+#[inline]
 fn utf8(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Malformed> {
     match bytes {
         Cow::Borrowed(bytes) => {

@@ -27,23 +27,23 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The record that a walk is at.
+    #[inline(always)]
     pub fn new(at: At<'a>, request: &'a Request, scratch: Scratch) -> Self {
         Self { at, is_changed: [false; LEVELS], appended: Vec::new(), request, scratch }
     }
 
     /// Says what changed, and gives the buffers back.
-    pub fn finish(self, changes: &mut Changes) -> Scratch {
-        for level in Level::ALL {
-            if self.is_changed[level as usize] {
-                changes.replace(level, self.message(level));
-            }
+    #[inline]
+    pub fn finish(&mut self, changes: &mut Changes) -> Scratch {
+        for level in Level::ALL.into_iter().filter(|level| self.is_changed[*level as usize]) {
+            changes.replace(level, self.message(level));
         }
-        for message in self.appended {
+        for message in self.appended.drain(..) {
             // Asked before: see `change`.
             let appended = changes.append(message);
             debug_assert!(appended.is_ok(), "nothing is appended where nothing may be");
         }
-        self.scratch
+        std::mem::take(&mut self.scratch)
     }
 
     /// The levels at which something changed.
@@ -51,6 +51,7 @@ impl<'a> Record<'a> {
         self.is_changed[level as usize]
     }
 
+    #[inline]
     pub(super) fn level(&self) -> Level {
         self.at.level
     }
@@ -64,13 +65,14 @@ impl<'a> Record<'a> {
     }
 
     /// The message of a level; of those around the record without the children.
+    #[inline]
     pub(super) fn message(&self, level: Level) -> &'a [u8] {
         self.at.messages[level as usize]
     }
 
     /// The message of a level with its children.
     pub(super) fn whole(&self, level: Level) -> &'a [u8] {
-        if level == self.at.level { self.message(level) } else { self.at.wholes[level as usize] }
+        if level == self.at.level { self.message(level) } else { self.at.wholes.of(level) }
     }
 
     /// Replaces the message of a level by what `write` appends, if it succeeds and says that it did.

@@ -1,7 +1,7 @@
 //! Paths read and set on records written by hand; the vectors of the reference run in `tests/`.
 
 use bumpalo::Bump;
-use otlp::edit::{At, LEVELS, Level};
+use otlp::edit::{At, LEVELS, Level, Wholes};
 use otlp::wire::{put_bytes, put_fixed64};
 
 use super::*;
@@ -10,7 +10,7 @@ use crate::{Class, Compiler, Frame, Functions, LoadError};
 fn at(level: Level, message: &[u8]) -> At<'_> {
     let mut messages = [&[][..]; LEVELS];
     messages[level as usize] = message;
-    At { level, messages, wholes: [&[]; LEVELS], data: None, may_append: true }
+    At { level, messages, wholes: Wholes::NONE, data: None, may_append: true }
 }
 
 /// Runs statements over a record and gives the value of an expression over the result.

@@ -13,8 +13,8 @@ use super::read::{self, SPAN_KINDS, has, points_of};
 use super::tables::{Kind, Nest};
 use super::trace_state::TraceState;
 use super::{Record, any, ids};
-use crate::context::Key;
-use crate::value::{Any, OpaqueKind};
+use crate::context::{Keep, Key};
+use crate::value::{Any, Map, OpaqueKind};
 use crate::{RunError, Value, index};
 
 pub(super) fn set<'a>(
@@ -426,40 +426,61 @@ fn put_data<'a>(
     })
 }
 
+/// The field of attributes that can be edited where they stand, and its number; the other maps are decoded.
+fn in_place(
+    record: &Record<'_>,
+    path: &Path,
+    keys: &[Key<'_>],
+) -> Result<Option<(Field, u32)>, RunError> {
+    match path.0 {
+        Target::Field(field) if field.kind() == Kind::Attributes && keys.is_empty() => {
+            Ok(Some((field, number_of(record, &field)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
 pub(super) fn retain<'a>(
     record: &mut Record<'a>,
     arena: &'a Bump,
     path: &Path,
     keys: &[Key<'_>],
-    keep: &mut dyn FnMut(&str) -> bool,
+    keep: &mut Keep<'_>,
 ) -> Result<(), RunError> {
-    let field = match path.0 {
-        Target::Field(field) if field.kind() == Kind::Attributes && keys.is_empty() => field,
-        _ => return retain_decoded(record, arena, path, keys, keep),
+    let Some((field, number)) = in_place(record, path, keys)? else {
+        return decoded(record, arena, path, keys, |map| map.retain(keep));
     };
-    let number = number_of(record, &field)?;
     edit_in(record, arena, &field, |message, out| {
-        let mut keep = |key: &[u8]| Ok(keep(std::str::from_utf8(key).map_err(|_| Malformed)?));
-        Ok(fields::retain_attributes(message, number, &mut keep, out)?)
+        fields::retain_attributes(message, number, keep, out)
     })
 }
 
-/// Maps inside values are decoded and written again.
-fn retain_decoded<'a>(
+pub(super) fn remove<'a>(
     record: &mut Record<'a>,
     arena: &'a Bump,
     path: &Path,
     keys: &[Key<'_>],
-    keep: &mut dyn FnMut(&str) -> bool,
+    key: &str,
+) -> Result<(), RunError> {
+    let Some((field, number)) = in_place(record, path, keys)? else {
+        return decoded(record, arena, path, keys, |map| Ok(map.remove(key).is_some()));
+    };
+    edit_in(record, arena, &field, |message, out| {
+        Ok(fields::remove_attribute(message, number, key.as_bytes(), out)?)
+    })
+}
+
+/// Maps inside values are decoded and, if `change` says that they changed, written again.
+fn decoded<'a>(
+    record: &mut Record<'a>,
+    arena: &'a Bump,
+    path: &Path,
+    keys: &[Key<'_>],
+    change: impl FnOnce(&mut Map) -> Result<bool, RunError>,
 ) -> Result<(), RunError> {
     let mut map = match read::get(record, path, keys)? {
         Value::Map(map) => map.into_owned(),
         other => return Err(RunError::of_type("map", other.kind())),
     };
-    let before = map.len();
-    map.entries.retain(|(key, _)| keep(key));
-    if map.len() == before {
-        return Ok(());
-    }
-    set(record, arena, path, keys, &Value::map(map))
+    if change(&mut map)? { set(record, arena, path, keys, &Value::map(map)) } else { Ok(()) }
 }

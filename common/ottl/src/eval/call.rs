@@ -77,7 +77,7 @@ fn argument<'x, 'a: 'x, C: Context>(
     env: Env<'_, 'a, C>,
 ) -> Result<Argument<'x>, RunError> {
     Ok(match given {
-        Given::Const(value) | Given::Folded(value) => Argument::Value(value.by_ref()),
+        Given::Const(value) | Given::Folded(value) => Argument::Const(value),
         Given::Value(expr, kind) => Argument::Value(convert(kind, expr.eval(env)?)?),
         Given::Function(function) => {
             let now = env.frame.now;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::call::arguments;
 use super::{Env, Frame, Keys};
-use crate::context::Context;
+use crate::context::{Context, Keep};
 use crate::function::{Args, Target};
 use crate::plan::{Action, EditBody, Place};
 use crate::value::Any;
@@ -82,9 +82,14 @@ impl<'a, C: Context> Target<'a> for PathTarget<'_, 'a, C> {
         C::set(&mut self.frame.record, arena, self.path, self.keys.as_slice(), value)
     }
 
-    fn retain(&mut self, keep: &mut dyn FnMut(&str) -> bool) -> Result<(), RunError> {
+    fn retain(&mut self, keep: &mut Keep<'_>) -> Result<(), RunError> {
         let arena = self.frame.arena;
         C::retain(&mut self.frame.record, arena, self.path, self.keys.as_slice(), keep)
+    }
+
+    fn remove(&mut self, key: &str) -> Result<(), RunError> {
+        let arena = self.frame.arena;
+        C::remove(&mut self.frame.record, arena, self.path, self.keys.as_slice(), key)
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Argument<'a> {
     Later,
     /// Converted to the parameter's kind.
     Value(Value<'a>),
+    /// The same, part of the plan.
+    Const(&'a Value<'static>),
     /// A converter of one argument.
     Function(&'a (dyn Fn(Value<'a>) -> Result<Value<'a>, RunError> + 'a)),
     /// A lambda, called with as many values as it has formals.
@@ -80,6 +82,7 @@ impl<'a> Args<'a> {
     pub fn value(&self, index: usize) -> Value<'a> {
         match self.arguments.get(index) {
             Some(Argument::Value(value)) => value.clone(),
+            Some(Argument::Const(value)) => value.by_ref(),
             _ => Value::Nil,
         }
     }
@@ -88,6 +91,7 @@ impl<'a> Args<'a> {
     pub fn peek(&self, index: usize) -> &Value<'a> {
         match self.arguments.get(index) {
             Some(Argument::Value(value)) => value,
+            Some(Argument::Const(value)) => value,
             _ => &Value::Nil,
         }
     }
@@ -102,8 +106,8 @@ impl<'a> Args<'a> {
 
     /// A text that may be borrowed from the record.
     pub fn text(&self, index: usize) -> Result<Cow<'a, str>, RunError> {
-        match self.peek(index) {
-            Value::Str(text) => Ok(text.clone()),
+        match self.value(index) {
+            Value::Str(text) => Ok(text),
             other => Err(RunError::of_type("string", other.kind())),
         }
     }

@@ -221,7 +221,7 @@ impl Visitor for Assign<'_> {
 impl Assign<'_> {
     fn word(&mut self, at: At<'_>) -> Result<u64, Refused> {
         let record = Record::new(at, self.request, std::mem::take(self.scratch));
-        let frame = Frame::new(record, &*self.arena, Some(self.now));
+        let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let word = self.stage.first(|test| match test {
             Test::Record(condition) => forgive(self.error_mode, condition.holds(&frame)),
             Test::Plain(_) => Ok(true),

@@ -79,7 +79,7 @@ proptest! {
         let keep = |key: &[u8]| bits >> (key.len() % 64) & 1 == 1;
         let mut out = Vec::new();
         let is_changed =
-            retain_attributes(&span, ATTRIBUTES, |key| Ok(keep(key)), &mut out).expect("sound");
+            retain_attributes::<Malformed>(&span, ATTRIBUTES, |key| Ok(keep(key)), &mut out).expect("sound");
         let before = owned.attributes.len();
         owned.attributes.retain(|entry| keep(entry.key.as_bytes()));
         prop_assert_eq!(is_changed, owned.attributes.len() != before);
@@ -114,7 +114,7 @@ proptest! {
         repeated(&bytes, 9).for_each(drop);
         let _ = put_attribute(&bytes, 9, b"a", b"", &mut out);
         let _ = remove_attribute(&bytes, 9, b"a", &mut out);
-        let _ = retain_attributes(&bytes, 9, |_| Ok(false), &mut out);
+        let _ = retain_attributes::<Malformed>(&bytes, 9, |_| Ok(false), &mut out);
         let _ = replace(&bytes, &[9], b"", &mut out);
     }
 }

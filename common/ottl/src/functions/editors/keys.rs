@@ -2,19 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use otlp::Malformed;
+
 use crate::RunError;
 use crate::function::{Args, Edit, Target};
 use crate::pattern::Pattern;
 
 /// Removes the first entry under the key.
 pub(super) fn delete_key<'a>(target: &mut dyn Target<'a>, args: &Args<'a>) -> Result<(), RunError> {
-    let key = args.str(0)?;
-    let mut is_gone = false;
-    target.retain(&mut |name| {
-        let is_it = !is_gone && name == key;
-        is_gone |= is_it;
-        !is_it
-    })
+    target.remove(args.str(0)?)
 }
 
 /// Keeps or removes what the pattern finds.
@@ -22,8 +18,13 @@ pub(super) fn matching(args: &Args<'_>, keeps: bool) -> Result<Edit, String> {
     let pattern = Pattern::regex(args, 0)?;
     Ok(Box::new(move |target, args| {
         let regex = pattern.get(args)?;
-        target.retain(&mut |name| regex.is_match(name) == keeps)
+        target.retain(&mut |name| Ok(regex.is_match(text(name)?) == keeps))
     }))
+}
+
+/// A key as patterns want it.
+pub(super) fn text(name: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(name).map_err(|_| Malformed)
 }
 
 /// Keeps the entries under the keys of a list.
@@ -33,10 +34,10 @@ pub(super) fn keep_keys(args: &Args<'_>) -> Result<Edit, String> {
         false => None,
     };
     Ok(Box::new(move |target, args| match &constant {
-        Some(keys) => target.retain(&mut |name| keys.contains(name)),
+        Some(keys) => target.retain(&mut |name| Ok(keys.contains(name))),
         None => {
             let keys = KeySet::of(args)?;
-            target.retain(&mut |name| keys.contains(name))
+            target.retain(&mut |name| Ok(keys.contains(name)))
         }
     }))
 }
@@ -46,22 +47,22 @@ const FEW_KEYS: usize = 16;
 
 /// Keys to look for.
 enum KeySet {
-    Few(Vec<String>),
-    Many(HashSet<String>),
+    Few(Vec<Box<[u8]>>),
+    Many(HashSet<Box<[u8]>>),
 }
 
 impl KeySet {
     fn of(args: &Args<'_>) -> Result<Self, RunError> {
-        let keys = args.strs(0)?;
+        let keys = args.strs(0)?.into_iter().map(|key| key.into_bytes().into_boxed_slice());
         Ok(match keys.len() {
-            ..=FEW_KEYS => Self::Few(keys),
-            _ => Self::Many(keys.into_iter().collect()),
+            ..=FEW_KEYS => Self::Few(keys.collect()),
+            _ => Self::Many(keys.collect()),
         })
     }
 
-    fn contains(&self, name: &str) -> bool {
+    fn contains(&self, name: &[u8]) -> bool {
         match self {
-            Self::Few(keys) => keys.iter().any(|key| key == name),
+            Self::Few(keys) => keys.iter().any(|key| **key == *name),
             Self::Many(keys) => keys.contains(name),
         }
     }
@@ -76,14 +77,14 @@ pub(super) fn limit(args: &Args<'_>) -> Result<Edit, String> {
         return Err(format!("the limit {limit} is less than the {} priority keys", keys.len()));
     }
     // As in the reference, a key that is listed twice takes the room of two.
-    let mut weights: HashMap<String, usize> = HashMap::new();
-    keys.into_iter().for_each(|key| *weights.entry(key).or_default() += 1);
+    let mut weights: HashMap<Vec<u8>, usize> = HashMap::new();
+    keys.into_iter().for_each(|key| *weights.entry(key.into_bytes()).or_default() += 1);
     Ok(Box::new(move |target, _| {
         let (mut total, mut taken) = (0, 0);
         target.retain(&mut |name| {
             total += 1;
             taken += weights.get(name).unwrap_or(&0);
-            true
+            Ok(true)
         })?;
         if total <= limit {
             return Ok(());
@@ -95,7 +96,7 @@ pub(super) fn limit(args: &Args<'_>) -> Result<Edit, String> {
             let left = if weights.contains_key(name) { &mut room_first } else { &mut room };
             let is_kept = *left > 0;
             *left = left.saturating_sub(1);
-            is_kept
+            Ok(is_kept)
         })
     }))
 }

@@ -181,8 +181,8 @@ pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, String> {
             let regex = pattern.get(args)?;
             let mut is_changed = false;
             target.retain(&mut |key| {
-                is_changed |= regex.is_match(key);
-                true
+                is_changed |= regex.is_match(super::keys::text(key)?);
+                Ok(true)
             })?;
             if !is_changed {
                 return Ok(());
