@@ -20,9 +20,9 @@ use proto::cri::{
     Container, ContainerConfig, ContainerMetadata, ContainerState, ContainerStatus,
     ContainerStatusRequest, CreateContainerRequest, ImageSpec, KeyValue, LinuxContainerConfig,
     LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext,
-    ListContainersRequest, ListPodSandboxRequest, NamespaceMode, NamespaceOption, PodSandboxConfig,
-    PodSandboxMetadata, RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest,
-    StopPodSandboxRequest, VersionRequest,
+    ListContainersRequest, ListPodSandboxRequest, Mount, NamespaceMode, NamespaceOption,
+    PodSandboxConfig, PodSandboxMetadata, RemovePodSandboxRequest, RunPodSandboxRequest,
+    StartContainerRequest, StopPodSandboxRequest, VersionRequest,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -91,11 +91,27 @@ impl Containerd {
     fn import(&self) {
         let file = self.folder.path().join("image.tar");
         image::write(&file);
+        self.images(&["import", "--snapshotter", "native", &file.display().to_string()]);
+    }
+
+    /// Removes every image; what runs runs on.
+    ///
+    /// # Panics
+    /// When the runtime does not.
+    pub fn forget_images(&self) {
+        let names = self.images(&["list", "--quiet"]);
+        let mut command = vec!["remove", "--sync"];
+        command.extend(names.lines());
+        self.images(&command);
+    }
+
+    /// What a command on images prints.
+    fn images(&self, arguments: &[&str]) -> String {
         let mut ctr = Command::new(PROGRAMS[1]);
         ctr.arg("--address").arg(self.socket()).args(["--namespace", "k8s.io", "images"]);
-        let output = ctr.args(["import", "--snapshotter", "native"]).arg(&file).output();
-        let output = output.expect("ctr can be run");
-        assert!(output.status.success(), "{output:?}");
+        let output = ctr.args(arguments).output().expect("ctr can be run");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Makes a pod with labels (`key=value`, several with commas).
@@ -118,15 +134,38 @@ impl Containerd {
         }
     }
 
-    /// Starts a container in a pod; its id.
+    /// Starts a container that sleeps in a pod; its id.
     ///
     /// # Panics
     /// When the runtime does not.
     pub fn container(&self, pod: &Pod, name: &str, attempt: u32, labels: &str) -> String {
+        self.start_container(pod, container_config(name, attempt, labels))
+    }
+
+    /// Starts a container labelled `app=NAME` that runs a script of busybox's shell, which finds a folder of the host
+    /// at `/host`.
+    ///
+    /// # Panics
+    /// When the runtime does not.
+    pub fn script(&self, pod: &Pod, name: &str, script: &str, host: &Path) -> String {
+        let mount = Mount {
+            container_path: "/host".to_owned(),
+            host_path: host.display().to_string(),
+            ..Mount::default()
+        };
+        let config = ContainerConfig {
+            command: ["/busybox", "sh", "-c", script].map(str::to_owned).to_vec(),
+            mounts: vec![mount],
+            ..container_config(name, 0, &format!("app={name}"))
+        };
+        self.start_container(pod, config)
+    }
+
+    fn start_container(&self, pod: &Pod, config: ContainerConfig) -> String {
         let mut client = self.client.clone();
         let request = CreateContainerRequest {
             pod_sandbox_id: pod.id.clone(),
-            config: Some(container_config(name, attempt, labels)),
+            config: Some(config),
             sandbox_config: Some(pod.config.clone()),
         };
         let made = self.runtime.block_on(client.create_container(request));
@@ -258,6 +297,7 @@ path = "{at}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{image}"
 disable_apparmor = true
+# Nobody gets a better score than we have: root need not be allowed to give one.
 restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{at}/cni"

@@ -139,3 +139,25 @@ fn what_is_not_meant_without_doubt_is_left_alone() {
         assert_eq!(containerd.running(), before);
     });
 }
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let check = |cri: &str, expect: &str| {
+        let rules = config(&[("heal", cri)]);
+        let output =
+            Medulla::command("medulla-agent", &rules, &["validate", "--config", "config.yaml"]);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(
+            errors.contains(&format!("reflex.rules[0].then[0].restart.cri{expect}")),
+            "{errors}"
+        );
+    };
+    check("{ grace: 1s }", ".label");
+    check("{ label: checkout }", ".label: bad_value: \"checkout\", expected key=value");
+    check("{ label: 'app=checkout,' }", ".label: bad_value");
+    check("{ label: app=checkout, grace: 1m }", ".grace");
+    check("{ label: app=checkout, socket: run/cri.sock }", ".socket: bad_value");
+    check(&format!("{{ label: app={} }}", "a".repeat(220)), ".label: too_large");
+    check("{ label: app=checkout, sockets: /run/cri.sock }", ".sockets");
+}
