@@ -30,6 +30,7 @@ receivers: {{ kernel: {{ ports: [{PORT}] }}, reflex: {{}} }}
 exporters: {{ debug: {{ verbosity: basic }} }}
 reflex:
   kill_file: /nonexistent/kill
+  protected: {{ processes: [busybox-of-the-bank] }}
   rules:{rules}
 service:
   pipelines: {{ logs: {{ receivers: [reflex], exporters: [debug] }} }}
