@@ -333,7 +333,7 @@ impl Engine {
         self.hands.hear(&mut self.mind);
         self.hands.look_after(&mut self.mind);
         self.dogs.hear(&mut self.mind, now);
-        let host = self.host.look(now, wall);
+        let host = self.host.look(now, wall, self.ports.lose_samples());
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
         let effects = self.mind.think(now, host, &self.snapshot, &facts);
         self.carry_out(effects);
