@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Most entries, so that they fit into the keeper's mailbox.
 pub(crate) const ENTRIES_MAX: usize = 64;
+/// Longest entry as a text.
+const ENTRY_BYTES: usize = 240;
 /// proc(5): longer names of processes are cut.
 const NAME_BYTES: usize = 15;
 /// Where people see control groups.
@@ -35,6 +37,7 @@ pub(crate) fn cgroup(path: &str) -> String {
 pub(crate) fn is_entry(text: &str) -> bool {
     let parts = text.split_once('=');
     parts.is_some_and(|(kind, value)| ["process", "cgroup"].contains(&kind) && !value.is_empty())
+        && text.len() <= ENTRY_BYTES
         && !text.contains(char::is_control)
 }
 
@@ -162,7 +165,8 @@ mod tests {
     #[test]
     fn entries_are_texts() {
         assert!(is_entry(&process("a=b")) && is_entry(&cgroup("/a b")));
-        for text in ["", "process", "process=", "unit=a", "cgroup=/a\n"] {
+        let long = cgroup(&"/a".repeat(ENTRY_BYTES));
+        for text in ["", "process", "process=", "unit=a", "cgroup=/a\n", &long] {
             assert!(!is_entry(text), "{text:?}");
         }
     }

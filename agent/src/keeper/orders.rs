@@ -341,8 +341,27 @@ mod tests {
 
     proptest! {
         #[test]
+        fn what_is_read_survives_writing(
+            tag in 0u8..64,
+            length in any::<u8>(),
+            start in "[a-z=]{0,8}[0-9]{0,5} ?[0-9]{0,3} ?/?",
+            end in proptest::collection::vec(any::<u8>(), 0..250),
+        ) {
+            let mut bytes = [0; BYTES];
+            let text = [start.as_bytes(), &end].concat();
+            let count = text.len().min(BYTES - 2);
+            (bytes[0], bytes[1]) = (tag, length);
+            bytes[2..2 + count].copy_from_slice(&text[..count]);
+            if let Some(order) = Order::decode(&bytes) {
+                prop_assert_eq!(Order::decode(&order.encode()), Some(order));
+            }
+        }
+
+        #[test]
         fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Order::decode(&bytes);
+            if let Some(order) = Order::decode(&bytes) {
+                prop_assert_eq!(Order::decode(&order.encode()), Some(order));
+            }
             let _ = Report::decode(&bytes);
         }
     }
