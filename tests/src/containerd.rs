@@ -83,6 +83,15 @@ impl Containerd {
         socket(self.folder.path())
     }
 
+    /// The control group that its pods are in.
+    ///
+    /// # Panics
+    /// Never: a folder has a name.
+    pub fn cgroup(&self) -> String {
+        let name = self.folder.path().file_name().expect("a temporary folder has a name");
+        format!("/medulla{}", name.to_string_lossy())
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         self.process.log()
@@ -119,7 +128,7 @@ impl Containerd {
     /// # Panics
     /// When the runtime does not.
     pub fn pod(&self, name: &str, labels: &str) -> Pod {
-        let config = pod_config(name, labels, &self.folder.path().join("logs"));
+        let config = pod_config(name, labels, &self.folder.path().join("logs"), self.cgroup());
         let mut client = self.client.clone();
         let deadline = Instant::now() + PATIENCE;
         // The image becomes known to this side of the runtime a moment after its import.
@@ -234,6 +243,19 @@ impl Containerd {
         ids.filter(is_shim).map(Pid::from_raw).collect()
     }
 
+    /// The runtime removes its containers' control groups, but not what they lie in.
+    fn remove_cgroup(&self) {
+        let name = self.cgroup();
+        let root = Path::new("/sys/fs/cgroup");
+        let controllers = std::fs::read_dir(root).into_iter().flatten().flatten();
+        let roots = controllers.map(|entry| entry.path()).chain([root.to_owned()]);
+        for group in roots.map(|root| root.join(&name[1..])).filter(|group| group.exists()) {
+            if let Err(error) = std::fs::remove_dir(&group) {
+                eprintln!("{} is left: {error}", group.display());
+            }
+        }
+    }
+
     fn unmount(&self) {
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
@@ -259,6 +281,7 @@ impl Drop for Containerd {
         if !std::thread::panicking() {
             left.into_iter().for_each(wait_for_end);
         }
+        self.remove_cgroup();
         self.unmount();
     }
 }
@@ -313,7 +336,7 @@ fn labels_of(text: &str) -> BTreeMap<String, String> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-fn pod_config(name: &str, labels: &str, logs: &Path) -> PodSandboxConfig {
+fn pod_config(name: &str, labels: &str, logs: &Path, cgroup_parent: String) -> PodSandboxConfig {
     let metadata = PodSandboxMetadata {
         name: name.to_owned(),
         uid: format!("{name}-uid"),
@@ -329,6 +352,7 @@ fn pod_config(name: &str, labels: &str, logs: &Path) -> PodSandboxConfig {
         log_directory: logs.join(name).display().to_string(),
         labels: labels_of(labels),
         linux: Some(LinuxPodSandboxConfig {
+            cgroup_parent,
             security_context: Some(security_context),
             ..LinuxPodSandboxConfig::default()
         }),

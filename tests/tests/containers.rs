@@ -30,6 +30,7 @@ receivers: {{ kernel: {{ ports: [{PORT}] }}, reflex: {{}} }}
 exporters: {{ debug: {{ verbosity: basic }} }}
 reflex:
   kill_file: /nonexistent/kill
+  protected: {{ processes: [busybox-of-the-bank] }}
   rules:{rules}
 service:
   pipelines: {{ logs: {{ receivers: [reflex], exporters: [debug] }} }}
@@ -73,7 +74,7 @@ fn a_container_is_restarted_as_it_was_and_not_twice() {
         let other = containerd.container(&pod, "database", 0, "app=database");
         let socket = containerd.socket();
         let cri = format!("{{ label: app=checkout, grace: 1s, socket: {} }}", socket.display());
-        let agent = host.agent(&config(&[("heal", &cri)]));
+        let mut agent = host.agent(&config(&[("heal", &cri)]));
         let shop = Shop::open(host, PORT);
         shop.inject(SLOW);
         wait_until("the restart is done", || !ends(&agent, "heal").is_empty());
@@ -90,9 +91,15 @@ fn a_container_is_restarted_as_it_was_and_not_twice() {
             view["rules"][0]["state"] != "firing"
         });
         shop.inject(SLOW);
-        wait_until("the second one is refused", || {
-            ends(&agent, "heal").iter().any(|end| end.contains("restarted within 10 minutes"))
-        });
+        let refused = |agent: &Medulla| {
+            let ends = ends(agent, "heal").into_iter();
+            ends.filter(|end| end.contains("restarted within 10 minutes")).count()
+        };
+        wait_until("the second one is refused", || refused(&agent) > 0);
+        let before = refused(&agent);
+        agent.kill();
+        agent.start_again();
+        wait_until("a new agent refuses it, too", || refused(&agent) > before);
         assert_eq!(containerd.running(), running);
     });
 }

@@ -22,8 +22,14 @@ fn missing() -> bool {
 
 /// Gives the order that the keeper gives; how it ended, and in what words.
 fn restart(socket: &Path, label: &str) -> (Option<i32>, String) {
+    restart_unless(socket, label, &[])
+}
+
+/// The same, with what must be left alone.
+fn restart_unless(socket: &Path, label: &str, protected: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(binary("medulla-agent"));
     command.arg("restart-container").arg("--socket").arg(socket);
+    command.args(protected.iter().flat_map(|entry| ["--protect", entry]));
     let output = command.args(["--label", label, "--grace-s", "1"]).output();
     let output = output.expect("the binary can be run");
     (output.status.code(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -110,6 +116,24 @@ fn what_cannot_be_made_again_is_not_stopped() {
         assert!(status == Some(0) || (refused && containerd.running() == before), "{said}");
         refused
     });
+}
+
+#[test]
+fn what_is_protected_is_not_stopped() {
+    if missing() {
+        return;
+    }
+    let containerd = Containerd::start();
+    let id = containerd.container(&containerd.pod("shop", ""), "checkout", 0, "app=checkout");
+    let check = |protected: &str, expect: &str| {
+        let others = ["process=nobody", "cgroup=/nowhere", protected];
+        let told = restart_unless(&containerd.socket(), "app=checkout", &others);
+        assert_eq!(told, (Some(3), format!("protected: reflex.protected.{expect}")));
+    };
+    check("process=busybox", "processes names busybox");
+    let group = containerd.cgroup();
+    check(&format!("cgroup={group}"), &format!("cgroups names {group}"));
+    assert_eq!(containerd.running(), [id]);
 }
 
 #[test]

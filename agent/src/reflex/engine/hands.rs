@@ -168,7 +168,9 @@ impl Hands {
         };
         self.next_order = self.next_order.wrapping_add(1);
         self.ordered.insert(self.next_order, id);
-        if let Err(error) = restarts.ask(&order(self.next_order, restart)) {
+        let protects = self.protected.entries().into_iter().map(Order::Protect);
+        let mut orders = protects.chain([order(self.next_order, restart)]);
+        if let Err(error) = orders.try_for_each(|order| restarts.ask(&order)) {
             self.report(id, Report::Failed(error));
         }
     }
