@@ -41,7 +41,7 @@ processors:
       - keep_keys(log.attributes, ["tenant", "else"])
 exporters: { otlp_http: { endpoint: 'http://BACKEND', compression: none } }
 service:
-  telemetry: { metrics: { readers: [] } }
+  telemetry: { metrics: { level: none } }
   pipelines: { logs: { receivers: [otlp], processors: [filter, transform], exporters: [otlp_http] } }
 "#;
 
