@@ -10,7 +10,7 @@
 //! 1500 traces. As JSON that is about four times as much, so the API takes some 40 MiB at most,
 //! besides the largest stored request.
 //!
-//! Logs, anomalies among them, and metrics answer on `/api/v1` (see `records`).
+//! Logs, anomalies among them, and metrics answer on `/api/v1` (see `records`), and so do `limits`.
 //!
 //! Left out until later: the rest of `/api/v1`, and Jaeger's older paths, which answer 501.
 
@@ -33,6 +33,7 @@ use records::Records;
 
 pub mod client;
 mod jaeger;
+mod limits;
 mod params;
 mod records;
 
@@ -87,6 +88,7 @@ impl QueryHandler {
         let _turn = self.turns.acquire().await.expect("never closed");
         let query = uri.query().unwrap_or_default();
         let answer = match route {
+            Route::Limits => limits::answer(&self.store, query).await,
             Route::Records(which) => records::answer(&self.store, which, query).await,
             route => jaeger::answer(&self.store, route, query).await,
         };
@@ -112,6 +114,7 @@ enum Route<'a> {
     Traces,
     Trace(&'a str),
     Records(Records),
+    Limits,
 }
 
 /// Paths that are planned: with everything below them.
@@ -126,6 +129,7 @@ impl<'a> Route<'a> {
             "/api/v3/traces" => return Ok(Self::Traces),
             "/api/v1/logs" => return Ok(Self::Records(Records::of(Signal::Logs))),
             "/api/v1/metrics" => return Ok(Self::Records(Records::of(Signal::Metrics))),
+            "/api/v1/limits" => return Ok(Self::Limits),
             "/api/v1/anomalies" => return Ok(Self::Records(Records::ANOMALIES)),
             _ => {}
         }

@@ -65,6 +65,12 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
+/// Names the cryptography of TLS clients in this process: reqwest, whether for `http` or `https`, asks for one.
+pub fn name_cryptography() {
+    // The second call in a process changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Looks again and again until this holds, for a minute at most: for tests without a runtime, of what takes seconds.
 ///
 /// # Panics

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Fault, Host, Process, Shop, host, wait_until};
+use medulla_tests::{Fault, Host, Process, Shop, host, name_cryptography, wait_until};
 use reqwest::Certificate;
 use reqwest::blocking::Client;
 use serde_json::Value;
@@ -124,8 +124,7 @@ fn check(peer: impl FnOnce(&Path) -> Peer) {
         println!("skipped: prometheus-alertmanager is not installed");
         return;
     }
-    // The second call in a process changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    name_cryptography();
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     // The agent of a keeper that is root has an account of its own.
     let open = Permissions::from_mode(0o755);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{HttpClient, Medulla, Signal, records};
+use medulla_tests::{HttpClient, Medulla, Signal, name_cryptography, records};
 use opentelemetry::trace::{
     Link, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
     Tracer, TracerProvider,
@@ -169,6 +169,7 @@ async fn every_field_is_found_again_also_after_a_restart() {
 
 /// What an application with a real SDK sends.
 async fn record(endpoint: String, protocol: Protocol) -> TraceId {
+    name_cryptography();
     let exporter = match protocol {
         Protocol::Grpc => SpanExporter::builder().with_tonic().with_endpoint(endpoint).build(),
         _ => SpanExporter::builder()

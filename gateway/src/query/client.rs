@@ -25,6 +25,9 @@ const EMPTY: &str = r#"{"result":{"resourceSpans":[]}}"#;
 /// How far back a search goes that does not say where to begin.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// How far back limits are looked for.
+const RECENT: Duration = Duration::from_secs(600);
+
 /// `query`: what to ask, and whom.
 #[derive(Args, Clone, Debug)]
 pub struct QueryArgs {
@@ -73,9 +76,18 @@ pub enum QueryCommand {
     Metrics(Records),
     /// List anomalies, newest first
     Anomalies(Records),
-    /// Not built in yet
-    #[command(hide = true)]
-    Limits(Planned),
+    /// List the limits of the fleet's kernels, newest first
+    Limits {
+        /// Begin: RFC 3339, or how long ago (15m) [default: 10m]
+        #[arg(long)]
+        start: Option<String>,
+        /// End: RFC 3339, or how long ago [default: now]
+        #[arg(long)]
+        end: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
 }
 
 /// Which records are asked for.
@@ -101,19 +113,9 @@ pub struct Records {
     after: Option<String>,
 }
 
-/// The arguments of a command that does not look at them yet.
-#[derive(Args, Clone, Debug)]
-pub struct Planned {
-    /// Anything.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub rest: Vec<String>,
-}
-
 /// Why a query has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryError {
-    /// The command is planned.
-    NotBuiltIn(&'static str),
     /// The arguments are wrong.
     Usage(String),
     /// The gateway did not answer, or refused, or the answer could not be written.
@@ -124,7 +126,7 @@ impl QueryError {
     /// The exit status.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotBuiltIn(_) | Self::Usage(_) => 2,
+            Self::Usage(_) => 2,
             Self::Failed(_) => 1,
         }
     }
@@ -133,7 +135,6 @@ impl QueryError {
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotBuiltIn(command) => write!(f, "query {command}: not built in yet"),
             Self::Usage(message) | Self::Failed(message) => f.write_str(message),
         }
     }
@@ -162,6 +163,7 @@ fn show(command: &QueryCommand, answer: &Value) -> String {
         QueryCommand::Services => show::services(answer),
         QueryCommand::Trace { .. } => show::tree(&spans::of(answer)),
         QueryCommand::Logs(_) | QueryCommand::Anomalies(_) => page(records::logs(answer), answer),
+        QueryCommand::Limits { .. } => show::limits(answer),
         QueryCommand::Metrics(_) => page(records::metrics(answer), answer),
         _ => match show::list(&spans::of(answer)) {
             empty if empty.is_empty() => "no traces found\n".to_owned(),
@@ -200,7 +202,11 @@ fn path(command: &QueryCommand, now_ns: u64) -> Result<String, QueryError> {
         QueryCommand::Logs(records) => records_path("logs", records, now_ns),
         QueryCommand::Metrics(records) => records_path("metrics", records, now_ns),
         QueryCommand::Anomalies(records) => records_path("anomalies", records, now_ns),
-        QueryCommand::Limits(_) => Err(QueryError::NotBuiltIn("limits")),
+        QueryCommand::Limits { start, end, limit } => {
+            let start = time::format(point("start", start.as_deref(), now_ns, RECENT)?);
+            let end = time::format(end_of(end.as_deref(), now_ns)?);
+            Ok(format!("/api/v1/limits?start={start}&end={end}&limit={limit}"))
+        }
     }
 }
 

@@ -26,7 +26,9 @@ pub(super) async fn answer(
         Route::Operations => operations(store, &params).await,
         Route::Traces => find(store, &params).await,
         Route::Trace(id) => trace(store, id, &params).await,
-        Route::Records(_) => Err(Problem::new(StatusCode::NOT_FOUND, "no path of Jaeger's")),
+        Route::Records(_) | Route::Limits => {
+            Err(Problem::new(StatusCode::NOT_FOUND, "no path of Jaeger's"))
+        }
     }
 }
 

@@ -36,6 +36,14 @@ impl Records {
     pub(super) const ANOMALIES: Self =
         Self { signal: Signal::Logs, only: Some("log.event_name == \"medulla.anomaly\"") };
 
+    /// Points that tell of limits in kernels.
+    pub(super) const LIMITS: Self = Self {
+        signal: Signal::Metrics,
+        only: Some(
+            "metric.name == \"medulla.limit.rate\" or metric.name == \"medulla.limit.verdicts\"",
+        ),
+    };
+
     /// All of a signal.
     pub(super) const fn of(signal: Signal) -> Self {
         Self { signal, only: None }
@@ -46,7 +54,7 @@ impl Records {
         // His own first: positions are those of his text.
         let asked = written.map(|text| condition(self.signal, text)).transpose()?;
         let Some(only) = self.only else { return Ok(asked) };
-        let both = written.map_or_else(|| only.to_owned(), |text| format!("{only} and ({text})"));
+        let both = written.map_or_else(|| only.to_owned(), |text| format!("({only}) and ({text})"));
         condition(self.signal, &both).map(Some)
     }
 }
@@ -58,14 +66,18 @@ pub(super) async fn answer(
     query: &str,
 ) -> Result<Reply, Problem> {
     let signal = records.signal;
-    let query = read(records, &Params::parse(query)?)?;
+    let query = read(records, &Params::parse(query)?, &NAMES)?;
     let page = store.records(query).await?;
     let next = page.next.map(|cursor| text_of(&cursor));
     let (cut_short, body) = (page.cut_short, body(signal, page, next.clone()).await?);
     Ok(Reply { cut_short, after: next, ..Reply::ok(body) })
 }
 
-async fn body(signal: Signal, page: Page, next: Option<String>) -> Result<Vec<u8>, Problem> {
+pub(super) async fn body(
+    signal: Signal,
+    page: Page,
+    next: Option<String>,
+) -> Result<Vec<u8>, Problem> {
     let write = move || {
         let mut out = Vec::new();
         otlp::json::write_request(signal, &page.request, &mut out)?;
@@ -80,26 +92,34 @@ async fn body(signal: Signal, page: Page, next: Option<String>) -> Result<Vec<u8
     written.map_err(|error: otlp::Malformed| ReadError::from(error).into())
 }
 
-fn read(records: Records, params: &Params) -> Result<RecordQuery, Problem> {
-    if let Some(name) = params.names().find(|name| !NAMES.contains(name)) {
-        return Err(bad(format!("unknown parameter {name}: expected one of {}", NAMES.join(", "))));
+/// Reads the parameters, of which these are known.
+pub(super) fn read(
+    records: Records,
+    params: &Params,
+    names: &[&str],
+) -> Result<RecordQuery, Problem> {
+    if let Some(name) = params.names().find(|name| !names.contains(name)) {
+        return Err(bad(format!("unknown parameter {name}: expected one of {}", names.join(", "))));
     }
     let start = params.time(&["start"])?.unwrap_or(0);
     let end = params.time(&["end"])?.unwrap_or(u64::MAX);
     if start > end {
         return Err(bad("malformed parameter end: before start"));
     }
-    let limit =
-        params.read(&["limit"], &format!("a whole number from 1 to {MAX_LIMIT}"), |text| {
-            text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        })?;
     Ok(RecordQuery {
         signal: records.signal,
         times_ns: start..=end,
         service: params.text(&["service"]).map(str::to_owned),
         condition: records.condition(params.text(&["where"]))?,
-        limit: limit.unwrap_or(DEFAULT_LIMIT),
+        limit: limit(params)?.unwrap_or(DEFAULT_LIMIT),
         after: params.read(&["after"], "what the page before said", cursor)?,
+    })
+}
+
+/// How many are asked for.
+pub(super) fn limit(params: &Params) -> Result<Option<usize>, Problem> {
+    params.read(&["limit"], &format!("a whole number from 1 to {MAX_LIMIT}"), |text| {
+        text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))
     })
 }
 

@@ -241,6 +241,7 @@ fn limits(span: &Span, totals: &Totals) -> Vec<Metric> {
     vec![
         verdicts("connections"),
         verdicts("packets"),
+        verdicts("bytes"),
         Metric {
             name: "medulla.limit.rate",
             description: "The rate that is enforced.",

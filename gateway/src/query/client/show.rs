@@ -22,6 +22,33 @@ pub(super) fn services(answer: &Value) -> String {
         .fold(String::new(), |out, name| out + &clean(name) + "\n")
 }
 
+/// A limit per line: host, port, rate, who asks for it, what it decided.
+pub(super) fn limits(answer: &Value) -> String {
+    let limits = answer["limits"].as_array().map_or(&[][..], Vec::as_slice);
+    if limits.is_empty() {
+        return "no limits found\n".to_owned();
+    }
+    let text = |value: &Value| clean(value.as_str().unwrap_or_default());
+    limits.iter().fold(String::new(), |mut out, limit| {
+        let state = if limit["enforced"] == true { "enforced" } else { "over" };
+        let (target, unit) = (&limit["target"], text(&limit["unit"]));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{}  {}  {}/{}  {} {unit}/s  {}  {state}  passed {} dropped {}",
+            text(&limit["seen"]),
+            text(&limit["host"]),
+            text(&target["proto"]),
+            target["port"],
+            limit["rate_per_s"],
+            text(&limit["source"]),
+            limit["passed"],
+            limit["dropped"],
+        );
+        out
+    })
+}
+
 /// A trace per line, newest first: id, start, duration, spans, root.
 pub(super) fn list(spans: &[Span]) -> String {
     let mut traces: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
