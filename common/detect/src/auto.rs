@@ -37,6 +37,8 @@ struct Alarm {
     band: Option<Band>,
     peaks: Stats,
     slow_peaks: slow::Values,
+    /// What was known before it taught anything: an alarm that goes on takes its lesson back.
+    known: (Stats, slow::Values),
     baseline: f64,
     /// Somebody vouches for it: it teaches nothing about what is normal.
     upheld: bool,
@@ -79,7 +81,8 @@ impl Auto {
                 cause: Cause::NONE,
                 band: None,
                 peaks: fast::NO_PEAKS,
-                slow_peaks: [f32::NEG_INFINITY; slow::COUNT],
+                slow_peaks: slow::NO_PEAKS,
+                known: (fast::NO_PEAKS, slow::NO_PEAKS),
                 baseline: 0.0,
                 upheld: false,
             },
@@ -179,21 +182,33 @@ impl Auto {
 
     fn open(&mut self, row: &Row, cause: Cause) {
         let constant = self.constant.holds();
-        self.alarm = Alarm {
-            cause,
-            band: (!constant).then(|| self.fast.band(row.period_s)),
-            peaks: row.seen.values,
-            slow_peaks: row.slow.map_or([f32::NEG_INFINITY; slow::COUNT], |seen| seen.values),
-            baseline: if constant { self.constant.value() } else { self.fast.base().level() },
-            upheld: false,
-        };
-        self.episode.open(row.t_ns, row.value);
+        let slow_peaks = row.slow.map_or(slow::NO_PEAKS, |seen| seen.values);
+        self.alarm.cause = cause;
+        self.alarm.band = (!constant).then(|| self.fast.band(row.period_s));
+        if self.episode.open(row.t_ns, row.value) {
+            self.fast.set_largest(&self.alarm.known.0);
+            self.slow.set_largest(&self.alarm.known.1);
+            larger(&mut self.alarm.peaks, &row.seen.values);
+            larger(&mut self.alarm.slow_peaks, &slow_peaks);
+        } else {
+            self.begin(row, slow_peaks);
+        }
         self.fast.discard();
         self.fast.taint();
         if let Some(seen) = &row.slow {
             self.slow.learn(seen, row.t_ns, row.period_s, true);
         }
         self.slow.discard();
+    }
+
+    fn begin(&mut self, row: &Row, slow_peaks: slow::Values) {
+        let constant = self.constant.holds();
+        self.alarm.peaks = row.seen.values;
+        self.alarm.slow_peaks = slow_peaks;
+        self.alarm.known = (self.fast.largest(), self.slow.largest());
+        self.alarm.baseline =
+            if constant { self.constant.value() } else { self.fast.base().level() };
+        self.alarm.upheld = false;
     }
 
     fn learn(&mut self, row: &Row) {
@@ -204,7 +219,7 @@ impl Auto {
     }
 
     fn continue_alarm(&mut self, row: &Row) -> Verdict {
-        fast::larger(&mut self.alarm.peaks, &row.seen.values);
+        larger(&mut self.alarm.peaks, &row.seen.values);
         let back = match &self.alarm.band {
             Some(band) => Fast::is_back(&row.seen.values, band),
             None => self.constant.is_home(row.value),
@@ -258,4 +273,11 @@ impl Auto {
 
 fn direction(up: bool) -> Direction {
     if up { Direction::Up } else { Direction::Down }
+}
+
+/// The larger of each pair.
+fn larger<const N: usize>(peaks: &mut [f32; N], values: &[f32; N]) {
+    for (peak, value) in peaks.iter_mut().zip(values) {
+        *peak = peak.max(*value);
+    }
 }

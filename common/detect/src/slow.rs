@@ -23,6 +23,8 @@ const WEIGHTS_WIDE: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
 /// Number of scores.
 pub(crate) const COUNT: usize = 4;
 pub(crate) type Values = [f32; COUNT];
+/// No peak yet.
+pub(crate) const NO_PEAKS: Values = [f32::NEG_INFINITY; COUNT];
 
 const SHAPE: Kind =
     Kind { quantile: 0.99, shape_max: 0.45, budget_per_day: 0.5, beyond_largest: 1.7, unsure: 5.0 };
@@ -98,7 +100,7 @@ impl Slow {
         let near = self.near.observe(value, &WEIGHTS_NEAR);
         let wide = self.wide.observe(value, &WEIGHTS_WIDE);
         let residual = self.season.residual(value, t_ns);
-        let mut values = [f32::NEG_INFINITY; COUNT];
+        let mut values = NO_PEAKS;
         if self.steps > WARM_STEPS {
             (values[0], values[1]) = (near, wide);
             if let Some(residual) = residual {
@@ -153,6 +155,17 @@ impl Slow {
     /// An alarm opened: what waits is not learned.
     pub(crate) fn discard(&mut self) {
         self.pending = None;
+    }
+
+    /// The largest excess that each tail knows.
+    pub(crate) fn largest(&self) -> Values {
+        core::array::from_fn(|index| self.tails[index].largest())
+    }
+
+    pub(crate) fn set_largest(&mut self, largest: &Values) {
+        for (tail, largest) in self.tails.iter_mut().zip(largest) {
+            tail.set_largest(*largest);
+        }
     }
 
     /// An alarm of this layer is over.

@@ -65,6 +65,14 @@ impl Tail {
         f64::from(self.threshold)
     }
 
+    pub(crate) fn largest(&self) -> f32 {
+        self.largest
+    }
+
+    pub(crate) fn set_largest(&mut self, largest: f32) {
+        self.largest = largest;
+    }
+
     pub(crate) fn ready(&self) -> bool {
         self.blocks >= START_BLOCKS
     }
