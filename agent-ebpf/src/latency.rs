@@ -5,7 +5,8 @@
 //! probes open and close nothing. A connection has one open request; pipelined requests therefore
 //! count as one, and HTTP/2 gives the time to the next byte sent. A connection begins with its SYN,
 //! or when it is first seen, and ends with our FIN or either side's RST. More than `FLOWS_MAX`
-//! connections push out the least recently used; an open request among those stays in flight.
+//! connections push out the least recently used; an open request among those stays in flight, and an
+//! answer on a connection that is not remembered counts as a lost sample.
 
 use crate::maps::{FLOWS, LATENCIES};
 use crate::packet::{ACK, FIN, Packet, RST, SYN};
@@ -99,8 +100,9 @@ fn begin(port: Port, packet: &Packet, flow: &Flow, latency: &mut Latency) {
     }
     let flags = if port.flags & Port::TLS != 0 { Exchange::HANDSHAKE } else { 0 };
     let exchange = Exchange { opened_ns: 0, next_in, next_out: 0, flags, reserved: 0 };
-    if FLOWS.insert(flow, exchange, 0).is_ok() {
-        latency.connections += 1;
+    match FLOWS.insert(flow, exchange, 0) {
+        Ok(()) => latency.connections += 1,
+        Err(_) => latency.lost += 1,
     }
 }
 
@@ -112,17 +114,20 @@ fn request(port: Port, packet: &Packet, flow: &Flow, latency: &mut Latency) {
     let now_ns = unsafe { bpf_ktime_get_ns() };
     let Some(exchange) = exchange(flow) else {
         let first = Exchange { opened_ns: now_ns, next_in, next_out: 0, flags: 0, reserved: 0 };
-        if FLOWS.insert(flow, first, 0).is_ok() {
-            open(port, latency);
+        match FLOWS.insert(flow, first, 0) {
+            Ok(()) => open(port, latency),
+            Err(_) => latency.lost += 1,
         }
         return;
     };
-    if !is_after(next_in, exchange.next_in) {
+    let is_joined = exchange.flags & Exchange::JOINED != 0;
+    if !is_joined && !is_after(next_in, exchange.next_in) {
         // A keep-alive probe repeats one byte at most.
         latency.retransmits += u64::from(packet.payload > 1);
         return;
     }
     exchange.next_in = next_in;
+    exchange.flags &= !Exchange::JOINED;
     if exchange.opened_ns == 0 {
         exchange.opened_ns = now_ns;
         if exchange.flags & Exchange::HANDSHAKE == 0 {
@@ -142,8 +147,8 @@ fn open(port: Port, latency: &mut Latency) {
 /// Bytes that leave: the first new ones answer the open request.
 #[inline(always)]
 fn answer(port: Port, packet: &Packet, context: &TcContext, flow: &Flow, latency: &mut Latency) {
-    let Some(exchange) = exchange(flow) else { return };
     let next_out = packet.sequence.wrapping_add(packet.payload);
+    let Some(exchange) = exchange(flow) else { return join(next_out, flow, latency) };
     if exchange.flags & Exchange::ANSWERED != 0 && !is_after(next_out, exchange.next_out) {
         latency.retransmits += u64::from(packet.payload > 1);
         return;
@@ -169,6 +174,16 @@ fn answer(port: Port, packet: &Packet, context: &TcContext, flow: &Flow, latency
     if port.flags & Port::ARMED != 0 {
         reflex::answered(port, flow, value_ns, now_ns);
     }
+}
+
+/// An answer to a request that is not remembered: the connection is, from now on, so that it counts once.
+#[inline(always)]
+fn join(next_out: u32, flow: &Flow, latency: &mut Latency) {
+    latency.lost += 1;
+    let flags = Exchange::ANSWERED | Exchange::JOINED;
+    let exchange = Exchange { opened_ns: 0, next_in: 0, next_out, flags, reserved: 0 };
+    // If it cannot be, the next answer counts again.
+    let _ = FLOWS.insert(flow, exchange, 0);
 }
 
 /// Counts the class of `HTTP/1.x NNN` at the beginning of an answer; anything else is none.

@@ -24,6 +24,7 @@ use nix::unistd::Uid;
 
 use crate::keeper::orders::Answer;
 use crate::privilege;
+use crate::protected::Protected;
 use restart::Wish;
 use runtime::Runtime;
 
@@ -42,6 +43,9 @@ pub(crate) struct Arguments {
     /// Seconds that it may take to stop
     #[arg(long, default_value_t = 10)]
     grace_s: u8,
+    /// What must be left alone: process=NAME or cgroup=PATH
+    #[arg(long)]
+    protect: Vec<String>,
 }
 
 /// How long an order may take, whatever the runtime does.
@@ -63,7 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn answer(arguments: &Arguments) -> Answer {
     let grace = Duration::from_secs(arguments.grace_s.into());
-    let Some(wish) = Wish::new(&arguments.label, grace, where_we_are()) else {
+    let protected = Protected::parse(&arguments.protect);
+    let Some(wish) = Wish::new(&arguments.label, grace, where_we_are(), protected) else {
         return Answer::Failed(format!("{:?} is no label", arguments.label));
     };
     let stream = match open(arguments) {

@@ -32,6 +32,7 @@ use nix::unistd::{Pid, Uid};
 use crate::folders::Folders;
 use crate::kernel::interfaces;
 use crate::kernel::session::Investigation;
+use crate::protected::{self, Protected};
 use crate::{privilege, takeover};
 use follow::Follower;
 use orders::{Order, Report};
@@ -59,6 +60,8 @@ struct Keeper {
     /// The loaded programs and the interfaces they are on.
     follower: Option<Follower>,
     mounted: Option<bpffs::Mounted>,
+    /// What the next restart must leave alone.
+    protected: Vec<String>,
     /// What is timed beside packets, and until when.
     investigation: Option<(Instant, Investigation)>,
 }
@@ -85,6 +88,7 @@ impl Keeper {
             wanted: Vec::new(),
             follower: None,
             mounted,
+            protected: Vec::new(),
             investigation: None,
         })
     }
@@ -165,6 +169,11 @@ impl Keeper {
             Some(Order::FollowAuto) => self.wanted.push(interfaces::AUTO.to_owned()),
             Some(Order::Attach) => self.attach(),
             Some(Order::Investigate) => self.investigate(),
+            // More than that nobody who knows us says.
+            Some(Order::Protect(_)) if self.protected.len() == 2 * protected::ENTRIES_MAX => {
+                self.connected = false;
+            }
+            Some(Order::Protect(entry)) => self.protected.push(entry),
             Some(order @ (Order::RestartUnit { .. } | Order::RestartContainer { .. })) => {
                 self.restart(order);
             }
@@ -209,8 +218,9 @@ impl Keeper {
         let Ok(socket) = self.socket.try_clone() else {
             return say("no descriptor is left to answer on");
         };
+        let protected = Protected::parse(&std::mem::take(&mut self.protected));
         std::thread::spawn(move || {
-            let report = restart::run(&order);
+            let report = restart::run(&order, &protected);
             // The agent that asked may be gone.
             let _ = orders::send(&socket, &report.encode(), &[]);
         });

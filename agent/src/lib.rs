@@ -15,6 +15,7 @@ pub mod keeper;
 pub mod kernel;
 pub mod limits;
 mod privilege;
+mod protected;
 mod receivers;
 pub mod reflex;
 mod takeover;

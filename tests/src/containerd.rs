@@ -20,9 +20,9 @@ use proto::cri::{
     Container, ContainerConfig, ContainerMetadata, ContainerState, ContainerStatus,
     ContainerStatusRequest, CreateContainerRequest, ImageSpec, KeyValue, LinuxContainerConfig,
     LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext,
-    ListContainersRequest, ListPodSandboxRequest, NamespaceMode, NamespaceOption, PodSandboxConfig,
-    PodSandboxMetadata, RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest,
-    StopPodSandboxRequest, VersionRequest,
+    ListContainersRequest, ListPodSandboxRequest, Mount, NamespaceMode, NamespaceOption,
+    PodSandboxConfig, PodSandboxMetadata, RemovePodSandboxRequest, RunPodSandboxRequest,
+    StartContainerRequest, StopPodSandboxRequest, VersionRequest,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -83,6 +83,15 @@ impl Containerd {
         socket(self.folder.path())
     }
 
+    /// The control group that its pods are in.
+    ///
+    /// # Panics
+    /// Never: a folder has a name.
+    pub fn cgroup(&self) -> String {
+        let name = self.folder.path().file_name().expect("a temporary folder has a name");
+        format!("/medulla{}", name.to_string_lossy())
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         self.process.log()
@@ -91,11 +100,27 @@ impl Containerd {
     fn import(&self) {
         let file = self.folder.path().join("image.tar");
         image::write(&file);
+        self.images(&["import", "--snapshotter", "native", &file.display().to_string()]);
+    }
+
+    /// Removes every image; what runs runs on.
+    ///
+    /// # Panics
+    /// When the runtime does not.
+    pub fn forget_images(&self) {
+        let names = self.images(&["list", "--quiet"]);
+        let mut command = vec!["remove", "--sync"];
+        command.extend(names.lines());
+        self.images(&command);
+    }
+
+    /// What a command on images prints.
+    fn images(&self, arguments: &[&str]) -> String {
         let mut ctr = Command::new(PROGRAMS[1]);
         ctr.arg("--address").arg(self.socket()).args(["--namespace", "k8s.io", "images"]);
-        let output = ctr.args(["import", "--snapshotter", "native"]).arg(&file).output();
-        let output = output.expect("ctr can be run");
-        assert!(output.status.success(), "{output:?}");
+        let output = ctr.args(arguments).output().expect("ctr can be run");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Makes a pod with labels (`key=value`, several with commas).
@@ -103,7 +128,7 @@ impl Containerd {
     /// # Panics
     /// When the runtime does not.
     pub fn pod(&self, name: &str, labels: &str) -> Pod {
-        let config = pod_config(name, labels, &self.folder.path().join("logs"));
+        let config = pod_config(name, labels, &self.folder.path().join("logs"), self.cgroup());
         let mut client = self.client.clone();
         let deadline = Instant::now() + PATIENCE;
         // The image becomes known to this side of the runtime a moment after its import.
@@ -118,15 +143,38 @@ impl Containerd {
         }
     }
 
-    /// Starts a container in a pod; its id.
+    /// Starts a container that sleeps in a pod; its id.
     ///
     /// # Panics
     /// When the runtime does not.
     pub fn container(&self, pod: &Pod, name: &str, attempt: u32, labels: &str) -> String {
+        self.start_container(pod, container_config(name, attempt, labels))
+    }
+
+    /// Starts a container labelled `app=NAME` that runs a script of busybox's shell, which finds a folder of the host
+    /// at `/host`.
+    ///
+    /// # Panics
+    /// When the runtime does not.
+    pub fn script(&self, pod: &Pod, name: &str, script: &str, host: &Path) -> String {
+        let mount = Mount {
+            container_path: "/host".to_owned(),
+            host_path: host.display().to_string(),
+            ..Mount::default()
+        };
+        let config = ContainerConfig {
+            command: ["/busybox", "sh", "-c", script].map(str::to_owned).to_vec(),
+            mounts: vec![mount],
+            ..container_config(name, 0, &format!("app={name}"))
+        };
+        self.start_container(pod, config)
+    }
+
+    fn start_container(&self, pod: &Pod, config: ContainerConfig) -> String {
         let mut client = self.client.clone();
         let request = CreateContainerRequest {
             pod_sandbox_id: pod.id.clone(),
-            config: Some(container_config(name, attempt, labels)),
+            config: Some(config),
             sandbox_config: Some(pod.config.clone()),
         };
         let made = self.runtime.block_on(client.create_container(request));
@@ -195,6 +243,19 @@ impl Containerd {
         ids.filter(is_shim).map(Pid::from_raw).collect()
     }
 
+    /// The runtime removes its containers' control groups, but not what they lie in.
+    fn remove_cgroup(&self) {
+        let name = self.cgroup();
+        let root = Path::new("/sys/fs/cgroup");
+        let controllers = std::fs::read_dir(root).into_iter().flatten().flatten();
+        let roots = controllers.map(|entry| entry.path()).chain([root.to_owned()]);
+        for group in roots.map(|root| root.join(&name[1..])).filter(|group| group.exists()) {
+            if let Err(error) = std::fs::remove_dir(&group) {
+                eprintln!("{} is left: {error}", group.display());
+            }
+        }
+    }
+
     fn unmount(&self) {
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
@@ -220,6 +281,7 @@ impl Drop for Containerd {
         if !std::thread::panicking() {
             left.into_iter().for_each(wait_for_end);
         }
+        self.remove_cgroup();
         self.unmount();
     }
 }
@@ -258,6 +320,7 @@ path = "{at}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{image}"
 disable_apparmor = true
+# Nobody gets a better score than we have: root need not be allowed to give one.
 restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{at}/cni"
@@ -273,7 +336,7 @@ fn labels_of(text: &str) -> BTreeMap<String, String> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-fn pod_config(name: &str, labels: &str, logs: &Path) -> PodSandboxConfig {
+fn pod_config(name: &str, labels: &str, logs: &Path, cgroup_parent: String) -> PodSandboxConfig {
     let metadata = PodSandboxMetadata {
         name: name.to_owned(),
         uid: format!("{name}-uid"),
@@ -289,6 +352,7 @@ fn pod_config(name: &str, labels: &str, logs: &Path) -> PodSandboxConfig {
         log_directory: logs.join(name).display().to_string(),
         labels: labels_of(labels),
         linux: Some(LinuxPodSandboxConfig {
+            cgroup_parent,
             security_context: Some(security_context),
             ..LinuxPodSandboxConfig::default()
         }),

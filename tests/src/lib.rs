@@ -19,6 +19,7 @@ pub mod containerd;
 pub mod host;
 pub mod load;
 pub mod medulla;
+pub mod peers;
 pub mod process;
 pub mod records;
 pub mod scrape;

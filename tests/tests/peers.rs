@@ -3,11 +3,10 @@
 //! Their packages come from PyPI and npm, so these run only with `cargo xtask test --peers`; they
 //! are installed below the target folder and kept there.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{HttpClient, Medulla};
+use medulla_tests::{HttpClient, Medulla, peers};
 
 const REQUESTS: usize = 5;
 
@@ -26,41 +25,6 @@ const NODE_PACKAGES: [&str; 6] = [
     "@opentelemetry/instrumentation-express",
     "@opentelemetry/exporter-trace-otlp-proto@0.223.0",
 ];
-
-/// Whether the peers are wanted; says why not.
-fn wanted(programs: &[&str]) -> bool {
-    if std::env::var_os("MEDULLA_PEERS").is_none() {
-        println!("skipped: peers from pip and npm run with --peers");
-        return false;
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = |program: &&&str| std::env::split_paths(&path).any(|f| f.join(program).is_file());
-    if let Some(missing) = programs.iter().find(|program| !there(program)) {
-        println!("skipped: {missing} is not installed");
-        return false;
-    }
-    true
-}
-
-/// A folder below the target folder that outlives the test.
-fn kept_folder(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let target = test.ancestors().nth(3).expect("tests lie three folders deep");
-    let folder = target.join("peers").join(name);
-    std::fs::create_dir_all(&folder).expect("the target folder is writable");
-    folder
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().expect("the program can be run");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
-}
 
 fn gateway() -> Medulla {
     Medulla::gateway(&format!(
@@ -95,25 +59,22 @@ async fn check(gateway: &mut Medulla, ids: &str, spans: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flask_spans_are_found() {
-    if !wanted(&["python3"]) {
+    if !peers::are_wanted(&["python3"]) {
         return;
     }
-    let folder = kept_folder("python");
-    let python = folder.join("bin/python");
-    if !python.is_file() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-    }
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PYTHON_PACKAGES));
+    let folder = peers::python("python", &PYTHON_PACKAGES);
     let mut gateway = gateway();
     for (protocol, component) in [("grpc", "otlp/grpc"), ("http/protobuf", "otlp/http")] {
         let endpoint = format!("http://{}", gateway.address(component));
-        let ids = run(Command::new(folder.join("bin/opentelemetry-instrument"))
-            .arg(&python)
-            .arg(source("flask_app.py"))
-            .arg(REQUESTS.to_string())
-            .env("OTEL_SERVICE_NAME", "shop")
-            .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
-            .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
+        let ids = peers::run(
+            Command::new(folder.join("bin/opentelemetry-instrument"))
+                .arg(folder.join("bin/python"))
+                .arg(peers::source("flask_app.py"))
+                .arg(REQUESTS.to_string())
+                .env("OTEL_SERVICE_NAME", "shop")
+                .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+        );
         check(&mut gateway, &ids, &["GET /cart/", "load cart", "cart.items", "loaded"]).await;
     }
     gateway.settle_books().await;
@@ -121,21 +82,23 @@ async fn flask_spans_are_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn express_spans_are_found() {
-    if !wanted(&["node", "npm"]) {
+    if !peers::are_wanted(&["node", "npm"]) {
         return;
     }
-    let folder = kept_folder("node");
+    let folder = peers::kept_folder("node");
     let install = ["install", "--silent", "--no-audit", "--no-fund"];
-    run(Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(&folder));
+    peers::run(Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(&folder));
     let app = folder.join("express_app.js");
-    std::fs::copy(source("express_app.js"), &app).expect("the folder is writable");
+    std::fs::copy(peers::source("express_app.js"), &app).expect("the folder is writable");
     let mut gateway = gateway();
     let endpoint = format!("http://{}", gateway.address("otlp/http"));
-    let ids = run(Command::new("node")
-        .arg(&app)
-        .arg(REQUESTS.to_string())
-        .current_dir(&folder)
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
+    let ids = peers::run(
+        Command::new("node")
+            .arg(&app)
+            .arg(REQUESTS.to_string())
+            .current_dir(&folder)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+    );
     check(&mut gateway, &ids, &["GET /cart/:number", "GET"]).await;
     gateway.settle_books().await;
 }

@@ -3,16 +3,19 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Medulla, Signal};
+use medulla_tests::{Medulla, Process, Signal, peers, wait_until};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
 use serde_json::Value as Json;
+use tempfile::TempDir;
 
 const BEGIN_NS: u64 = 1_700_000_000_000_000_000;
 const FLAGS: &str = r#"{"flags": {"recommendations":
@@ -84,6 +87,10 @@ fn view(agent: &Medulla) -> Json {
     serde_json::from_str(&agent.tell("top --once --json").done()).expect("a view")
 }
 
+fn is_warm(agent: &Medulla) -> bool {
+    view(agent)["guards"]["warming_up"] == false
+}
+
 /// What the flag has for targeting.
 fn targeting(flags: &std::path::Path) -> Option<Json> {
     let text = std::fs::read_to_string(flags).ok()?;
@@ -91,16 +98,21 @@ fn targeting(flags: &std::path::Path) -> Option<Json> {
     file["flags"]["recommendations"].get("targeting").cloned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_fails_loses_a_feature_and_gets_it_back() {
+/// A folder with the base of the flags, and where the agent is to write its own.
+fn flag_files() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     // The agent of a keeper that is root has an account of its own.
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).expect("it is ours");
-    let flags = folder.path().join("flags.json");
     std::fs::write(folder.path().join("flags.json.base"), FLAGS).expect("a base file");
+    let flags = folder.path().join("flags.json");
+    (folder, flags)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_fails_loses_a_feature_and_gets_it_back() {
+    let (_folder, flags) = flag_files();
     let mut agent = Medulla::agent(&config(&flags.to_string_lossy()));
-    let warm = |agent: &Medulla| view(agent)["guards"]["warming_up"] == false;
-    send_until(&mut agent, false, "the windows are full", warm).await;
+    send_until(&mut agent, false, "the windows are full", is_warm).await;
     assert_eq!(targeting(&flags), None, "a healthy service keeps its feature");
     let off = |_: &Medulla| targeting(&flags).is_some_and(|rule| rule.to_string().contains("off"));
     send_until(&mut agent, true, "the feature is off", off).await;
@@ -109,4 +121,29 @@ async fn a_service_that_fails_loses_a_feature_and_gets_it_back() {
     let top = view(&agent).to_string();
     assert!(top.contains(r#"service[\"checkout\"].requests_per_s"#), "{top}");
     assert!(!top.contains(r#"service[\"other\"]"#), "only what rules look at is counted");
+}
+
+/// The end of a degradation is in the file itself: an evaluator sees the feature again when the agent is dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_evaluator_of_flagd_sees_the_feature_off_and_on_again_after_a_kill() {
+    if !peers::are_wanted(&["python3"]) {
+        return;
+    }
+    let python = peers::python("flagd", &["openfeature-provider-flagd==0.6.1"]).join("bin/python");
+    let (_folder, flags) = flag_files();
+    let mut agent = Medulla::agent(&config(&flags.to_string_lossy()));
+    send_until(&mut agent, false, "the windows are full", is_warm).await;
+    wait_until("the file is there", || flags.is_file());
+    let script = peers::source("flagd_evaluator.py");
+    let mut evaluator = Command::new(python);
+    let mut evaluator = Process::start(evaluator.arg(script).arg(&flags).arg("recommendations"));
+    let seen = |log: &str| log.lines().map(str::to_owned).collect::<Vec<_>>();
+    evaluator.wait_for("feature", |line| (line == "variant on").then_some(()));
+    let off = |_: &Medulla| targeting(&flags).is_some_and(|rule| rule.to_string().contains("off"));
+    send_until(&mut agent, true, "the feature is off", off).await;
+    evaluator.wait_for("degradation", |line| (line == "variant off").then_some(()));
+    agent.kill();
+    let all = ["variant on", "variant off", "variant on"];
+    wait_until("the feature is back", || seen(&evaluator.log()) == all);
+    assert!(off(&agent), "nobody has touched the file");
 }

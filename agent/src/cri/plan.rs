@@ -26,11 +26,18 @@ const TOPIC: &str = "info";
 #[derive(Deserialize)]
 struct Info {
     config: serde_json::Value,
+    #[serde(default)]
+    pid: u32,
 }
 
 /// Whether the kubelet will start it again.
 pub(super) fn is_kubelets(container: &Container) -> bool {
     container.labels.contains_key(KUBELETS)
+}
+
+/// The container's first process.
+pub(super) fn process(container: &ContainerStatusResponse) -> Option<u32> {
+    info(&container.info).map(|info| info.pid).filter(|pid| *pid > 0)
 }
 
 /// The request for a container like this one; an error says what could not be carried over.
@@ -64,14 +71,17 @@ pub(super) fn successor(
 
 fn shown<T: DeserializeOwned>(what: &str, info: &BTreeMap<String, String>) -> Result<T, String> {
     let hidden = || format!("the runtime does not show how the {what} was made");
-    let info: Info =
-        info.get(TOPIC).and_then(|info| serde_json::from_str(info).ok()).ok_or_else(hidden)?;
+    let info = self::info(info).ok_or_else(hidden)?;
     serde_json::from_value(info.config).map_err(|error| {
         let error = error.to_string();
         // The list of what would be known is long.
         let error = error.split(", expected").next().unwrap_or_default();
         format!("how the {what} was made cannot be carried over: {error}")
     })
+}
+
+fn info(info: &BTreeMap<String, String>) -> Option<Info> {
+    info.get(TOPIC).and_then(|info| serde_json::from_str(info).ok())
 }
 
 /// The next free one: a name and an attempt are given once in a pod.
@@ -130,6 +140,10 @@ mod tests {
         let new = WEB.replace("\"args\"", "\"windows\"");
         let text = "how the container was made cannot be carried over: unknown field `windows`";
         check(&new, POD, text);
+        let info = BTreeMap::from([(TOPIC.to_owned(), WEB.to_owned())]);
+        let status = ContainerStatusResponse { info, ..ContainerStatusResponse::default() };
+        assert_eq!(process(&status), Some(7));
+        assert_eq!(process(&ContainerStatusResponse::default()), None);
         check("{}", POD, "the runtime does not show how the container was made");
         check("no JSON", POD, "the runtime does not show how the container was made");
         check(WEB, "{\"pid\":1}", "the runtime does not show how the pod was made");

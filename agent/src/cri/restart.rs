@@ -14,6 +14,7 @@ use super::plan;
 use super::runtime::{CALL_WITHIN, Runtime};
 use super::select::{self, Selector, name};
 use crate::keeper::orders::Answer;
+use crate::protected::Protected;
 
 /// How long finding and understanding what is meant may take.
 const PREPARED_WITHIN: Duration = Duration::from_secs(8);
@@ -34,6 +35,7 @@ pub(super) struct Wish {
     grace: Duration,
     /// Names of the container that we are in.
     own: String,
+    protected: Protected,
 }
 
 /// What is meant, and what is to be in its place.
@@ -44,8 +46,13 @@ struct Target {
 }
 
 impl Wish {
-    pub(super) fn new(label: &str, grace: Duration, own: String) -> Option<Self> {
-        Some(Self { selector: Selector::parse(label)?, grace, own })
+    pub(super) fn new(
+        label: &str,
+        grace: Duration,
+        own: String,
+        protected: Protected,
+    ) -> Option<Self> {
+        Some(Self { selector: Selector::parse(label)?, grace, own, protected })
     }
 
     /// Restarts it.
@@ -89,6 +96,9 @@ impl Wish {
             return Err(Answer::Refused(format!("{} is where this agent runs", name(&old))));
         }
         let container = runtime.container(&old.id).await.map_err(Answer::Failed)?;
+        if let Some(reason) = self.protected.guards(plan::process(&container)) {
+            return Err(Answer::Refused(format!("protected: {reason}")));
+        }
         let pod = runtime.pod(&old.pod_sandbox_id).await.map_err(Answer::Failed)?;
         let siblings = runtime.of_pod(&old.pod_sandbox_id).await.map_err(Answer::Failed)?;
         let next = plan::successor(&old, &container, &pod, &siblings);

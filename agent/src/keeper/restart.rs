@@ -8,13 +8,14 @@ mod container;
 mod unit;
 
 use super::orders::{Answer, Order, Report};
+use crate::protected::Protected;
 
 /// Carries an order out.
-pub(super) fn run(order: &Order) -> Report {
+pub(super) fn run(order: &Order, protected: &Protected) -> Report {
     match order {
-        Order::RestartUnit { id, unit } => Report::Answered(*id, unit::restart(unit)),
+        Order::RestartUnit { id, unit } => Report::Answered(*id, unit::restart(unit, protected)),
         Order::RestartContainer { id, grace_s, socket, label } => {
-            Report::Answered(*id, container::restart(socket, label, *grace_s))
+            Report::Answered(*id, container::restart(socket, label, *grace_s, protected))
         }
         _ => Report::Answered(0, Answer::Refused("not a restart".to_owned())),
     }

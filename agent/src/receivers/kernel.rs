@@ -250,6 +250,7 @@ fn difference(later: &Latency, earlier: &Latency) -> Latency {
         zeros: minus(later.zeros, earlier.zeros),
         retransmits: minus(later.retransmits, earlier.retransmits),
         resets: minus(later.resets, earlier.resets),
+        lost: minus(later.lost, earlier.lost),
         statuses: std::array::from_fn(|class| {
             minus(later.statuses[class], earlier.statuses[class])
         }),

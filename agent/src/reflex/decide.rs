@@ -139,7 +139,8 @@ pub struct Core {
     starts: Starts,
     /// Live acting actions per target.
     busy: BTreeMap<String, u32>,
-    restarted: BTreeMap<String, Moment>,
+    /// Until when what was restarted is left alone.
+    spared: BTreeMap<String, Moment>,
     now: Moment,
     settles_at: Moment,
     next_event: EventNo,
@@ -182,12 +183,23 @@ impl Core {
             rules,
             starts: Starts::default(),
             busy: BTreeMap::new(),
-            restarted: BTreeMap::new(),
+            spared: BTreeMap::new(),
             now: Moment::ZERO,
             settles_at: Moment::ZERO,
             next_event: 1,
             effects: Vec::new(),
         }
+    }
+
+    /// Goes on where another core ended: its rules are gone, but not what was done by them.
+    pub fn inherit(&mut self, old: &Self) {
+        self.starts = old.starts.clone();
+        self.spared = old.spared.clone();
+    }
+
+    /// Nothing restarts this target before then.
+    pub fn spare(&mut self, target: String, until: Moment) {
+        self.spared.insert(target, until);
     }
 
     /// What the core decides by.
@@ -372,11 +384,11 @@ impl Core {
         }
         let (now, target) = (self.now, action.target());
         let restarts = matches!(action, Action::Restart(_));
-        let lately = |last: &Moment| restarts && *last + RESTART_EVERY > now;
+        let lately = |until: &Moment| restarts && *until > now;
         if facts.protected(action).is_some() {
             return Some(Refusal::Protected);
         }
-        if self.restarted.get(&target).is_some_and(lately) {
+        if self.spared.get(&target).is_some_and(lately) {
             return Some(Refusal::RestartedLately);
         }
         if !self.starts.allow(now, lowered(self.policy.budget.per_hour, host.gateway_lost)) {

@@ -8,6 +8,7 @@
 mod armed;
 mod hands;
 mod host;
+mod memory;
 mod meters;
 mod pause;
 mod ports;
@@ -233,6 +234,7 @@ impl Engine {
             hands: Hands::new(world, handle),
             recorder,
         };
+        engine.remember();
         engine.apply(settings);
         engine
     }
@@ -255,6 +257,14 @@ impl Engine {
                 }
                 Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }
+        }
+    }
+
+    /// What was restarted before this process began is left alone as if it had done it.
+    fn remember(&mut self) {
+        let content = self.recorder.journal().read().unwrap_or_default();
+        for (target, left) in memory::spared(&content.records, SystemTime::now()) {
+            self.mind.spare(target, self.now() + left);
         }
     }
 
@@ -304,7 +314,7 @@ impl Engine {
         self.hands.follow(&settings, self.epoch);
         self.blind_since = vec![None; settings.conditions.len()];
         self.dogs.follow(&settings.policy);
-        self.mind = Mind::new(settings.policy, settings.conditions);
+        self.mind.follow(settings.policy, settings.conditions);
     }
 
     fn tick(&mut self) {
@@ -323,7 +333,7 @@ impl Engine {
         self.hands.hear(&mut self.mind);
         self.hands.look_after(&mut self.mind);
         self.dogs.hear(&mut self.mind, now);
-        let host = self.host.look(now, wall);
+        let host = self.host.look(now, wall, self.ports.lose_samples());
         let facts = hands::PortFacts { ports: &self.ports, hands: &self.hands };
         let effects = self.mind.think(now, host, &self.snapshot, &facts);
         self.carry_out(effects);

@@ -29,6 +29,17 @@ impl Mind {
         Self { core: Core::new(policy), conditions, inputs, cause, arena }
     }
 
+    /// Other rules, at rest; what the old ones did still counts.
+    pub fn follow(&mut self, policy: Policy, conditions: Vec<Conditions>) {
+        let old = std::mem::replace(self, Self::new(policy, conditions));
+        self.core.inherit(&old.core);
+    }
+
+    /// Nothing restarts this target before then.
+    pub fn spare(&mut self, target: String, until: Moment) {
+        self.core.spare(target, until);
+    }
+
     /// The judgement.
     pub fn core(&self) -> &Core {
         &self.core

@@ -234,11 +234,20 @@ impl Action {
     }
 }
 
+/// How targets of restarts begin.
+const CONTAINER: &str = "container:";
+const UNIT: &str = "unit:";
+
+/// Whether a target is what restarts act on.
+pub fn is_restartable(target: &str) -> bool {
+    target.starts_with(CONTAINER) || target.starts_with(UNIT)
+}
+
 impl fmt::Display for Restartable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Container { label, .. } => write!(f, "container:{label}"),
-            Self::Unit(name) => write!(f, "unit:{name}"),
+            Self::Container { label, .. } => write!(f, "{CONTAINER}{label}"),
+            Self::Unit(name) => write!(f, "{UNIT}{name}"),
         }
     }
 }

@@ -10,6 +10,9 @@ use std::time::Duration;
 use components::config::value::Origin;
 use components::config::{Code, Field, Section};
 
+use crate::keeper::orders;
+use crate::protected;
+
 use super::policy::{Action, Breach, HostBudget, Mode, PER_HOUR_MAX, Policy, RULES_MAX, Rule};
 use super::rules::analysis::Analysis;
 use super::rules::{Conditions, Problem};
@@ -237,10 +240,31 @@ fn per_hour(section: &Section<'_>, key: &'static str, default: u32) -> u32 {
 }
 
 fn protected(section: &Section<'_>) -> Protected {
-    Protected {
-        processes: section.strings("processes"),
-        cgroups: section.strings("cgroups"),
-        units: section.strings("units"),
+    let read = |key: &'static str| {
+        let names = section.strings(key);
+        if names.len() > protected::ENTRIES_MAX {
+            let message =
+                format!("{} entries, expected at most {}", names.len(), protected::ENTRIES_MAX);
+            section.error(key, Code::TooLarge, message);
+        }
+        let usable = |name: &String| {
+            let fits = (1..=orders::TEXT_BYTES).contains(&name.len());
+            fits && !name.contains(char::is_control)
+        };
+        if let Some(name) = names.iter().find(|name| !usable(name)) {
+            let message = format!("{name:?}, expected 1 to {} bytes of text", orders::TEXT_BYTES);
+            section.error(key, Code::BadValue, message);
+        }
+        names
+    };
+    Protected { processes: read("processes"), cgroups: read("cgroups"), units: read("units") }
+}
+
+impl Protected {
+    /// What the keeper is told.
+    pub(crate) fn entries(&self) -> Vec<String> {
+        let processes = self.processes.iter().map(|name| protected::process(name));
+        processes.chain(self.cgroups.iter().map(|path| protected::cgroup(path))).collect()
     }
 }
 

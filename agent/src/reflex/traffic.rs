@@ -114,6 +114,11 @@ impl Traffic {
         }
     }
 
+    /// Samples of the last 10 s, and those that were lost.
+    pub fn samples(&self) -> (u64, u64) {
+        self.window.samples()
+    }
+
     /// Adds a reading and writes the signals; what opened is added to `opened`. While a rule limits the
     /// traffic, nothing new is learned: it would be the limit's doing.
     pub fn read(

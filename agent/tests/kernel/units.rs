@@ -118,6 +118,34 @@ fn answers_tell_their_status_and_segments_their_fate() {
     });
 }
 
+/// The frame of an answer to a request from port 40,000.
+fn answer(sequence: u32) -> Vec<u8> {
+    let segment = Segment { source: PORT, destination: 40_000, sequence, flags: ACK, payload: 60 };
+    let mut frame = from(ipv4(TCP, 0, 0, &tcp(segment)), [10, 0, 0, 1]);
+    frame[30..34].copy_from_slice(&[10, 0, 0, 2]);
+    frame
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_a_lost_sample_once() {
+    run(|_| {
+        let (mut trial, mut maps) = Trial::new().unwrap();
+        maps.watch(PORT, Sampling::default()).unwrap();
+        trial.run(names::EGRESS, &answer(100), 1).unwrap();
+        trial.run(names::EGRESS, &answer(160), 1).unwrap();
+        let seen = maps.read_latency(PORT).unwrap().unwrap();
+        assert_eq!((seen.answered, seen.lost), (0, 1));
+        // Half the space of sequence numbers away from anything that a new entry might begin with.
+        let sequence = u32::MAX / 4 * 3;
+        let segment =
+            Segment { source: 40_000, destination: PORT, sequence, flags: ACK, payload: 50 };
+        trial.run(names::INGRESS, &ipv4(TCP, 0, 0, &tcp(segment)), 1).unwrap();
+        trial.run(names::EGRESS, &answer(220), 1).unwrap();
+        let seen = maps.read_latency(PORT).unwrap().unwrap();
+        assert_eq!((seen.requests, seen.answered, seen.lost), (1, 1, 1));
+    });
+}
+
 #[test]
 fn the_oldest_open_request_has_an_age() {
     run(|_| {

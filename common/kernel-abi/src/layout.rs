@@ -230,6 +230,8 @@ pub struct Latency {
     pub retransmits: u64,
     /// Connections that either side reset.
     pub resets: u64,
+    /// Connections that were not remembered when an answer left, or could not be: each has cost at least a sample.
+    pub lost: u64,
     /// Answers by the class of their HTTP/1 status, 1xx to 5xx; needs [`Port::HTTP`].
     pub statuses: [u64; STATUS_CLASSES],
     /// Samples by [`crate::histogram::slot`].
@@ -247,6 +249,7 @@ impl Default for Latency {
             zeros: 0,
             retransmits: 0,
             resets: 0,
+            lost: 0,
             statuses: [0; STATUS_CLASSES],
             buckets: [0; BUCKETS],
         }
@@ -264,6 +267,7 @@ impl Latency {
         self.zeros = self.zeros.wrapping_add(other.zeros);
         self.retransmits = self.retransmits.wrapping_add(other.retransmits);
         self.resets = self.resets.wrapping_add(other.resets);
+        self.lost = self.lost.wrapping_add(other.lost);
         for (class, more) in self.statuses.iter_mut().zip(&other.statuses) {
             *class = class.wrapping_add(*more);
         }
@@ -304,7 +308,7 @@ pub struct Exchange {
     pub next_in: u32,
     /// The sequence number after the last byte that left.
     pub next_out: u32,
-    /// [`Exchange::ANSWERED`], [`Exchange::HANDSHAKE`].
+    /// [`Exchange::ANSWERED`], [`Exchange::HANDSHAKE`], [`Exchange::JOINED`].
     pub flags: u32,
     /// Zero.
     pub reserved: u32,
@@ -315,6 +319,8 @@ impl Exchange {
     pub const ANSWERED: u32 = 1;
     /// The open exchange is a TLS handshake.
     pub const HANDSHAKE: u32 = 2;
+    /// It was met by an answer: `next_in` is not known yet.
+    pub const JOINED: u32 = 4;
 }
 
 const _: () = {
@@ -326,7 +332,7 @@ const _: () = {
     assert!(size_of::<Clock>() == 16);
     assert!(size_of::<Unseen>() == 24);
     assert!(size_of::<Watch>() == 8);
-    assert!(size_of::<Latency>() == 64 + 8 * (STATUS_CLASSES + BUCKETS));
+    assert!(size_of::<Latency>() == 72 + 8 * (STATUS_CLASSES + BUCKETS));
     assert!(size_of::<Flow>() == 36);
     assert!(size_of::<Source>() == 20);
     assert!(size_of::<Exchange>() == 24);

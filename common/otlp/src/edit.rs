@@ -26,6 +26,7 @@ use crate::Signal;
 use crate::wire::Malformed;
 
 pub mod fields;
+pub mod index;
 mod metric;
 mod plan;
 mod walk;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::orders::Answer;
 use crate::cri;
+use crate::protected::Protected;
 
 /// The hidden command.
 const COMMAND: &str = "restart-container";
@@ -17,9 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TEXT_MAX_BYTES: u64 = 4096;
 
 /// Restarts it.
-pub(super) fn restart(socket: &str, label: &str, grace_s: u8) -> Answer {
+pub(super) fn restart(socket: &str, label: &str, grace_s: u8, protected: &Protected) -> Answer {
     let limit = cri::limit(Duration::from_secs(grace_s.into())) + SLACK;
-    let done = spawn(socket, label, grace_s).and_then(|mut child| {
+    let done = spawn(socket, label, grace_s, protected).and_then(|mut child| {
         let status = wait(&mut child, limit)?;
         Ok((status, said(&mut child)?))
     });
@@ -30,10 +31,11 @@ pub(super) fn restart(socket: &str, label: &str, grace_s: u8) -> Answer {
     }
 }
 
-fn spawn(socket: &str, label: &str, grace_s: u8) -> Result<Child> {
+fn spawn(socket: &str, label: &str, grace_s: u8, protected: &Protected) -> Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command.arg(COMMAND).arg(format!("--socket={socket}")).arg(format!("--label={label}"));
     command.arg(format!("--grace-s={grace_s}"));
+    command.args(protected.entries().map(|entry| format!("--protect={entry}")));
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
 }
 

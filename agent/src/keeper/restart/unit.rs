@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::super::orders::Answer;
+use crate::protected::Protected;
 
 /// How long what is new may take to appear.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(30);
@@ -14,14 +15,27 @@ const VITAL: &[&str] =
     &["dbus", "init.scope", "kubelet", "medulla", "ssh", "systemd-", "containerd"];
 
 /// Restarts it.
-pub(super) fn restart(unit: &str) -> Answer {
+pub(super) fn restart(unit: &str, protected: &Protected) -> Answer {
     if VITAL.iter().any(|vital| unit.starts_with(vital)) {
         return Answer::Refused(format!("{unit} is vital to this host"));
+    }
+    let pid = match main_process(unit) {
+        Ok(pid) => pid,
+        Err(error) => return Answer::Failed(error),
+    };
+    // What does not run has nothing that could be protected.
+    if let Some(reason) = pid.and_then(|pid| protected.guards(Some(pid))) {
+        return Answer::Refused(format!("protected: {reason}"));
     }
     match anew(unit) {
         Ok(text) => Answer::Done(text),
         Err(error) => Answer::Failed(error),
     }
+}
+
+fn main_process(unit: &str) -> Result<Option<u32>, String> {
+    let shown = systemctl(&["show", "--property=MainPID", "--value", "--", unit])?;
+    Ok(shown.trim().parse().ok().filter(|pid| *pid > 0))
 }
 
 fn anew(unit: &str) -> Result<String, String> {

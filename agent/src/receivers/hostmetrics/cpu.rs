@@ -41,8 +41,12 @@ const FREQUENCY: Metric = Metric::gauge(
 )
 .opt_in();
 
-pub(super) const SCRAPER: Scraper =
-    Scraper { name: "cpu", metrics: &[TIME, UTILIZATION, LOGICAL, PHYSICAL, FREQUENCY], build };
+pub(super) const SCRAPER: Scraper = Scraper {
+    name: "cpu",
+    may_hang: false,
+    metrics: &[TIME, UTILIZATION, LOGICAL, PHYSICAL, FREQUENCY],
+    build,
+};
 
 /// The Collector's words, in the order of `/proc/stat`.
 const STATES: [&str; CPU_STATES] =

@@ -44,6 +44,7 @@ const MERGED: Metric = Metric::counter(
 
 pub(super) const SCRAPER: Scraper = Scraper {
     name: "disk",
+    may_hang: false,
     metrics: &[IO, OPERATIONS, IO_TIME, OPERATION_TIME, WEIGHTED, PENDING, MERGED],
     build,
 };

@@ -34,7 +34,7 @@ const UTILIZATION: Metric = Metric::gauge(
 .opt_in();
 
 pub(super) const SCRAPER: Scraper =
-    Scraper { name: "filesystem", metrics: &[USAGE, INODES, UTILIZATION], build };
+    Scraper { name: "filesystem", may_hang: true, metrics: &[USAGE, INODES, UTILIZATION], build };
 
 struct Filesystem {
     devices: Filter,

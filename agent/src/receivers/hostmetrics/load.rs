@@ -23,7 +23,7 @@ const MINUTES_15: Metric = Metric::gauge(
 );
 
 pub(super) const SCRAPER: Scraper =
-    Scraper { name: "load", metrics: &[MINUTE_1, MINUTES_5, MINUTES_15], build };
+    Scraper { name: "load", may_hang: false, metrics: &[MINUTE_1, MINUTES_5, MINUTES_15], build };
 
 struct Load {
     /// Whether the load is divided by the number of CPUs.

@@ -82,6 +82,7 @@ const HUGE_UTILIZATION: Metric = Metric::gauge(
 
 pub(super) const SCRAPER: Scraper = Scraper {
     name: "memory",
+    may_hang: false,
     metrics: &[
         USAGE,
         UTILIZATION,

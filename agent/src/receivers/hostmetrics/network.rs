@@ -47,9 +47,26 @@ const CONNTRACK_MAX: Metric = Metric::sum(
 )
 .opt_in();
 
+const BANDWIDTH: Metric = Metric::sum(
+    ("system.network.bandwidth.limit", "By/s"),
+    &[on("device")],
+    "The speed of the link.",
+)
+.opt_in();
+
 pub(super) const SCRAPER: Scraper = Scraper {
     name: "network",
-    metrics: &[IO, PACKETS, ERRORS, DROPPED, CONNECTIONS, CONNTRACK_COUNT, CONNTRACK_MAX],
+    may_hang: false,
+    metrics: &[
+        IO,
+        PACKETS,
+        ERRORS,
+        DROPPED,
+        CONNECTIONS,
+        CONNTRACK_COUNT,
+        CONNTRACK_MAX,
+        BANDWIDTH,
+    ],
     build,
 };
 
@@ -71,6 +88,8 @@ const STATES: [&str; 11] = [
 const NEW_SYN_RECV: usize = 12;
 const SYN_RECV: usize = 3;
 
+const BYTES_PER_MEGABIT: u64 = 125_000;
+
 struct Network {
     interfaces: Filter,
 }
@@ -82,7 +101,7 @@ fn build(section: &Section<'_>) -> Box<dyn Scrape> {
 impl Scrape for Network {
     fn scrape(&mut self, reading: &mut Reading<'_>) {
         let folder = folder(reading.root);
-        if reading.wants_any(&[&IO, &PACKETS, &ERRORS, &DROPPED]) {
+        if reading.wants_any(&[&IO, &PACKETS, &ERRORS, &DROPPED, &BANDWIDTH]) {
             self.interfaces(reading, folder);
         }
         if reading.wants(&CONNECTIONS) {
@@ -110,6 +129,7 @@ impl Network {
         for interface in text.lines().filter_map(Interface::parse) {
             if self.interfaces.passes(interface.name) {
                 interface.add(reading);
+                add_bandwidth(reading, interface.name);
             }
         }
     }
@@ -150,6 +170,17 @@ impl<'a> Interface<'a> {
             reading.add(&PACKETS, &key, carried.packets);
             reading.add(&ERRORS, &key, carried.errors);
             reading.add(&DROPPED, &key, carried.dropped);
+        }
+    }
+}
+
+/// Links that are down and those without a wire have none.
+fn add_bandwidth(reading: &mut Reading<'_>, name: &str) {
+    if reading.wants(&BANDWIDTH) {
+        let speed = reading.root.text(&format!("sys/class/net/{name}/speed")).ok();
+        let megabits = speed.and_then(|speed| speed.trim().parse::<u64>().ok());
+        if let Some(megabits) = megabits.filter(|megabits| *megabits > 0) {
+            reading.add(&BANDWIDTH, &[name], megabits.saturating_mul(BYTES_PER_MEGABIT));
         }
     }
 }
@@ -215,7 +246,18 @@ eth0:1:1297772981   54177    1    2    9     9          9         9  3338870   3
 
     #[test]
     fn interfaces_are_told_as_the_filter_lets_them() {
-        let bench = Bench::new(&[("proc/net/dev", DEV)]);
+        let bench = Bench::new(&[
+            ("proc/net/dev", DEV),
+            ("sys/class/net/eth0:1/speed", "1000\n"),
+            ("sys/class/net/lo/speed", "-1\n"),
+        ]);
+        bench.check(
+            "network: { include: { interfaces: [eth, lo], match_type: regexp }, \
+             metrics: { system.network.bandwidth.limit: { enabled: true }, system.network.io: { enabled: false }, \
+             system.network.errors: { enabled: false }, system.network.dropped: { enabled: false }, \
+             system.network.packets: { enabled: false }, system.network.connections: { enabled: false } } }",
+            &["system.network.bandwidth.limit{device=eth0:1} 125000000"],
+        );
         bench.check(
             "network: { include: { interfaces: [eth], match_type: regexp }, \
              metrics: { system.network.connections: { enabled: false } } }",

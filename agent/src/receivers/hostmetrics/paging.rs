@@ -31,8 +31,12 @@ const FAULTS: Metric = Metric::counter(
     "The number of page faults.",
 );
 
-pub(super) const SCRAPER: Scraper =
-    Scraper { name: "paging", metrics: &[USAGE, UTILIZATION, OPERATIONS, FAULTS], build };
+pub(super) const SCRAPER: Scraper = Scraper {
+    name: "paging",
+    may_hang: false,
+    metrics: &[USAGE, UTILIZATION, OPERATIONS, FAULTS],
+    build,
+};
 
 struct Paging {
     pages_per_kib: f64,

@@ -86,6 +86,7 @@ const UPTIME: Metric =
 
 pub(super) const SCRAPER: Scraper = Scraper {
     name: "process",
+    may_hang: true,
     metrics: &[
         CPU_TIME,
         CPU_UTILIZATION,

@@ -24,7 +24,7 @@ const CREATED: Metric = Metric::counter(
 );
 
 pub(super) const SCRAPER: Scraper =
-    Scraper { name: "processes", metrics: &[COUNT, CREATED], build };
+    Scraper { name: "processes", may_hang: false, metrics: &[COUNT, CREATED], build };
 
 struct Processes;
 

@@ -17,6 +17,8 @@ pub(super) trait Scrape: Send {
 pub(super) struct Scraper {
     /// Its key under `scrapers`.
     pub(super) name: &'static str,
+    /// Whether what it reads can hang: servers of file systems, the memory of stuck processes.
+    pub(super) may_hang: bool,
     /// What it can make.
     pub(super) metrics: &'static [Metric],
     /// Reads the keys of its own and builds it.

@@ -9,7 +9,7 @@ use super::reading::{Scrape, Scraper};
 use super::{cpu, disk, filesystem, load, memory, network, paging, process, processes, system};
 
 /// Every scraper there is.
-const SCRAPERS: &[Scraper] = &[
+pub(super) const SCRAPERS: &[Scraper] = &[
     cpu::SCRAPER,
     disk::SCRAPER,
     filesystem::SCRAPER,

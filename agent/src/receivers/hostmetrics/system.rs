@@ -8,7 +8,8 @@ use super::reading::{Reading, Scrape, Scraper};
 const UPTIME: Metric =
     Metric::gauge(("system.uptime", "s"), &[], "The time the system has been running.");
 
-pub(super) const SCRAPER: Scraper = Scraper { name: "system", metrics: &[UPTIME], build };
+pub(super) const SCRAPER: Scraper =
+    Scraper { name: "system", may_hang: false, metrics: &[UPTIME], build };
 
 struct System;
 

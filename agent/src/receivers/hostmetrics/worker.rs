@@ -1,7 +1,8 @@
-//! The thread that looks at the host.
+//! The threads that look at the host.
 //!
 //! Reading `/proc` takes milliseconds, and a file system whose server is gone may hang a look for ever, so
-//! looks run on a thread of their own and never on the runtime's. What they see is handed over in
+//! looks run on threads of their own and never on the runtime's: one for each scraper that may hang,
+//! one for all others. What they see is handed over in
 //! chunks of about [`CHUNK_BYTES`], one at a time, so memory stays bounded however many processes
 //! there are.
 
@@ -32,10 +33,17 @@ pub(super) struct Chunk {
 /// Asks for a look, whose chunks go here.
 pub(super) type Ask = mpsc::Sender<Chunk>;
 
+/// The scrapers that share a thread.
+pub(super) fn groups(scrapers: Vec<Chosen>) -> Vec<Vec<Chosen>> {
+    let (alone, together): (Vec<_>, Vec<_>) =
+        scrapers.into_iter().partition(|chosen| chosen.scraper.may_hang);
+    let together = Some(together).filter(|together| !together.is_empty());
+    together.into_iter().chain(alone.into_iter().map(|chosen| vec![chosen])).collect()
+}
+
 /// Looks whenever it is asked, until nobody can ask any more.
 pub(super) struct Worker {
-    pub(super) receiver: String,
-    pub(super) root: Root,
+    pub(super) root: Arc<Root>,
     pub(super) scrapers: Vec<Chosen>,
     pub(super) books: Arc<Books>,
 }
@@ -64,7 +72,7 @@ impl Worker {
             let mut reading = Reading::new(scraper, choices, &self.root, times, &mut take);
             scrape.scrape(&mut reading);
             let faults = reading.finish();
-            self.books.note(&self.receiver, scraper.name, faults);
+            self.books.note(scraper.name, faults);
         }
         packer.hand_over();
     }
@@ -120,7 +128,7 @@ impl Books {
         Self { receiver: receiver.to_owned(), scrapers: Mutex::default() }
     }
 
-    fn note(&self, receiver: &str, scraper: &'static str, faults: Faults) {
+    fn note(&self, scraper: &'static str, faults: Faults) {
         let mut scrapers = self.scrapers.lock().expect("a plain assignment cannot panic");
         let account = scrapers.entry(scraper).or_default();
         account.faults = account.faults.saturating_add(faults.count);
@@ -130,7 +138,7 @@ impl Books {
             0 => String::new(),
             others => format!(" (and {others} more like it)"),
         };
-        tracing::warn!("receiver {receiver}: scraper {scraper}: {first}{others}");
+        tracing::warn!("receiver {}: scraper {scraper}: {first}{others}", self.receiver);
     }
 }
 

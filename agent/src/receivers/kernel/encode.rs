@@ -101,6 +101,31 @@ fn resource(out: &mut Vec<u8>) {
     }
 }
 
+/// A counter of a port: name, description, unit and what is counted.
+type PortCounter = (&'static str, &'static str, &'static str, fn(&Latency) -> u64);
+
+const PORT_COUNTERS: [PortCounter; 5] = [
+    ("medulla.port.requests", "Requests begun.", "{request}", |latency| latency.requests),
+    ("medulla.port.connections", "Connections opened.", "{connection}", |latency| {
+        latency.connections
+    }),
+    (
+        "medulla.port.retransmits",
+        "Segments with bytes that had been seen before, in both directions.",
+        "{segment}",
+        |latency| latency.retransmits,
+    ),
+    ("medulla.port.resets", "Connections that either side reset.", "{connection}", |latency| {
+        latency.resets
+    }),
+    (
+        "medulla.port.samples.lost",
+        "Connections that were not remembered when an answer left.",
+        "{connection}",
+        |latency| latency.lost,
+    ),
+];
+
 fn ports(span: &Span, before: &Totals, totals: &Totals) -> Vec<Metric> {
     let attributes = |port: u16| {
         vec![
@@ -120,40 +145,32 @@ fn ports(span: &Span, before: &Totals, totals: &Totals) -> Vec<Metric> {
         let delta = difference(latency, previous);
         (delta.answered > 0).then(|| histogram(span, &attributes(port), &delta))
     });
-    vec![
-        Metric {
-            name: "medulla.port.request.duration",
-            description: "From the first byte of a request to the first byte of its answer.",
-            unit: "s",
-            data: Data::Histogram,
-            points: histograms,
-        },
-        Metric {
-            name: "medulla.port.requests",
-            description: "Requests begun.",
-            unit: "{request}",
-            data: Data::Sum,
-            points: sum(|latency| latency.requests),
-        },
-        Metric {
-            name: "medulla.port.connections",
-            description: "Connections opened.",
-            unit: "{connection}",
-            data: Data::Sum,
-            points: sum(|latency| latency.connections),
-        },
-        Metric {
-            name: "medulla.port.in_flight",
-            description: "Requests begun and not answered.",
-            unit: "{request}",
-            data: Data::Gauge,
-            points: sum(|l| {
-                let ended = l.answered.wrapping_add(l.abandoned);
-                // Counters of several CPUs are not read at one moment.
-                u64::try_from(l.requests.wrapping_sub(ended).cast_signed()).unwrap_or(0)
-            }),
-        },
-    ]
+    let duration = Metric {
+        name: "medulla.port.request.duration",
+        description: "From the first byte of a request to the first byte of its answer.",
+        unit: "s",
+        data: Data::Histogram,
+        points: histograms,
+    };
+    let in_flight = Metric {
+        name: "medulla.port.in_flight",
+        description: "Requests begun and not answered.",
+        unit: "{request}",
+        data: Data::Gauge,
+        points: sum(|l| {
+            let ended = l.answered.wrapping_add(l.abandoned);
+            // Counters of several CPUs are not read at one moment.
+            u64::try_from(l.requests.wrapping_sub(ended).cast_signed()).unwrap_or(0)
+        }),
+    };
+    let counters = PORT_COUNTERS.map(|(name, description, unit, count)| Metric {
+        name,
+        description,
+        unit,
+        data: Data::Sum,
+        points: sum(count),
+    });
+    [duration, in_flight].into_iter().chain(counters).collect()
 }
 
 fn cgroups(span: &Span, totals: &Totals) -> Metric {

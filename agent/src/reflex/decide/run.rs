@@ -4,7 +4,7 @@ use super::event::Refusal;
 use super::steps::{Next, Steps};
 use super::{
     APPROVAL_WAITS, ActionId, BREAKER_OPEN, Core, Effect, EventNo, Facts, Host, Kind, Moment,
-    Outcome, RESTART_PATIENCE, Report, Seen,
+    Outcome, RESTART_EVERY, RESTART_PATIENCE, Report, Seen,
 };
 use crate::reflex::policy::{Action, RateLimit};
 
@@ -164,7 +164,7 @@ impl Core {
         self.starts.count(now);
         *self.busy.entry(action.target()).or_default() += 1;
         if matches!(action, Action::Restart(_)) {
-            self.restarted.insert(action.target(), now);
+            self.spared.insert(action.target(), now + RESTART_EVERY);
         }
     }
 

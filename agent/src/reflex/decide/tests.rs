@@ -225,9 +225,9 @@ fn restarts_are_verified_rare_and_failed_ones_rest() {
     let mut bench = Bench::new(vec![rule(Mode::Act, vec![restart()])]);
     assert_eq!(bench.run(1, true)[1], "Restart((0, 0))");
     let mut inputs = bench.inputs(true);
-    inputs.reports = vec![((0, 0), Report::Failed("2 containers match".to_owned()))];
+    inputs.reports = vec![((0, 0), Report::Refused(KEEPERS_REFUSAL.to_owned()))];
     let words: Vec<String> = bench.tick(&inputs).iter().map(word).collect();
-    assert_eq!(words, ["failed: 2 containers match", "refused: the rule is cooling down"]);
+    assert_eq!(words, ["refused: 2 containers match", "refused: the rule is cooling down"]);
     let words = bench.run(590, true);
     assert!(!words.iter().any(|word| word.starts_with("Restart")), "{words:?}");
     assert!(words.contains(&"refused: it was restarted within 10 minutes".to_owned()));
@@ -253,6 +253,9 @@ fn alerts_resolve() {
     assert_eq!(bench.run(1, true)[1], "Alert((0, 0))");
     assert!(bench.run(12, false).contains(&"Resolve((0, 0))".to_owned()));
 }
+
+/// What only the keeper can see.
+const KEEPERS_REFUSAL: &str = "2 containers match";
 
 /// What an observer of effects knows, from which each row of the table is checked.
 #[derive(Default)]
@@ -295,7 +298,9 @@ impl Observer {
     }
 
     fn heard(&mut self, event: &Event) {
-        let over = !matches!(event.outcome, None | Some(Outcome::Refused));
+        // Refused by the core it has not begun; refused by the keeper it is over.
+        let by_keeper = event.reason == KEEPERS_REFUSAL;
+        let over = by_keeper || !matches!(event.outcome, None | Some(Outcome::Refused));
         if let (Some(action), true) = (event.action, over) {
             let is_restart = event.rule == 1 && action == 1;
             if is_restart {
@@ -442,6 +447,7 @@ proptest! {
                 0 => vec![(id, Report::Failed("no".to_owned()))],
                 1 => vec![(id, Report::Withdrawn("an operator".to_owned()))],
                 2 => vec![(id, Report::Done("yes".to_owned()))],
+                3 => vec![(id, Report::Refused(KEEPERS_REFUSAL.to_owned()))],
                 _ => Vec::new(),
             };
             let approved = if report % 7 == 0 { vec![0, 1, 2] } else { Vec::new() };

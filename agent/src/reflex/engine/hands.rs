@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kernel_abi::layout::Unit;
 use kernel_abi::limit::default_burst_of;
@@ -16,11 +16,11 @@ use crate::keeper::orders::{Answer, Order};
 use crate::kernel::{Limit, Target};
 use crate::limits::{Request, Source};
 use crate::reflex::actions::alert::{Message, Webhook};
-use crate::reflex::actions::degrade::{self, Degraded};
+use crate::reflex::actions::degrade::FlagFile;
 use crate::reflex::decide::{ActionId, Effect, Facts, Report};
 use crate::reflex::mind::Mind;
 use crate::reflex::policy::{Action, Policy, Restart, Restartable, Severity};
-use crate::reflex::settings::{Flags, Protected, Settings};
+use crate::reflex::settings::{Protected, Settings};
 
 /// Executors and what they hold.
 pub(super) struct Hands {
@@ -30,8 +30,7 @@ pub(super) struct Hands {
     handle: Handle,
     epoch: u64,
     webhook: Option<Webhook>,
-    flags: Flags,
-    degraded: Degraded,
+    flags: FlagFile,
     protected: Protected,
     firing: BTreeMap<ActionId, (Message, JoinHandle<()>)>,
     /// Which action an order's id stands for.
@@ -50,8 +49,7 @@ impl Hands {
             handle,
             epoch: 0,
             webhook: None,
-            flags: Flags::default(),
-            degraded: Degraded::new(),
+            flags: FlagFile::default(),
             protected: Protected::default(),
             firing: BTreeMap::new(),
             ordered: BTreeMap::new(),
@@ -64,7 +62,8 @@ impl Hands {
     pub(super) fn follow(&mut self, settings: &Settings, epoch: u64) {
         self.epoch = epoch;
         self.webhook = settings.webhook.as_deref().and_then(Webhook::new);
-        self.flags = settings.flags.clone();
+        let actions = settings.policy.rules.iter().flat_map(|rule| &rule.actions);
+        self.flags.follow(&settings.flags, actions);
         self.protected = settings.protected.clone();
         self.ordered.clear();
     }
@@ -117,8 +116,9 @@ impl Hands {
         }
     }
 
-    /// Notices limits that somebody else took away.
-    pub(super) fn look_after(&self, mind: &mut Mind) {
+    /// Notices limits that somebody else took away, and other flags in the base.
+    pub(super) fn look_after(&mut self, mind: &mut Mind) {
+        self.flags.look(Instant::now());
         for id in mind.core().limits() {
             let policy = mind.core().policy();
             let Action::RateLimit(plan) = policy.rules[id.0].actions[id.1] else { continue };
@@ -168,7 +168,9 @@ impl Hands {
         };
         self.next_order = self.next_order.wrapping_add(1);
         self.ordered.insert(self.next_order, id);
-        if let Err(error) = restarts.ask(&order(self.next_order, restart)) {
+        let protects = self.protected.entries().into_iter().map(Order::Protect);
+        let mut orders = protects.chain([order(self.next_order, restart)]);
+        if let Err(error) = orders.try_for_each(|order| restarts.ask(&order)) {
             self.report(id, Report::Failed(error));
         }
     }
@@ -213,20 +215,14 @@ impl Hands {
         let Action::Degrade(plan) = &policy.rules[id.0].actions[id.1] else { return };
         let until = SystemTime::now() + lease;
         let until_s = until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.degraded.insert(plan.feature.clone(), (plan.variant.clone(), until_s));
-        if let Err(error) = degrade::write(&self.flags, &self.degraded) {
-            self.degraded.remove(&plan.feature);
+        if let Err(error) = self.flags.degrade(&plan.feature, &plan.variant, until_s) {
             self.report(id, Report::Failed(error));
         }
     }
 
     fn restore(&mut self, id: ActionId, policy: &Policy) {
-        let Action::Degrade(plan) = &policy.rules[id.0].actions[id.1] else { return };
-        if self.degraded.remove(&plan.feature).is_none() {
-            return;
-        }
-        if let Err(error) = degrade::write(&self.flags, &self.degraded) {
-            tracing::error!("{error}; the feature {} comes back with its lease", plan.feature);
+        if let Action::Degrade(plan) = &policy.rules[id.0].actions[id.1] {
+            self.flags.restore(&plan.feature);
         }
     }
 

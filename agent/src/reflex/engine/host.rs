@@ -81,7 +81,7 @@ impl HostWatch {
         self.paused_until.map(|until| until.saturating_sub(now)).filter(|left| !left.is_zero())
     }
 
-    pub(super) fn look(&mut self, now: Moment, wall: SystemTime) -> Host {
+    pub(super) fn look(&mut self, now: Moment, wall: SystemTime, samples_lost: bool) -> Host {
         let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let offset = wall.saturating_sub(now);
         let jumped = self.offset.is_some_and(|before| before.abs_diff(offset) > JUMP);
@@ -89,7 +89,7 @@ impl HostWatch {
         self.shown = Host {
             warming_up: now < WARM_UP,
             clock_jumped: jumped,
-            samples_lost: false,
+            samples_lost,
             paused: self.paused_for(now).is_some(),
             killed: self.switched_off || self.kill_file.exists(),
             gateway_lost: self.is_gateway_lost(now),
@@ -133,7 +133,7 @@ mod tests {
         let mut lost = |s: u64, outage: u64| {
             outage_s.store(outage, Ordering::Relaxed);
             let now = Duration::from_secs(s);
-            host.look(now, UNIX_EPOCH + now).gateway_lost
+            host.look(now, UNIX_EPOCH + now, false).gateway_lost
         };
         assert_eq!([lost(1, 0), lost(2, 59), lost(3, 60), lost(4, 0)], [false, false, true, false]);
     }
@@ -143,10 +143,10 @@ mod tests {
         let mut host = watch(Box::new(|| Duration::ZERO));
         let at = |s: u64| UNIX_EPOCH + Duration::from_secs(1_000_000 + s);
         let s = Duration::from_secs;
-        assert!(!host.look(s(1), at(1)).clock_jumped);
-        assert!(host.look(s(2), at(100)).clock_jumped);
-        assert!(!host.look(s(3), at(101)).clock_jumped);
-        assert!(host.look(s(4), at(2)).clock_jumped);
+        assert!(!host.look(s(1), at(1), false).clock_jumped);
+        assert!(host.look(s(2), at(100), false).clock_jumped);
+        assert!(!host.look(s(3), at(101), false).clock_jumped);
+        assert!(host.look(s(4), at(2), false).clock_jumped);
     }
 
     #[test]
@@ -155,8 +155,8 @@ mod tests {
         let file = folder.path().join("kill");
         let mut host = watch(Box::new(|| Duration::ZERO));
         host.follow(file.clone());
-        assert!(!host.look(Duration::ZERO, UNIX_EPOCH).killed);
+        assert!(!host.look(Duration::ZERO, UNIX_EPOCH, false).killed);
         std::fs::write(&file, "").expect("writable");
-        assert!(host.look(Duration::ZERO, UNIX_EPOCH).killed);
+        assert!(host.look(Duration::ZERO, UNIX_EPOCH, false).killed);
     }
 }

@@ -12,6 +12,8 @@ use crate::reflex::traffic::{Anomaly, Traffic};
 
 /// How often the oldest open requests are looked for.
 const OLDEST_EVERY: Duration = Duration::from_secs(1);
+/// One in so many samples may be lost.
+const LOST_SHARE: u64 = 100;
 
 /// The ports in use.
 pub(super) struct Ports {
@@ -99,6 +101,13 @@ impl Ports {
         };
         self.looked_at = Some(now);
         self.oldest = samples.oldest_open().unwrap_or_default();
+    }
+
+    /// Whether more than 1 % of the samples of the last 10 s were lost.
+    pub(super) fn lose_samples(&self) -> bool {
+        let each = self.ports.values().map(Traffic::samples);
+        let (kept, lost) = each.fold((0, 0), |(kept, lost), (a, b)| (kept + a, lost + b));
+        lost * LOST_SHARE > kept + lost
     }
 
     /// Connections admitted per second.

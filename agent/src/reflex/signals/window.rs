@@ -26,6 +26,7 @@ struct Counts {
     requests: u64,
     connections: u64,
     answered: u64,
+    lost: u64,
     zeros: u64,
     /// Answers by the class of their status, where they are looked into.
     statuses: [u64; STATUS_CLASSES],
@@ -38,6 +39,7 @@ impl Default for Counts {
             requests: 0,
             connections: 0,
             answered: 0,
+            lost: 0,
             zeros: 0,
             statuses: [0; STATUS_CLASSES],
             buckets: [0; BUCKETS],
@@ -107,6 +109,11 @@ impl Window {
     /// The half second that has just ended, once.
     pub fn take_slot(&mut self) -> Option<Slot> {
         self.finished.take()
+    }
+
+    /// Samples in the window, and those that were lost.
+    pub fn samples(&self) -> (u64, u64) {
+        (self.sum.answered, self.sum.lost)
     }
 
     /// Connections admitted per second.
@@ -213,6 +220,7 @@ impl Counts {
         self.requests += grown(later.requests, earlier.requests);
         self.connections += grown(later.connections, earlier.connections);
         self.answered += grown(later.answered, earlier.answered);
+        self.lost += grown(later.lost, earlier.lost);
         self.zeros += grown(later.zeros, earlier.zeros);
         for (class, count) in self.statuses.iter_mut().enumerate() {
             *count += grown(later.statuses[class], earlier.statuses[class]);
@@ -230,6 +238,7 @@ impl Counts {
         self.requests += other.requests;
         self.connections += other.connections;
         self.answered += other.answered;
+        self.lost += other.lost;
         self.zeros += other.zeros;
         let buckets = self.buckets.iter_mut().zip(&other.buckets);
         buckets.for_each(|(mine, theirs)| *mine = mine.saturating_add(*theirs));
@@ -240,6 +249,7 @@ impl Counts {
         self.requests -= other.requests;
         self.connections -= other.connections;
         self.answered -= other.answered;
+        self.lost -= other.lost;
         self.zeros -= other.zeros;
         let buckets = self.buckets.iter_mut().zip(&other.buckets);
         buckets.for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));

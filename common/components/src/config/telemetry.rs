@@ -94,10 +94,16 @@ impl Telemetry {
         section.not_built_yet(&["traces"]);
         let metrics = section.sub("metrics");
         metrics.not_built_yet(&["address", "views"]);
+        let logs = logs(&section.sub("logs"));
+        let metrics_level = metrics.one_of("level", MetricsLevel::Normal, METRICS_LEVELS);
+        let mut metrics_addresses = readers(&metrics);
+        if metrics_level == MetricsLevel::None {
+            metrics_addresses.clear();
+        }
         Self {
-            logs: logs(&section.sub("logs")),
-            metrics_level: metrics.one_of("level", MetricsLevel::Normal, METRICS_LEVELS),
-            metrics_addresses: readers(&metrics),
+            logs,
+            metrics_level,
+            metrics_addresses,
             resource: resource(&section.sub("resource")),
         }
     }

@@ -157,8 +157,22 @@ pub fn put_attribute(
     any: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
+    let found = find(message, number, wanted)?;
+    put_attribute_at(message, number, found, wanted, any, out)
+}
+
+/// [`put_attribute`] where it is known what stands before the attribute, the attribute, and what
+/// stands behind it; nothing if there is none.
+pub fn put_attribute_at(
+    message: &[u8],
+    number: u32,
+    found: Option<Found<'_>>,
+    wanted: &[u8],
+    any: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
     out.reserve(message.len() + wanted.len() + any.len() + ENTRY_HEAD_BYTES);
-    let Some((before, old, after)) = find(message, number, wanted)? else {
+    let Some((before, old, after)) = found else {
         out.extend_from_slice(message);
         put_entry(out, number, wanted, any);
         return Ok(());
@@ -209,8 +223,8 @@ pub fn remove_attribute(
     Ok(true)
 }
 
-/// What is before and behind the first attribute with this key, and the attribute itself.
-type Found<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+/// What is before an attribute, the attribute itself, and what is behind it.
+pub type Found<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
 fn find<'a>(message: &'a [u8], number: u32, wanted: &[u8]) -> Result<Option<Found<'a>>, Malformed> {
     let mut fields = Fields::new(message);

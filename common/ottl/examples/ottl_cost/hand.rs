@@ -14,6 +14,7 @@ pub(crate) type Splice<'h> = &'h dyn Fn(&[u8], &mut Vec<u8>) -> Result<bool, Mal
 enum Work<'h> {
     Drop(Test<'h>),
     Edit(Splice<'h>),
+    Both(Test<'h>, Splice<'h>),
 }
 
 /// A loop over the views, written by hand.
@@ -33,6 +34,11 @@ impl<'h> Hand<'h> {
     pub(crate) fn dropping(test: Test<'h>) -> Self {
         let groups = Levels::of(&[Level::Resource, Level::Scope]);
         Self::new(Level::Record, Work::Drop(test), groups)
+    }
+
+    pub(crate) fn dropping_and_editing(test: Test<'h>, splice: Splice<'h>) -> Self {
+        let groups = Levels::of(&[Level::Resource, Level::Scope]);
+        Self::new(Level::Record, Work::Both(test, splice), groups)
     }
 
     pub(crate) fn selecting(test: Test<'h>) -> Self {
@@ -59,15 +65,15 @@ impl Visitor for Visit<'_> {
     type Error = Malformed;
 
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
-        match self.work {
-            Work::Drop(test) => {
-                return Ok(if test(at.message())? { Verdict::Drop } else { Verdict::Keep });
-            }
-            Work::Edit(splice) => {
-                self.out.clear();
-                if splice(at.message(), self.out)? {
-                    changes.replace(at.level, self.out);
-                }
+        if let Work::Drop(test) | Work::Both(test, _) = self.work
+            && test(at.message())?
+        {
+            return Ok(Verdict::Drop);
+        }
+        if let Work::Edit(splice) | Work::Both(_, splice) = self.work {
+            self.out.clear();
+            if splice(at.message(), self.out)? {
+                changes.replace(at.level, self.out);
             }
         }
         Ok(Verdict::Keep)

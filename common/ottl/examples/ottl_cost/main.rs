@@ -46,6 +46,8 @@ fn main() {
     bench.removing();
     bench.selecting();
     bench.splicing();
+    bench.dropping_and_setting();
+    bench.looking_often();
 }
 
 struct Bench {
@@ -125,6 +127,53 @@ impl Bench {
         let theirs = || decoded::marked(&self.body, |span| decoded::has_method(span, "PATCH"));
         let name = "views splice a tenth by attribute";
         self.against_prost(name, BY_ATTRIBUTE_AT_LEAST, &mut by_hand, theirs);
+    }
+
+    /// What the end-to-end comparison does: one span in twenty goes, half of the others get an attribute.
+    fn dropping_and_setting(&self) {
+        let any = any_text("yes");
+        let drops = has_method("DELETE");
+        let mark = |span: &[u8], out: &mut Vec<u8>| {
+            let guest =
+                fields::attribute(span, SPAN_ATTRIBUTES, b"cart.guest")?.unwrap_or_default();
+            if fields::last(&guest, 2)? != Some(otlp::wire::Value::Varint(1)) {
+                return Ok(false);
+            }
+            fields::put_attribute(span, SPAN_ATTRIBUTES, b"guest", &any, out).map(|()| true)
+        };
+        let condition = r#"span.attributes["http.request.method"] == "DELETE""#;
+        let statement =
+            r#"set(span.attributes["guest"], "yes") where span.attributes["cart.guest"] == true"#;
+        let program = dropping(condition).then(editing(statement));
+        let mut by_hand = Hand::dropping_and_editing(&drops, &mark);
+        self.compare("ottl filter and set", &program, &mut by_hand);
+    }
+
+    /// Eight conditions on attributes, none of which holds.
+    fn looking_often(&self) {
+        const KEYS: [&str; 8] = [
+            "client.address",
+            METHOD,
+            "url.path",
+            "enduser.id",
+            "http.response.status_code",
+            "cart.total",
+            "db.system",
+            "error.type",
+        ];
+        let text = |key: &str| format!(r#"span.attributes["{key}"] == "no such""#);
+        let entry = Entry { conditions: KEYS.map(text).to_vec(), ..Entry::default() };
+        let program = filter(Signal::Traces, &[entry], false).expect("it loads");
+        let drops = |span: &[u8]| {
+            for key in KEYS {
+                let found = fields::attribute(span, SPAN_ATTRIBUTES, key.as_bytes())?;
+                if found.is_some_and(|any| is_text(&any, b"no such")) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        self.compare("ottl eight conditions", &program, &mut Hand::dropping(&drops));
     }
 
     /// The program's time over that of the loop.

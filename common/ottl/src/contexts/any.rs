@@ -21,8 +21,10 @@ const DOUBLE: u32 = 4;
 const LIST: u32 = 5;
 const MAP: u32 = 6;
 const BYTES: u32 = 7;
-/// The tag of a text.
+/// Tags of these.
 const TEXT_TAG: u8 = (TEXT as u8) << 3 | 2;
+const BOOL_TAG: u8 = (BOOL as u8) << 3;
+const INT_TAG: u8 = (INT as u8) << 3;
 /// The field of `ArrayValue` and `KeyValueList`.
 const VALUES: u32 = 1;
 
@@ -74,8 +76,8 @@ pub fn read(any: Cow<'_, [u8]>) -> Result<Value<'_>, Malformed> {
 }
 
 fn read_borrowed(any: &[u8]) -> Result<Value<'_>, Malformed> {
-    if let Some(text) = plain_text(any) {
-        return Ok(Value::Str(utf8(Cow::Borrowed(text))?));
+    if let Some(value) = plain(any) {
+        return value;
     }
     Ok(match member(any)? {
         Member::Empty => Value::Nil,
@@ -89,11 +91,20 @@ fn read_borrowed(any: &[u8]) -> Result<Value<'_>, Malformed> {
     })
 }
 
-/// The text of a value that is a short one and nothing else, as most are. `None` says nothing.
+/// The value of what is a short text or one scalar and nothing else, as nearly all are. `None` says nothing.
 #[inline]
-fn plain_text(any: &[u8]) -> Option<&[u8]> {
-    let [TEXT_TAG, length @ 0..0x80, text @ ..] = any else { return None };
-    (usize::from(*length) == text.len()).then_some(text)
+fn plain(any: &[u8]) -> Option<Result<Value<'_>, Malformed>> {
+    match any {
+        [TEXT_TAG, length @ 0..0x80, text @ ..] if usize::from(*length) == text.len() => {
+            Some(utf8(Cow::Borrowed(text)).map(Value::Str))
+        }
+        [INT_TAG, number @ ..] => match wire::varint(number) {
+            Ok((number, [])) => Some(Ok(Value::Int(number.cast_signed()))),
+            _ => None,
+        },
+        [BOOL_TAG, value @ 0..0x80] => Some(Ok(Value::Bool(*value != 0))),
+        _ => None,
+    }
 }
 
 #[inline]

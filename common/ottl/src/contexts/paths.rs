@@ -2,9 +2,9 @@
 
 use otlp::edit::{Data, Level};
 
-use super::Otlp;
 use super::request::{self, RequestPath};
 use super::tables::{Kind, Nest, Row, rows};
+use super::{Otlp, Record};
 use crate::context::{Found, KeyText, Segment};
 
 /// A path of OTLP, resolved.
@@ -55,6 +55,11 @@ impl Field {
             Some(Data::Summary) => 3,
         };
         Some(self.row.numbers[layout]).filter(|number| *number != 0)
+    }
+
+    /// Whether it is a field of the message that the record is, and not of one in or around it.
+    pub(super) fn is_own(&self, record: &Record<'_>) -> bool {
+        self.level == record.level() && matches!(self.row.nest, Nest::Own)
     }
 
     pub(super) fn nest(&self) -> Nest {

@@ -47,6 +47,12 @@ pub(super) fn get<'a>(
     if let Kind::Messages(kind) = field.kind() {
         return messages(record.whole(field.level), number, kind);
     }
+    if let (Kind::Attributes, [Key::Str(name), rest @ ..]) = (field.kind(), keys)
+        && field.is_own(record)
+    {
+        let found = record.attribute(number, name.as_bytes())?;
+        return found.map_or(Ok(Value::Nil), |found| any::find(found, rest));
+    }
     let message = record.message(field.level);
     match field.nest() {
         Nest::Own => value(message, &field, number, keys),

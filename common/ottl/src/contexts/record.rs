@@ -1,7 +1,12 @@
 //! A record under statements: slices of the request and, where something was set, of the arena.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+
 use bumpalo::Bump;
-use otlp::edit::{At, Changes, Data, LEVELS, Level};
+use otlp::Malformed;
+use otlp::edit::index::{Index, Place, Unindexed};
+use otlp::edit::{At, Changes, Data, LEVELS, Level, fields};
 
 use super::Request;
 use crate::RunError;
@@ -13,6 +18,7 @@ pub struct Scratch {
     pub(super) message: Vec<u8>,
     pub(super) inner: Vec<u8>,
     pub(super) field: Vec<u8>,
+    index: RefCell<Index>,
 }
 
 /// A record and the messages around it.
@@ -22,6 +28,8 @@ pub struct Record<'a> {
     is_changed: [bool; LEVELS],
     appended: Vec<Vec<u8>>,
     request: &'a Request,
+    /// Whether an index of the record's own attributes is worth its scan.
+    is_indexed: bool,
     pub(super) scratch: Scratch,
 }
 
@@ -29,7 +37,18 @@ impl<'a> Record<'a> {
     /// The record that a walk is at.
     #[inline(always)]
     pub fn new(at: At<'a>, request: &'a Request, scratch: Scratch) -> Self {
-        Self { at, is_changed: [false; LEVELS], appended: Vec::new(), request, scratch }
+        let (is_changed, appended) = ([false; LEVELS], Vec::new());
+        Self { at, is_changed, appended, request, is_indexed: false, scratch }
+    }
+
+    /// Says that several attributes of the record itself will be looked up: all of them are then found in one
+    /// scan.
+    #[inline]
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        self.is_indexed = true;
+        self.scratch.index.get_mut().clear();
+        self
     }
 
     /// Says what changed, and gives the buffers back.
@@ -75,6 +94,60 @@ impl<'a> Record<'a> {
         if level == self.at.level { self.message(level) } else { self.at.wholes.of(level) }
     }
 
+    /// Where the first attribute of the record itself under a key stands, the attributes being field `number`.
+    /// `Err` says that there is no index of them.
+    #[inline]
+    fn place(&self, number: u32, key: &[u8]) -> Result<Option<Place>, Unindexed> {
+        if !self.is_indexed {
+            return Err(Unindexed);
+        }
+        self.scratch.index.borrow_mut().find(self.message(self.at.level), number, key)
+    }
+
+    /// The value of the first attribute of the record itself under a key.
+    #[inline]
+    pub(super) fn attribute(
+        &self,
+        number: u32,
+        key: &[u8],
+    ) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
+        let message = self.message(self.at.level);
+        match self.place(number, key) {
+            Ok(place) => place.map(|place| place.value(message)).transpose(),
+            Err(Unindexed) => fields::attribute(message, number, key),
+        }
+    }
+
+    /// Puts an attribute of the record itself. `any` is an `AnyValue`.
+    pub(super) fn put_attribute(
+        &mut self,
+        arena: &'a Bump,
+        number: u32,
+        key: &[u8],
+        any: &[u8],
+    ) -> Result<(), RunError> {
+        let level = self.at.level;
+        let Ok(place) = self.place(number, key) else {
+            return self.edit(arena, level, |message, out| {
+                fields::put_attribute(message, number, key, any, out)?;
+                Ok(true)
+            });
+        };
+        let old = self.scratch.index.take();
+        let bytes_before = self.message(level).len();
+        self.edit(arena, level, |message, out| {
+            let found = place.map(|place| place.parts(message)).transpose()?;
+            fields::put_attribute_at(message, number, found, key, any, out)?;
+            Ok(true)
+        })?;
+        if place.is_none() {
+            let index = self.scratch.index.get_mut();
+            *index = old;
+            index.appended(self.at.messages[level as usize], bytes_before);
+        }
+        Ok(())
+    }
+
     /// Replaces the message of a level by what `write` appends, if it succeeds and says that it did.
     pub(super) fn edit(
         &mut self,
@@ -86,6 +159,7 @@ impl<'a> Record<'a> {
         out.clear();
         let written = write(self.message(level), &mut out);
         if matches!(written, Ok(true)) && out != self.message(level) {
+            self.scratch.index.get_mut().clear();
             self.at.messages[level as usize] = arena.alloc_slice_copy(&out);
             self.is_changed[level as usize] = true;
         }

@@ -118,6 +118,9 @@ fn set_attribute<'a>(
     let mut new = std::mem::take(&mut record.scratch.field);
     new.clear();
     let written = any::write(&mut new, value).and_then(|()| {
+        if rest.is_empty() && field.is_own(record) {
+            return record.put_attribute(arena, number, name, &new);
+        }
         edit_in(record, arena, field, |message, out| {
             if !rest.is_empty() {
                 let old = fields::attribute(message, number, name)?.unwrap_or_default();

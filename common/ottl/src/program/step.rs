@@ -89,6 +89,18 @@ impl Step {
         uses
     }
 
+    /// How many conditions and editors read or write the record itself.
+    pub(crate) fn looks(&self) -> usize {
+        let level = self.level();
+        let is_own = |uses: Uses| uses.reads.has(level) || uses.writes.has(level);
+        let conditions = self.conditions.iter().filter(|line| is_own(line.plan.uses()));
+        let statements = self.statements().iter().map(|line| {
+            let in_condition = line.plan.condition_uses().is_some_and(is_own);
+            usize::from(in_condition) + usize::from(line.plan.uses().writes.has(level))
+        });
+        conditions.count() + statements.sum::<usize>()
+    }
+
     pub(crate) fn statements(&self) -> &[Line<Statement<Otlp>>] {
         match &self.work {
             Work::Edit(statements) => statements,

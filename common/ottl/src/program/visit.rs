@@ -160,6 +160,7 @@ impl Visit<'_> {
     fn record(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
         let record = Record::new(at, self.request, std::mem::take(self.scratch));
         let walk: &Walk = self.walk;
+        let record = if walk.indexes.has(at.level) { record.indexed() } else { record };
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let mut line = 0;
         let mut verdict = Verdict::Keep;
