@@ -4,6 +4,7 @@ mod action;
 mod cross;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use components::config::{Code, Field, Section};
 use crate::keeper::orders;
 use crate::protected;
 
+use super::actions::alert::Webhook;
 use super::policy::{Action, Breach, HostBudget, Mode, PER_HOUR_MAX, Policy, RULES_MAX, Rule};
 use super::rules::analysis::Analysis;
 use super::rules::{Conditions, Problem};
@@ -40,7 +42,7 @@ pub struct Settings {
     /// While this file exists nothing is done.
     pub kill_file: PathBuf,
     /// Where alerts go.
-    pub webhook: Option<String>,
+    pub webhook: Option<Webhook>,
     /// The flags.
     pub flags: Flags,
 }
@@ -268,18 +270,16 @@ impl Protected {
     }
 }
 
-fn webhook(section: &Section<'_>) -> Option<String> {
+fn webhook(section: &Section<'_>) -> Option<Webhook> {
     let endpoint = section.opt_string("endpoint")?;
-    let parsed: Option<http::Uri> = endpoint.parse().ok();
-    let usable = parsed.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+    let tls = section.sub("tls");
+    let roots = tls.opt_string("ca_file").map(fs::read).transpose();
+    let roots = roots.inspect_err(|error| {
+        tls.error("ca_file", Code::Unreadable, error.to_string());
     });
-    if !usable {
-        let message = format!("{endpoint:?}, expected http://HOST:PORT/api/v2/alerts");
-        section.error("endpoint", Code::BadValue, message);
-        return None;
-    }
-    Some(endpoint)
+    Webhook::new(&endpoint, roots.ok()?.as_deref())
+        .inspect_err(|error| section.error("endpoint", Code::BadValue, error.clone()))
+        .ok()
 }
 
 fn flags(section: &Section<'_>) -> Flags {

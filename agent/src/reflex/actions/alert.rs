@@ -7,10 +7,10 @@
 use std::time::{Duration, SystemTime};
 
 use components::time::rfc3339;
-use http::{HeaderMap, HeaderValue, header};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Url};
 use serde_json::{Value, json};
-use transport::client::{Client, Protocol};
-use transport::http::Body;
 
 /// How often a firing alert is sent.
 const REPEAT_EVERY: Duration = Duration::from_secs(60);
@@ -22,14 +22,14 @@ const ENDS_AFTER: Duration = Duration::from_secs(180);
 pub const TRIES: u32 = 5;
 /// How long one try may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Largest answer.
-const ANSWER_MAX_BYTES: usize = 64 << 10;
+/// How much of a refusal is shown.
+const SHOWN_MAX_BYTES: usize = 200;
 
 /// Where alerts go.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     client: Client,
-    path: String,
+    endpoint: Url,
 }
 
 /// What one alert says.
@@ -50,13 +50,31 @@ pub struct Message {
 }
 
 impl Webhook {
-    /// A webhook; `None` if the endpoint is not `http://HOST[:PORT]/PATH`.
-    pub fn new(endpoint: &str) -> Option<Self> {
-        let uri: http::Uri = endpoint.parse().ok()?;
-        let host = uri.host().filter(|_| uri.scheme_str() == Some("http"))?;
-        let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Some(Self { client: Client::new(authority, Protocol::Http1, ANSWER_MAX_BYTES), path })
+    /// A webhook at an `http` or `https` URL. Its certificate is judged by the system's roots (those in the file
+    /// that the variable `SSL_CERT_FILE` names, if it is set) and these, in PEM.
+    ///
+    /// # Errors
+    /// If that is no such URL, or there is no root to judge by.
+    pub fn new(endpoint: &str, roots: Option<&[u8]>) -> Result<Self, String> {
+        let expected = || format!("{endpoint:?}, expected http(s)://HOST:PORT/api/v2/alerts");
+        let endpoint = Url::parse(endpoint).map_err(|_| expected())?;
+        if !matches!(endpoint.scheme(), "http" | "https") || !endpoint.has_host() {
+            return Err(expected());
+        }
+        // The second call in a process changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut client = Client::builder().default_headers(headers).timeout(PATIENCE);
+        if endpoint.scheme() == "http" {
+            // A host without any roots can do this, too.
+            client = client.tls_certs_only([]);
+        } else if let Some(pem) = roots {
+            let roots = Certificate::from_pem_bundle(pem).map_err(|error| told(&error))?;
+            client = client.tls_certs_merge(roots);
+        }
+        let client = client.redirect(Policy::none()).build().map_err(|error| told(&error))?;
+        Ok(Self { client, endpoint })
     }
 
     /// Sends an alert again and again until it is dropped. A sending that fails is told once, until one has
@@ -98,16 +116,22 @@ impl Webhook {
     }
 
     async fn try_once(&self, text: &str) -> Result<(), String> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let sending = self.client.post(&self.path, headers, Body::full(text.to_owned()));
-        match tokio::time::timeout(PATIENCE, sending).await {
-            Ok(Ok(reply)) if reply.status.is_success() => Ok(()),
-            Ok(Ok(reply)) => Err(format!("the webhook answered {}", reply.status)),
-            Ok(Err(error)) => Err(format!("the webhook: {error}")),
-            Err(_) => Err("the webhook did not answer in time".to_owned()),
+        let request = self.client.post(self.endpoint.clone()).body(text.to_owned());
+        let mut reply =
+            request.send().await.map_err(|error| format!("the webhook: {}", told(&error)))?;
+        if reply.status().is_success() {
+            return Ok(());
         }
+        let why = reply.chunk().await.ok().flatten().unwrap_or_default();
+        let why = String::from_utf8_lossy(&why[..why.len().min(SHOWN_MAX_BYTES)]).into_owned();
+        Err(format!("the webhook answered {}: {}", reply.status(), why.trim()))
     }
+}
+
+/// An error with all that is behind it.
+fn told(error: &dyn std::error::Error) -> String {
+    let behind = std::iter::successors(error.source(), |error| error.source());
+    behind.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn body(message: &Message, ends: SystemTime) -> Value {
@@ -129,14 +153,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_are_split() {
-        let check = |endpoint: &str, expect: Option<&str>| {
-            let path = Webhook::new(endpoint).map(|webhook| webhook.path);
-            assert_eq!(path.as_deref(), expect, "{endpoint}");
+    fn endpoints_are_urls() {
+        let check = |endpoint: &str, expect: bool| {
+            assert_eq!(Webhook::new(endpoint, None).is_ok(), expect, "{endpoint}");
         };
-        check("http://127.0.0.1:9093/api/v2/alerts", Some("/api/v2/alerts"));
-        check("http://alerts", Some("/"));
-        check("https://alerts/", None);
-        check("alerts:9093", None);
+        check("http://127.0.0.1:9093/api/v2/alerts", true);
+        check("http://alerts", true);
+        check("https://alerts/", true);
+        check("alerts:9093", false);
+        check("file:///etc/passwd", false);
+        check("", false);
     }
 }

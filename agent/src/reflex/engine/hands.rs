@@ -61,7 +61,7 @@ impl Hands {
     /// Other settings from now on.
     pub(super) fn follow(&mut self, settings: &Settings, epoch: u64) {
         self.epoch = epoch;
-        self.webhook = settings.webhook.as_deref().and_then(Webhook::new);
+        self.webhook = settings.webhook.clone();
         let actions = settings.policy.rules.iter().flat_map(|rule| &rule.actions);
         self.flags.follow(&settings.flags, actions);
         self.protected = settings.protected.clone();
