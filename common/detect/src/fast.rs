@@ -19,8 +19,11 @@ const LEVEL: Kind =
 const SPREAD: Kind = Kind { budget_per_day: 0.02, beyond_largest: 2.5, unsure: 5.0, ..LEVEL };
 /// Changes of spread below this (a logarithm) matter to nobody.
 const LEAST_CHANGE: f64 = 0.4;
-/// Shifts below this share of a row's mean distance neither.
-const LEAST_SHIFT: f64 = 0.6;
+/// Shifts of a window's mean below this share of a row's mean distance, over the square root of its
+/// rows, neither.
+const LEAST_SHIFT: f64 = 2.0;
+/// Single distances below this share neither.
+const LEAST_DISTANCE: f64 = 0.6;
 const KINDS: [Kind; COUNT] = [LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, SPREAD];
 
 /// The statistics that say whether a series is back, beside the one that spoke.
@@ -110,8 +113,14 @@ impl Fast {
     fn least(&self, index: usize) -> f64 {
         match index {
             WIDER | NARROWER => LEAST_CHANGE,
-            _ => LEAST_SHIFT * self.base.plain_distance(),
+            DISTANCE => LEAST_DISTANCE * self.base.plain_distance(),
+            SHORT_UP | SHORT_DOWN => self.least_shift(self.spans.short),
+            _ => self.least_shift(self.spans.long),
         }
+    }
+
+    fn least_shift(&self, rows: usize) -> f64 {
+        LEAST_SHIFT * self.base.plain_distance() / (rows as f64).sqrt()
     }
 
     /// The score that the rows of a window would get if odd rows came one by one.

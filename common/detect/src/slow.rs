@@ -46,6 +46,7 @@ pub(crate) struct Slow {
     mean: f64,
     variance: f64,
     shapes: Prototypes<6>,
+    novelty: f32,
     season: Season,
     tails: [Tail; COUNT],
     pending: Option<Values>,
@@ -69,6 +70,7 @@ impl Slow {
             mean: 0.0,
             variance: 0.0,
             shapes: Prototypes::new(),
+            novelty: 0.0,
             season: Season::new(),
             tails: [const { Tail::new() }; COUNT],
             pending: None,
@@ -101,7 +103,7 @@ impl Slow {
     }
 
     fn look(&mut self, value: f32, t_ns: i64) -> Values {
-        let novelty = self.shapes.observe(value, &WEIGHTS);
+        let novelty = self.novelty(value);
         let mut values = [f32::NEG_INFINITY; COUNT];
         if self.steps > WARM_STEPS {
             values[SHAPE] = novelty;
@@ -110,6 +112,12 @@ impl Slow {
             }
         }
         values
+    }
+
+    /// How new the present shape is; in full only if the one before was as new.
+    fn novelty(&mut self, value: f32) -> f32 {
+        let before = std::mem::replace(&mut self.novelty, self.shapes.observe(value, &WEIGHTS));
+        self.novelty.min(0.5 * (self.novelty + before))
     }
 
     fn best(&self, values: &Values, step_s: f64) -> (usize, f64) {
