@@ -30,6 +30,9 @@ pub(crate) struct Auto {
 const STATE_BYTES_MAX: usize = 4096;
 const _: () = assert!(size_of::<Auto>() <= STATE_BYTES_MAX);
 
+/// A row of a well-known shape (a daily peak) has to be this much louder.
+const FAMILIAR_DIVIDES: f64 = 2.0;
+
 /// What the running alarm is about.
 #[derive(Clone, Debug)]
 struct Alarm {
@@ -151,6 +154,15 @@ impl Auto {
             let direction = direction(row.value > self.constant.value());
             return Cause { score, statistic: Statistic::Constant, direction };
         }
+        let mut cause = self.fast_cause(row);
+        let Some(seen) = row.slow else { return cause };
+        if seen.familiar {
+            cause.score /= FAMILIAR_DIVIDES;
+        }
+        if seen.score > cause.score { self.slow_cause(&seen) } else { cause }
+    }
+
+    fn fast_cause(&self, row: &Row) -> Cause {
         let (which, score) = self.fast.score(&row.seen, row.period_s);
         let statistic = match which {
             DISTANCE => Statistic::Distance,
@@ -162,10 +174,7 @@ impl Auto {
         } else {
             fast::is_up(which)
         };
-        match row.slow {
-            Some(seen) if seen.score > score => self.slow_cause(&seen),
-            _ => Cause { score, statistic, direction: direction(up) },
-        }
+        Cause { score, statistic, direction: direction(up) }
     }
 
     fn slow_cause(&self, seen: &slow::Seen) -> Cause {

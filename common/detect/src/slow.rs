@@ -21,6 +21,8 @@ const SPREAD_WEIGHT: f64 = 1e-4;
 /// A shape is new at this share of the spread.
 const VIGILANCE: f32 = 0.2;
 const WEIGHTS: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
+/// A shape is well known below this share of the novelty that one in a hundred exceeds.
+const FAMILIAR: f64 = 0.6;
 /// The time of day says nothing before it has been seen this often.
 const SEASON_WARM_S: f64 = 5.0 * 86_400.0;
 
@@ -58,6 +60,8 @@ pub(crate) struct Seen {
     pub(crate) value: f32,
     pub(crate) score: f64,
     pub(crate) statistic: Statistic,
+    /// The step was one row, and its shape is well known.
+    pub(crate) familiar: bool,
 }
 
 impl Slow {
@@ -88,18 +92,22 @@ impl Slow {
         if age_s <= STEP_S.max(period_s) {
             return None;
         }
-        let mean = self.sum / f64::from(self.rows);
+        let (mean, alone) = (self.sum / f64::from(self.rows), self.rows == 1);
         self.restart_step();
-        Some(self.step(mean as f32, t_ns, STEP_S.max(period_s)))
+        let mut seen = self.step(mean as f32, t_ns, STEP_S.max(period_s));
+        seen.familiar &= alone;
+        Some(seen)
     }
 
     fn step(&mut self, value: f32, t_ns: i64, step_s: f64) -> Seen {
         self.learn_spread(f64::from(value));
         let values = self.look(value, t_ns);
         let (which, score) = self.best(&values, step_s);
+        let tail = &self.tails[SHAPE];
+        let familiar = tail.ready() && f64::from(values[SHAPE]) <= FAMILIAR * tail.threshold();
         self.learn(value, t_ns, step_s, values);
         let statistic = if which == SHAPE { Statistic::Shape } else { Statistic::Season };
-        Seen { value, score, statistic }
+        Seen { value, score, statistic, familiar }
     }
 
     fn look(&mut self, value: f32, t_ns: i64) -> Values {
