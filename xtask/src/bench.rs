@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: the numbers that the project promises, from one run, as one table.
 //!
 //! Builds everything as packages ship it, runs the programs that measure (`kernel_cost` and `reflex_cost`
-//! of the agent, `ottl_cost` of the language, `medulla-bench` of the tests), and holds each line
-//! against its goal. A missed goal is shown and is not a failure: numbers of a busy machine say
+//! of the agent, `detect_cost` of the detectors, `ottl_cost` of the language, `medulla-bench` of the tests),
+//! and holds each line against its goal. A missed goal is shown and is not a failure: numbers of a busy machine say
 //! little, and no gate depends on time.
 //! What cannot be measured here is named with its reason.
 
@@ -91,7 +91,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
             .unwrap_or_else(|reason| vec![Row::missing("kernel", &reason)]),
         Err(reason) => vec![Row::missing("kernel", reason)],
     };
-    for example in ["reflex_cost", "ottl_cost"] {
+    for example in ["reflex_cost", "detect_cost", "ottl_cost"] {
         rows.extend(collect(&mut Command::new(folder().join("examples").join(example)))?);
     }
     let mut bench = Command::new(folder().join("medulla-bench"));
@@ -108,6 +108,7 @@ fn build_all(object: Option<&Path>) -> Result<(), String> {
     let examples = ["--example", "kernel_cost", "--example", "reflex_cost"];
     cargo(object, &[&["--package", "medulla-agent", "--bins"], &examples[..]].concat())?;
     cargo(object, &["--package", "medulla-gateway"])?;
+    cargo(object, &["--package", "medulla-detect", "--example", "detect_cost"])?;
     cargo(object, &["--package", "medulla-ottl", "--example", "ottl_cost"])?;
     cargo(object, &["--package", "medulla-tests", "--bin", "medulla-bench"])
 }

@@ -1,7 +1,7 @@
 //! The calibrated detector: the fast and the slow layer, the rule for constants, and one alarm state.
 //!
-//! Per row: validate, windows, scores *before* learning, state, learning. Nothing is learned while the
-//! state is open.
+//! Per row: validate, windows, scores *before* learning, state, learning. The fast layer learns nothing
+//! while the state is open.
 
 use crate::constant::Constant;
 use crate::detector::{Config, Direction, Statistic, Verdict};
@@ -30,13 +30,17 @@ pub(crate) struct Auto {
 const STATE_BYTES_MAX: usize = 4096;
 const _: () = assert!(size_of::<Auto>() <= STATE_BYTES_MAX);
 
+/// A row of a well-known shape (a daily peak) has to be this much louder.
+const FAMILIAR_DIVIDES: f64 = 2.0;
+
 /// What the running alarm is about.
 #[derive(Clone, Debug)]
 struct Alarm {
     cause: Cause,
     band: Option<Band>,
     peaks: Stats,
-    slow_peaks: slow::Values,
+    /// What was known before it taught anything: an alarm that goes on takes its lesson back.
+    known: Stats,
     baseline: f64,
     /// Somebody vouches for it: it teaches nothing about what is normal.
     upheld: bool,
@@ -79,7 +83,7 @@ impl Auto {
                 cause: Cause::NONE,
                 band: None,
                 peaks: fast::NO_PEAKS,
-                slow_peaks: [f32::NEG_INFINITY; slow::COUNT],
+                known: fast::NO_PEAKS,
                 baseline: 0.0,
                 upheld: false,
             },
@@ -125,11 +129,11 @@ impl Auto {
     fn look(&mut self, t_ns: i64, value: f64) -> Row {
         let period_s = self.pace.period_s();
         let seen = self.fast.push(value, period_s);
+        let slow = self.slow.push(value, t_ns, period_s);
         if self.episode.is_open() {
             return Row { t_ns, value, period_s, seen, slow: None, moved: false };
         }
         let moved = self.constant.push(value, period_s);
-        let slow = self.slow.push(value, t_ns, period_s);
         Row { t_ns, value, period_s, seen, slow, moved }
     }
 
@@ -150,6 +154,15 @@ impl Auto {
             let direction = direction(row.value > self.constant.value());
             return Cause { score, statistic: Statistic::Constant, direction };
         }
+        let mut cause = self.fast_cause(row);
+        let Some(seen) = row.slow else { return cause };
+        if seen.familiar {
+            cause.score /= FAMILIAR_DIVIDES;
+        }
+        if seen.score > cause.score { self.slow_cause(&seen) } else { cause }
+    }
+
+    fn fast_cause(&self, row: &Row) -> Cause {
         let (which, score) = self.fast.score(&row.seen, row.period_s);
         let statistic = match which {
             DISTANCE => Statistic::Distance,
@@ -161,50 +174,44 @@ impl Auto {
         } else {
             fast::is_up(which)
         };
-        match row.slow {
-            Some(seen) if seen.score / self.readiness.slow_reserve() > score => {
-                let mut cause = self.slow_cause(&seen);
-                cause.score /= self.readiness.slow_reserve();
-                cause
-            }
-            _ => Cause { score, statistic, direction: direction(up) },
-        }
+        Cause { score, statistic, direction: direction(up) }
     }
 
     fn slow_cause(&self, seen: &slow::Seen) -> Cause {
-        let statistic = if seen.which < 2 { Statistic::Shape } else { Statistic::Season };
         let up = f64::from(seen.value) > self.fast.base().level();
-        Cause { score: seen.score, statistic, direction: direction(up) }
+        Cause { score: seen.score, statistic: seen.statistic, direction: direction(up) }
     }
 
     fn open(&mut self, row: &Row, cause: Cause) {
         let constant = self.constant.holds();
-        self.alarm = Alarm {
-            cause,
-            band: (!constant).then(|| self.fast.band(row.period_s)),
-            peaks: row.seen.values,
-            slow_peaks: row.slow.map_or([f32::NEG_INFINITY; slow::COUNT], |seen| seen.values),
-            baseline: if constant { self.constant.value() } else { self.fast.base().level() },
-            upheld: false,
-        };
-        self.episode.open(row.t_ns, row.value);
+        self.alarm.cause = cause;
+        self.alarm.band = (!constant).then(|| self.fast.band(row.period_s));
+        if self.episode.open(row.t_ns, row.value) {
+            self.fast.set_largest(&self.alarm.known);
+            larger(&mut self.alarm.peaks, &row.seen.values);
+        } else {
+            self.begin(row);
+        }
         self.fast.discard();
         self.fast.taint();
-        if let Some(seen) = &row.slow {
-            self.slow.learn(seen, row.t_ns, row.period_s, true);
-        }
         self.slow.discard();
+    }
+
+    fn begin(&mut self, row: &Row) {
+        let constant = self.constant.holds();
+        self.alarm.peaks = row.seen.values;
+        self.alarm.known = self.fast.largest();
+        self.alarm.baseline =
+            if constant { self.constant.value() } else { self.fast.base().level() };
+        self.alarm.upheld = false;
     }
 
     fn learn(&mut self, row: &Row) {
         self.fast.learn(row.value, &row.seen.values, row.t_ns, row.period_s);
-        if let Some(seen) = &row.slow {
-            self.slow.learn(seen, row.t_ns, row.period_s, false);
-        }
     }
 
     fn continue_alarm(&mut self, row: &Row) -> Verdict {
-        fast::larger(&mut self.alarm.peaks, &row.seen.values);
+        larger(&mut self.alarm.peaks, &row.seen.values);
         let back = match &self.alarm.band {
             Some(band) => Fast::is_back(&row.seen.values, band),
             None => self.constant.is_home(row.value),
@@ -225,9 +232,7 @@ impl Auto {
     fn clear(&mut self, short: bool) {
         if !self.alarm.upheld {
             self.fast.learn_alarm(&self.alarm.peaks, short);
-            self.slow.learn_alarm(&self.alarm.slow_peaks, short);
         }
-        self.slow.restart_step();
     }
 
     fn accept(&mut self, level: f64, distance: f64, value: f64) {
@@ -258,4 +263,11 @@ impl Auto {
 
 fn direction(up: bool) -> Direction {
     if up { Direction::Up } else { Direction::Down }
+}
+
+/// The larger of each pair.
+fn larger<const N: usize>(peaks: &mut [f32; N], values: &[f32; N]) {
+    for (peak, value) in peaks.iter_mut().zip(values) {
+        *peak = peak.max(*value);
+    }
 }

@@ -1,5 +1,6 @@
 //! The state of an alarm: when it opened, whether the series is back, and when a new level counts as
-//! normal. An alarm is the row that opens; the state lasts.
+//! normal. An alarm is the row that opens; the state lasts. One that opens again at once goes on with the
+//! episode before: it has to stay away for longer, and what it taught is taught anew.
 
 use crate::detector::Config;
 use crate::pace::seconds;
@@ -11,6 +12,10 @@ const ACCEPT_ROWS: u32 = 120;
 /// An alarm whose last row out of the band is within this of its first was short.
 const SHORT_S: f64 = 2.5;
 const SHORT_ROWS: u32 = 4;
+/// An alarm that opens this soon after the last one closed goes on with it.
+const CHAIN_S: f64 = 60.0;
+/// Each time it did, the series has to be back for twice as long, up to three times.
+const DOUBLINGS_MAX: i32 = 3;
 /// Memory of the level and spread seen while open.
 const SHADOW_S: f64 = 300.0;
 const SHADOW_ROWS: f64 = 60.0;
@@ -39,7 +44,7 @@ impl Patience {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Change {
     Stays,
-    /// The series is back; whether the alarm was short.
+    /// The series is back; whether the alarm was short, each time it opened.
     Cleared {
         short: bool,
     },
@@ -53,14 +58,32 @@ pub(crate) enum Change {
 #[derive(Clone, Debug)]
 pub(crate) struct Episode {
     open: bool,
+    /// The first opening: acceptance counts from here.
     opened_ns: i64,
+    closed_ns: i64,
+    last_row_ns: i64,
     back_since_ns: i64,
-    last_out_ns: i64,
     rows: u32,
     rows_back: u32,
-    rows_out: u32,
+    link: Link,
+    links: i32,
+    all_short: bool,
     level: f64,
     distance: f64,
+}
+
+/// One opening of a chain: the last one.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    opened_ns: i64,
+    last_out_ns: i64,
+    rows_out: u32,
+}
+
+impl Link {
+    fn is_short(&self) -> bool {
+        seconds(self.opened_ns, self.last_out_ns) <= SHORT_S || self.rows_out <= SHORT_ROWS
+    }
 }
 
 impl Episode {
@@ -68,11 +91,14 @@ impl Episode {
         Self {
             open: false,
             opened_ns: 0,
+            closed_ns: i64::MIN,
+            last_row_ns: 0,
             back_since_ns: 0,
-            last_out_ns: 0,
             rows: 0,
             rows_back: 0,
-            rows_out: 0,
+            link: Link { opened_ns: 0, last_out_ns: 0, rows_out: 0 },
+            links: 0,
+            all_short: true,
             level: 0.0,
             distance: 0.0,
         }
@@ -82,16 +108,19 @@ impl Episode {
         self.open
     }
 
-    pub(crate) fn open(&mut self, t_ns: i64, value: f64) {
-        *self = Self {
-            open: true,
-            opened_ns: t_ns,
-            back_since_ns: t_ns,
-            last_out_ns: t_ns,
-            rows_out: 1,
-            level: value,
-            ..Self::new()
-        };
+    /// Opens; returns whether this goes on with the alarm before.
+    pub(crate) fn open(&mut self, t_ns: i64, value: f64) -> bool {
+        let goes_on = seconds(self.closed_ns, t_ns) <= CHAIN_S;
+        if goes_on {
+            self.links += 1;
+            self.rows_back = 0;
+        } else {
+            *self = Self { opened_ns: t_ns, level: value, ..Self::new() };
+        }
+        self.open = true;
+        self.last_row_ns = t_ns;
+        self.link = Link { opened_ns: t_ns, last_out_ns: t_ns, rows_out: 1 };
+        goes_on
     }
 
     /// A hole: the time in the band starts again.
@@ -114,22 +143,24 @@ impl Episode {
             self.rows_back += 1;
         } else {
             self.rows_back = 0;
-            self.rows_out += 1;
-            self.last_out_ns = t_ns;
+            self.link.rows_out += 1;
+            self.link.last_out_ns = t_ns;
         }
         if self.rows_back == 1 {
-            self.back_since_ns = t_ns;
+            self.back_since_ns = self.last_row_ns;
         }
+        self.last_row_ns = t_ns;
         self.judge(t_ns, patience)
     }
 
     fn judge(&mut self, t_ns: i64, patience: Patience) -> Change {
-        if self.rows_back >= CLEAR_ROWS
-            && seconds(self.back_since_ns, t_ns) >= patience.clear_after_s
-        {
+        let clear_after_s =
+            patience.clear_after_s * libm::ldexp(1.0, self.links.min(DOUBLINGS_MAX));
+        if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns, t_ns) >= clear_after_s {
             self.open = false;
-            let out_s = seconds(self.opened_ns, self.last_out_ns);
-            return Change::Cleared { short: out_s <= SHORT_S || self.rows_out <= SHORT_ROWS };
+            self.closed_ns = t_ns;
+            self.all_short &= self.link.is_short();
+            return Change::Cleared { short: self.all_short };
         }
         if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns, t_ns) >= patience.accept_after_s {
             self.open = false;

@@ -15,12 +15,15 @@ const BASE_S: f64 = 60.0;
 const BASE_ROWS: u32 = 60;
 
 const LEVEL: Kind =
-    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.03, beyond_largest: 1.7, unsure: 3.0 };
+    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.1, beyond_largest: 1.7, unsure: 3.0 };
 const SPREAD: Kind = Kind { budget_per_day: 0.02, beyond_largest: 2.5, unsure: 5.0, ..LEVEL };
 /// Changes of spread below this (a logarithm) matter to nobody.
-const LEAST_CHANGE: f64 = 0.5;
-/// Shifts below this share of a row's mean distance neither.
-const LEAST_SHIFT: f64 = 0.6;
+const LEAST_CHANGE: f64 = 0.4;
+/// Shifts of a window's mean below this share of a row's mean distance, over the square root of its
+/// rows, neither.
+const LEAST_SHIFT: f64 = 2.0;
+/// Single distances below this share neither.
+const LEAST_DISTANCE: f64 = 0.6;
 const KINDS: [Kind; COUNT] = [LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, SPREAD];
 
 /// The statistics that say whether a series is back, beside the one that spoke.
@@ -110,8 +113,14 @@ impl Fast {
     fn least(&self, index: usize) -> f64 {
         match index {
             WIDER | NARROWER => LEAST_CHANGE,
-            _ => LEAST_SHIFT * self.base.plain_distance(),
+            DISTANCE => LEAST_DISTANCE * self.base.plain_distance(),
+            SHORT_UP | SHORT_DOWN => self.least_shift(self.spans.short),
+            _ => self.least_shift(self.spans.long),
         }
+    }
+
+    fn least_shift(&self, rows: usize) -> f64 {
+        LEAST_SHIFT * self.base.plain_distance() / (rows as f64).sqrt()
     }
 
     /// The score that the rows of a window would get if odd rows came one by one.
@@ -189,6 +198,17 @@ impl Fast {
         stats.iter().zip(band.0).all(|(value, limit)| *value <= limit)
     }
 
+    /// The largest excess that each tail knows.
+    pub(crate) fn largest(&self) -> Stats {
+        core::array::from_fn(|index| self.tails[index].largest())
+    }
+
+    pub(crate) fn set_largest(&mut self, largest: &Stats) {
+        for (tail, largest) in self.tails.iter_mut().zip(largest) {
+            tail.set_largest(*largest);
+        }
+    }
+
     /// An alarm is over.
     pub(crate) fn learn_alarm(&mut self, peaks: &Stats, short: bool) {
         for (tail, peak) in self.tails.iter_mut().zip(peaks) {
@@ -213,13 +233,6 @@ impl Fast {
 /// Whether a statistic looks upwards.
 pub(crate) fn is_up(index: usize) -> bool {
     matches!(index, SHORT_UP | LONG_UP | WIDER)
-}
-
-/// The larger of each pair.
-pub(crate) fn larger(peaks: &mut Stats, stats: &Stats) {
-    for (peak, value) in peaks.iter_mut().zip(stats) {
-        *peak = peak.max(*value);
-    }
 }
 
 /// No peak yet.

@@ -6,7 +6,7 @@
 //! shape would not fit.
 
 /// Prototypes kept; the one unused for longest makes room.
-const CAPACITY: usize = 64;
+const CAPACITY: usize = 100;
 /// How far a prototype follows the shape that it stands for.
 const FOLLOW: f32 = 0.05;
 /// Steps per spread of the series, to begin with.
@@ -46,11 +46,6 @@ impl<const F: usize> Prototypes<F> {
             *mean += weight * (value - *mean);
         }
         self.nearest().map_or(0.0, |(_, distance)| distance)
-    }
-
-    /// All means stand at `value`: a new level is the normal one now.
-    pub(crate) fn settle(&mut self, value: f32) {
-        self.means = [value; F];
     }
 
     fn nearest(&self) -> Option<(usize, f32)> {

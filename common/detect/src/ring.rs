@@ -101,6 +101,11 @@ impl Ring {
         (first, window)
     }
 
+    /// The mean of the newest `rows` values; 0 without any.
+    pub(crate) fn mean(&self, rows: usize) -> f64 {
+        self.newest(rows).sum::<f64>() / rows.min(self.filled()).max(1) as f64
+    }
+
     /// The distances of the newest `rows` values from `centre` as a window.
     pub(crate) fn distances(&self, rows: usize, centre: f64) -> Window {
         let mut window = Window::EMPTY;

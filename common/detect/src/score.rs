@@ -10,8 +10,6 @@ const REFRACTORY_ROWS: u32 = 28;
 const SILENT_ROWS: u32 = 30;
 /// What an alarm adds to the score that the next one needs, and how long that lasts.
 const HABIT: f64 = 0.05;
-/// Slow series show the slow layer every row: there the habit counts threefold.
-const SLOW_HABIT: f64 = 2.0;
 const HABIT_S: f64 = 86_400.0;
 const HABIT_ROWS: f64 = 10_000.0;
 
@@ -34,11 +32,6 @@ impl Readiness {
         self.rows = self.rows.saturating_add(1);
         self.silent_rows = self.silent_rows.saturating_sub(1);
         self.habit -= self.habit * (dt_s / HABIT_S).min(1.0 / HABIT_ROWS);
-    }
-
-    /// What a score of the slow layer is divided by, so that it needs [`SLOW_HABIT`] more habits to open.
-    pub(crate) fn slow_reserve(&self) -> f64 {
-        1.0 + SLOW_HABIT * self.habit / (1.0 + self.habit)
     }
 
     /// Whether this score opens an alarm.

@@ -2,7 +2,7 @@
 //! that one odd row never speaks (k of n).
 //!
 //! Mean over half a second and over two seconds (up and down), the second largest distance (noise and
-//! bursts), and the mean distance against its slow mean (noise, stall, lost periodicity). Windows
+//! bursts), and the mean distance from the window's own mean against its slow mean (noise, stall, lost periodicity). Windows
 //! are seconds with a floor in rows.
 
 use crate::base::Base;
@@ -37,7 +37,7 @@ impl Spans {
         let rows = |seconds: f64, floor: usize| {
             ((seconds / period_s + 0.5) as usize).clamp(floor, crate::ring::ROWS)
         };
-        Self { short: rows(0.5, 3), long: rows(2.0, 6), spread: rows(2.5, 20) }
+        Self { short: rows(0.5, 3), long: rows(2.0, 6), spread: rows(2.0, 20) }
     }
 }
 
@@ -78,7 +78,7 @@ fn means(seen: &mut Seen, spans: Spans, base: f64) {
 }
 
 fn spread(ring: &Ring, spans: Spans, base: &Base, seen: &mut Seen) {
-    let window = ring.distances(spans.spread, base.level());
+    let window = ring.distances(spans.spread, ring.mean(spans.spread));
     seen.distance = window.mean_without_high();
     let steady = STEADY_SHARE * base.plain_distance();
     let usual = base.window_distance() + steady;

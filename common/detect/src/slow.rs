@@ -1,6 +1,10 @@
-//! The slow layer: one evaluation per five minutes or row, of the mean over that step, against two
-//! memories of shapes and the time of day. Slow series get every row looked at; fast ones pay nothing.
+//! The slow layer: one evaluation per five minutes or row, of the mean over that step, against a
+//! memory of shapes and the time of day. Slow series get every row looked at; fast ones pay nothing.
+//!
+//! It learns whether an alarm is open or not: a memory that stood still meanwhile would find what comes
+//! after strange, and what a fault looked like is no news the second time.
 
+use crate::detector::Statistic;
 use crate::pace::seconds;
 use crate::prototypes::Prototypes;
 use crate::seasonal::Season;
@@ -15,19 +19,25 @@ const WARM_S: f64 = 86_400.0;
 /// Memory of the spread that decides what a new shape is.
 const SPREAD_WEIGHT: f64 = 1e-4;
 /// A shape is new at this share of the spread.
-const VIGILANCE_NEAR: f32 = 0.3;
-const VIGILANCE_WIDE: f32 = 0.4;
-const WEIGHTS_NEAR: [f32; 3] = [1.0, 0.2, 0.04];
-const WEIGHTS_WIDE: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
+const VIGILANCE: f32 = 0.2;
+const WEIGHTS: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.04, 0.015];
+/// A shape is well known below this share of the novelty that one in a hundred exceeds.
+const FAMILIAR: f64 = 0.6;
+/// The time of day says nothing before it has been seen this often.
+const SEASON_WARM_S: f64 = 5.0 * 86_400.0;
 
 /// Number of scores.
-pub(crate) const COUNT: usize = 4;
-pub(crate) type Values = [f32; COUNT];
+pub(crate) const COUNT: usize = 3;
+const SHAPE: usize = 0;
+const ABOVE: usize = 1;
+const BELOW: usize = 2;
+type Values = [f32; COUNT];
 
-const SHAPE: Kind =
-    Kind { quantile: 0.99, shape_max: 0.45, budget_per_day: 0.5, beyond_largest: 1.7, unsure: 5.0 };
-const SEASON: Kind = Kind { quantile: 0.98, budget_per_day: 0.1, beyond_largest: 2.0, ..SHAPE };
-const KINDS: [Kind; COUNT] = [SHAPE, SHAPE, SEASON, SEASON];
+const NOVELTY: Kind =
+    Kind { quantile: 0.99, shape_max: 0.45, budget_per_day: 0.3, beyond_largest: 1.0, unsure: 0.0 };
+const SEASON: Kind =
+    Kind { quantile: 0.98, budget_per_day: 0.1, beyond_largest: 2.0, unsure: 5.0, ..NOVELTY };
+const KINDS: [Kind; COUNT] = [NOVELTY, SEASON, SEASON];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Slow {
@@ -37,20 +47,21 @@ pub(crate) struct Slow {
     sum: f64,
     mean: f64,
     variance: f64,
-    near: Prototypes<3>,
-    wide: Prototypes<6>,
+    shapes: Prototypes<6>,
+    novelty: f32,
     season: Season,
     tails: [Tail; COUNT],
     pending: Option<Values>,
 }
 
-/// What one evaluation saw.
+/// What one evaluation found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) value: f32,
-    pub(crate) values: Values,
     pub(crate) score: f64,
-    pub(crate) which: usize,
+    pub(crate) statistic: Statistic,
+    /// The step was one row, and its shape is well known.
+    pub(crate) familiar: bool,
 }
 
 impl Slow {
@@ -62,18 +73,12 @@ impl Slow {
             sum: 0.0,
             mean: 0.0,
             variance: 0.0,
-            near: Prototypes::new(),
-            wide: Prototypes::new(),
+            shapes: Prototypes::new(),
+            novelty: 0.0,
             season: Season::new(),
             tails: [const { Tail::new() }; COUNT],
             pending: None,
         }
-    }
-
-    /// Starts the running step anew.
-    pub(crate) fn restart_step(&mut self) {
-        self.rows = 0;
-        self.sum = 0.0;
     }
 
     /// Takes a row; evaluates when a step is complete.
@@ -87,36 +92,49 @@ impl Slow {
         if age_s <= STEP_S.max(period_s) {
             return None;
         }
-        let mean = self.sum / f64::from(self.rows);
+        let (mean, alone) = (self.sum / f64::from(self.rows), self.rows == 1);
         self.restart_step();
-        Some(self.evaluate(mean, t_ns, STEP_S.max(period_s)))
+        let mut seen = self.step(mean as f32, t_ns, STEP_S.max(period_s));
+        seen.familiar &= alone;
+        Some(seen)
     }
 
-    fn evaluate(&mut self, mean: f64, t_ns: i64, step_s: f64) -> Seen {
-        self.learn_spread(mean);
-        let value = mean as f32;
-        let near = self.near.observe(value, &WEIGHTS_NEAR);
-        let wide = self.wide.observe(value, &WEIGHTS_WIDE);
-        let residual = self.season.residual(value, t_ns);
+    fn step(&mut self, value: f32, t_ns: i64, step_s: f64) -> Seen {
+        self.learn_spread(f64::from(value));
+        let values = self.look(value, t_ns);
+        let (which, score) = self.best(&values, step_s);
+        let tail = &self.tails[SHAPE];
+        let familiar = tail.ready() && f64::from(values[SHAPE]) <= FAMILIAR * tail.threshold();
+        self.learn(value, t_ns, step_s, values);
+        let statistic = if which == SHAPE { Statistic::Shape } else { Statistic::Season };
+        Seen { value, score, statistic, familiar }
+    }
+
+    fn look(&mut self, value: f32, t_ns: i64) -> Values {
+        let novelty = self.novelty(value);
         let mut values = [f32::NEG_INFINITY; COUNT];
         if self.steps > WARM_STEPS {
-            (values[0], values[1]) = (near, wide);
-            if let Some(residual) = residual {
-                (values[2], values[3]) = (residual, -residual);
+            values[SHAPE] = novelty;
+            if let Some(residual) = self.season.residual(value, t_ns) {
+                (values[ABOVE], values[BELOW]) = (residual, -residual);
             }
         }
-        let (which, mut score) = self.best(&values, step_s);
-        if f64::from(self.steps) * step_s < WARM_S {
-            score = 0.0;
-        }
-        Seen { value, values, score, which }
+        values
+    }
+
+    /// How new the present shape is; in full only if the one before was as new.
+    fn novelty(&mut self, value: f32) -> f32 {
+        let before = std::mem::replace(&mut self.novelty, self.shapes.observe(value, &WEIGHTS));
+        self.novelty.min(0.5 * (self.novelty + before))
     }
 
     fn best(&self, values: &Values, step_s: f64) -> (usize, f64) {
-        let mut best = (0, 0.0);
+        let seen_s = f64::from(self.steps) * step_s;
+        let mut best = (SHAPE, 0.0);
         for (index, (tail, value)) in self.tails.iter().zip(values).enumerate() {
+            let warm_s = if index == SHAPE { WARM_S } else { SEASON_WARM_S };
             let score = tail.score(*value, &KINDS[index], step_s, 0.0);
-            if score > best.1 {
+            if score > best.1 && seen_s >= warm_s {
                 best = (index, score);
             }
         }
@@ -135,14 +153,12 @@ impl Slow {
         self.variance.sqrt() as f32
     }
 
-    /// Learns what an evaluation saw: shapes at once, tails one step later and only if nothing opened.
-    pub(crate) fn learn(&mut self, seen: &Seen, t_ns: i64, step_s: f64, opened: bool) {
+    /// Shapes at once, tails one step later and not what opened an alarm.
+    fn learn(&mut self, value: f32, t_ns: i64, step_s: f64, values: Values) {
         let spread = self.spread();
-        self.near.learn(VIGILANCE_NEAR * spread, spread);
-        self.wide.learn(VIGILANCE_WIDE * spread, spread);
-        self.season.learn(seen.value, t_ns, spread);
-        let ripe = if opened { None } else { self.pending.replace(seen.values) };
-        let Some(values) = ripe else { return };
+        self.shapes.learn(VIGILANCE * spread, spread);
+        self.season.learn(value, t_ns, spread);
+        let Some(values) = self.pending.replace(values) else { return };
         for ((tail, value), kind) in self.tails.iter_mut().zip(values).zip(&KINDS) {
             if value.is_finite() {
                 tail.learn(value, kind, step_s);
@@ -155,23 +171,15 @@ impl Slow {
         self.pending = None;
     }
 
-    /// An alarm of this layer is over.
-    pub(crate) fn learn_alarm(&mut self, peaks: &Values, short: bool) {
-        for (tail, peak) in self.tails.iter_mut().zip(peaks) {
-            if peak.is_finite() {
-                tail.learn_alarm(*peak, short);
-            }
-        }
+    /// Starts the running step anew.
+    pub(crate) fn restart_step(&mut self) {
+        self.rows = 0;
+        self.sum = 0.0;
     }
 
     /// A new level is the normal one now.
     pub(crate) fn accept(&mut self, level: f64, from: f64) {
         self.restart_step();
-        let spread = self.spread();
-        self.near.settle(level as f32);
-        self.wide.settle(level as f32);
-        self.near.learn(VIGILANCE_NEAR * spread, spread);
-        self.wide.learn(VIGILANCE_WIDE * spread, spread);
         self.season.shift((level - from) as f32);
     }
 }

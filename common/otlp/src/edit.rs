@@ -190,6 +190,12 @@ impl Changes {
         self.is_set[level as usize] = true;
     }
 
+    /// [`replace`](Self::replace) without a copy: the buffer is exchanged for another one.
+    pub fn replace_with(&mut self, level: Level, message: &mut Vec<u8>) {
+        std::mem::swap(&mut self.messages[level as usize], message);
+        self.is_set[level as usize] = true;
+    }
+
     /// Adds a sibling of the visited record at the end of its list.
     pub fn append(&mut self, message: Vec<u8>) -> Result<(), Endless> {
         if self.generation >= MAX_GENERATIONS {

@@ -89,6 +89,10 @@ impl<'a> Fields<'a> {
     }
 
     fn next_of_any_form(&mut self) -> Result<Option<Field<'a>>, Malformed> {
+        if let Some((field, rest)) = medium_bytes(self.rest) {
+            self.rest = rest;
+            return Ok(Some(field));
+        }
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -113,6 +117,19 @@ fn short_bytes(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
         return None;
     }
     let (value, rest) = after.split_at_checked(usize::from(*length))?;
+    let raw = &bytes[..bytes.len() - rest.len()];
+    Some((Field { number: u32::from(tag >> 3), value: Value::Bytes(value), raw }, rest))
+}
+
+/// What most records are: a number under 16, wire type 2, less than 16 KiB. Anything else is `None`.
+#[inline]
+fn medium_bytes(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
+    let [tag @ 8..0x80, low @ 0x80..=0xff, high @ 0..0x80, after @ ..] = bytes else { return None };
+    if tag & 7 != 2 {
+        return None;
+    }
+    let (value, rest) =
+        after.split_at_checked(usize::from(low & 0x7f) | usize::from(*high) << 7)?;
     let raw = &bytes[..bytes.len() - rest.len()];
     Some((Field { number: u32::from(tag >> 3), value: Value::Bytes(value), raw }, rest))
 }

@@ -2,8 +2,9 @@
 //! and log record.
 //!
 //! A path is resolved at load to a level, a field number and a way to read it; the tables stand in
-//! `tables`. Reading one attribute is one scan of its message that ends at the key; setting and
-//! removing one is a splice. Only a map or list that is read as a whole is decoded.
+//! `tables`. Reading one attribute is one scan of its message that ends at the key, or, where many texts look into
+//! a record, of an index of its attributes; setting and removing one is a splice. Only a map or list that
+//! is read as a whole is decoded.
 //!
 //! | where we differ from the reference on purpose | |
 //! |---|---|

@@ -30,6 +30,8 @@ pub struct Record<'a> {
     request: &'a Request,
     /// Whether an index of the record's own attributes is worth its scan.
     is_indexed: bool,
+    /// The level whose message the scratch buffer holds, too, because it was written last.
+    written: Option<Level>,
     pub(super) scratch: Scratch,
 }
 
@@ -38,7 +40,8 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub fn new(at: At<'a>, request: &'a Request, scratch: Scratch) -> Self {
         let (is_changed, appended) = ([false; LEVELS], Vec::new());
-        Self { at, is_changed, appended, request, is_indexed: false, scratch }
+        let (is_indexed, written) = (false, None);
+        Self { at, is_changed, appended, request, is_indexed, written, scratch }
     }
 
     /// Says that several attributes of the record itself will be looked up: all of them are then found in one
@@ -55,7 +58,10 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn finish(&mut self, changes: &mut Changes) -> Scratch {
         for level in Level::ALL.into_iter().filter(|level| self.is_changed[*level as usize]) {
-            changes.replace(level, self.message(level));
+            match self.written == Some(level) {
+                true => changes.replace_with(level, &mut self.scratch.message),
+                false => changes.replace(level, self.message(level)),
+            }
         }
         for message in self.appended.drain(..) {
             // Asked before: see `change`.
@@ -157,11 +163,13 @@ impl<'a> Record<'a> {
     ) -> Result<(), RunError> {
         let mut out = std::mem::take(&mut self.scratch.message);
         out.clear();
+        self.written = None;
         let written = write(self.message(level), &mut out);
         if matches!(written, Ok(true)) && out != self.message(level) {
             self.scratch.index.get_mut().clear();
             self.at.messages[level as usize] = arena.alloc_slice_copy(&out);
             self.is_changed[level as usize] = true;
+            self.written = Some(level);
         }
         self.scratch.message = out;
         written.map(|_| ())

@@ -1,0 +1,37 @@
+//! Any bytes as a request made flat and grouped again: no panic, no record lost, and attributes that an index finds
+//! are those that a scan finds.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use otlp::edit::fields::attribute;
+use otlp::edit::index::Index;
+use otlp::flat::{flatten, regroup};
+use otlp::{Signal, check};
+
+const AT_MOST: usize = 1 << 20;
+
+fuzz_target!(|input: &[u8]| {
+    grouped(input);
+    indexed(input);
+});
+
+fn grouped(request: &[u8]) {
+    let Ok(tally) = check(Signal::Logs, request) else { return };
+    let Some(flat) = flatten(request, AT_MOST).expect("the framing is sound") else { return };
+    assert!(flat.len() <= AT_MOST + request.len());
+    assert_eq!(check(Signal::Logs, &flat), Ok(tally));
+    // What is around the records may be no message.
+    if let Ok(grouped) = regroup(&flat) {
+        assert_eq!(check(Signal::Logs, &grouped), Ok(tally));
+    }
+}
+
+fn indexed(message: &[u8]) {
+    let mut index = Index::default();
+    for number in [1, 6] {
+        let Ok(found) = index.find(message, number, b"k") else { continue };
+        let scanned = attribute(message, number, b"k");
+        assert_eq!(found.map(|place| place.value(message)).transpose(), scanned);
+    }
+}
