@@ -91,19 +91,8 @@ fn rule(port: u16) -> (Rule, Conditions) {
         immediate: false,
         per_source: false,
     };
-    let rule = Rule {
-        name: format!("shed-{port}"),
-        mode: Mode::Act,
-        hold: Duration::ZERO,
-        clear_for: Duration::from_secs(10),
-        priority: 0,
-        cooldown: Duration::from_secs(60),
-        per_hour: 6,
-        single_signal: false,
-        breach: None,
-        actions: vec![Action::RateLimit(limit)],
-    };
-    (rule, conditions)
+    let actions = vec![Action::RateLimit(limit)];
+    (Rule::new(format!("shed-{port}"), Mode::Act, actions), conditions)
 }
 
 fn is_faulty(index: usize, tick: u32) -> bool {

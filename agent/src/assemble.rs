@@ -197,7 +197,7 @@ impl Reflexes {
         show_blind(&context.stats, blind.clone());
         let node = folders.node_id();
         let outbox = Arc::<Outbox>::default();
-        let journal = Journal::open(folders.state.join("reflex.journal"));
+        let (journal, written) = Journal::open(folders.state.join("reflex.journal"));
         let recorder = Recorder::new(node.clone(), journal, outbox.clone(), random());
         let world = World {
             samples: kernel.maps.clone().ok(),
@@ -211,6 +211,7 @@ impl Reflexes {
         let outlook = Outlook {
             pause_file: folders.state.join("pause.json"),
             outage: outage(context.stats.clone()),
+            written,
         };
         let settings = config.read_section("reflex", Settings::read);
         let handle = engine::start(settings, world, outlook, recorder);

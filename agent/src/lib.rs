@@ -19,3 +19,4 @@ mod protected;
 mod receivers;
 pub mod reflex;
 mod takeover;
+mod whole_file;

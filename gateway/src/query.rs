@@ -33,6 +33,7 @@ use records::Records;
 
 pub mod client;
 mod jaeger;
+mod json;
 mod limits;
 mod params;
 mod records;

@@ -109,6 +109,29 @@ impl Medulla {
         told.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
     }
 
+    /// What the agent's `top` shows at this moment.
+    ///
+    /// # Panics
+    /// When it is not JSON.
+    pub fn view(&self) -> serde_json::Value {
+        let told = self.tell("top --once --json").done();
+        serde_json::from_str(&told).expect("a view is JSON")
+    }
+
+    /// Whether the agent's windows are full.
+    pub fn is_warm(&self) -> bool {
+        self.view()["guards"]["warming_up"] == false
+    }
+
+    /// What the agent's reflexes have written down, oldest first.
+    ///
+    /// # Panics
+    /// When they are not listed as JSON, one per line.
+    pub fn records(&self) -> Vec<serde_json::Value> {
+        let told = self.tell("report --json").done();
+        told.lines().map(|line| serde_json::from_str(line).expect("a record is JSON")).collect()
+    }
+
     /// The address a component listens on, for example `otlp/http`.
     ///
     /// # Panics

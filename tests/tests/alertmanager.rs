@@ -103,9 +103,8 @@ fn fires(host: &Host, peer: &Peer) {
     let shop = Shop::open(host, PORT);
     shop.inject(Fault::Latency(Duration::from_millis(250)));
     wait_until("the alert fires with nobody to hear it", || {
-        let report = agent.tell("report --json").done();
-        let mut records = report.lines().filter_map(|line| serde_json::from_str(line).ok());
-        records.any(|record: Value| record["kind"] == "action" && record["outcome"] == "done")
+        let records = agent.records();
+        records.iter().any(|record| record["kind"] == "action" && record["outcome"] == "done")
     });
     let _alertmanager = peer.start();
     wait_until("the alert is shown", || !peer.shown().is_empty());

@@ -7,7 +7,6 @@ use std::process::{Child, Command};
 use medulla_tests::host;
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::{Medulla, wait_until};
-use serde_json::Value;
 
 const LIMIT_BYTES: u64 = 512 << 20;
 
@@ -91,9 +90,10 @@ service:
 }
 
 fn has(agent: &Medulla, rule: &str, reason: &str) -> bool {
-    let report = agent.tell("report --json").done();
-    let mut records = report.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    records.any(|record| record["rule"] == rule && record["reason"].to_string().contains(reason))
+    let records = agent.records();
+    records
+        .iter()
+        .any(|record| record["rule"] == rule && record["reason"].to_string().contains(reason))
 }
 
 #[test]
@@ -105,12 +105,7 @@ fn a_burning_and_a_leaking_process_are_seen() {
         };
         let agent = Medulla::agent(&config(&group.path));
         group.run("while :; do sleep 0.05; done");
-        let warm = || {
-            let top = agent.tell("top --once --json").done();
-            let view: Value = serde_json::from_str(&top).expect("a view");
-            view["guards"]["warming_up"] == false
-        };
-        wait_until("the windows are full", warm);
+        wait_until("the windows are full", || agent.is_warm());
         assert!(!has(&agent, "burn", "holds") && !has(&agent, "leak", "holds"), "all is well");
         group.run("while :; do :; done");
         wait_until("the burning is seen", || has(&agent, "burn", "holds"));

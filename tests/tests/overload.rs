@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use medulla_tests::host::{self, IPV4, on_wire};
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Host, Medulla, wait_until};
-use serde_json::Value;
+use medulla_tests::{Host, wait_until};
 
 const PORT: u16 = 8080;
 const WORKERS: u32 = 4;
@@ -122,10 +121,6 @@ fn visit() -> bool {
         && stream.read(&mut [0; 1024]).is_ok_and(|length| length > 0)
 }
 
-fn view(agent: &Medulla) -> Value {
-    serde_json::from_str(&agent.tell("top --once --json").done()).expect("a view")
-}
-
 /// Goodput under the crowd in a mode of the rule.
 fn measure(mode: &'static str) -> f64 {
     let (told, heard) = std::sync::mpsc::channel();
@@ -133,7 +128,7 @@ fn measure(mode: &'static str) -> f64 {
         let agent = host.agent(&config(mode));
         serve();
         let customers = Customers::come(host);
-        wait_until("the windows are full", || view(&agent)["guards"]["warming_up"] == false);
+        wait_until("the windows are full", || agent.is_warm());
         assert!(agent.limits().is_empty(), "nothing is limited before");
         let goodput = customers.crowd();
         wait_until("the limit is gone", || agent.limits().is_empty());

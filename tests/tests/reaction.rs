@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use medulla_tests::host::{self, IPV4, on_wire};
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Host, Medulla, process, wait_until};
+use medulla_tests::{Host, process, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -101,10 +101,6 @@ fn show(what: &str, mut lags: Vec<Duration>) {
     println!("{what}: median {median:.1?}, worst of {} {worst:.1?}", lags.len());
 }
 
-fn view(agent: &Medulla) -> Value {
-    serde_json::from_str(&agent.tell("top --once --json").done()).expect("a view")
-}
-
 /// Opens requests until the rule's condition holds; from the one that makes it so to the first drop.
 fn user_space(host: &Host, port: u16) -> Duration {
     host.peer().enter(|| {
@@ -151,7 +147,7 @@ fn user_space_needs_a_tick() {
         };
         let agent = host.agent(&config(rule));
         serve().store(true, Ordering::Relaxed);
-        wait_until("the windows are full", || view(&agent)["guards"]["warming_up"] == false);
+        wait_until("the windows are full", || agent.is_warm());
         let lags = PORTS.map(|port| user_space(host, port)).collect();
         show("breach -> first dropped SYN, user space, tick 50 ms", lags);
     });
@@ -171,7 +167,7 @@ fn the_kernel_needs_none() {
         let mut agent = host.agent(&config(rule));
         let late = serve();
         let armed = || {
-            let rules = view(&agent)["rules"].take();
+            let rules = agent.view()["rules"].take();
             let rules = rules.as_array().expect("rules").clone();
             let ready = |rule: &Value| {
                 let kernel = &rule["kernel"];

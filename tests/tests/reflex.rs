@@ -57,9 +57,7 @@ fn armed(lease: &str) -> String {
 
 /// How the rule stands in the kernel.
 fn in_kernel(agent: &Medulla) -> Value {
-    let top = agent.tell("top --once --json").done();
-    let mut view: Value = serde_json::from_str(&top).expect("a view");
-    view["rules"][0]["kernel"].take()
+    agent.view()["rules"][0]["kernel"].take()
 }
 
 fn wait_until_armed(agent: &Medulla) {
@@ -84,22 +82,13 @@ fn signal_all(pid: nix::unistd::Pid, signal: Signal) {
     });
 }
 
-fn records(agent: &Medulla) -> Vec<Value> {
-    let report = agent.tell("report --json").done();
-    report.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
-}
-
 fn has(records: &[Value], kind: &str, outcome: &str) -> bool {
     records.iter().any(|record| record["kind"] == kind && record["outcome"] == outcome)
 }
 
 fn warm_up(agent: &Medulla) {
     let begun = Instant::now();
-    wait_until("the windows are full", || {
-        let top = agent.tell("top --once --json").done();
-        let view: Value = serde_json::from_str(&top).expect("a view");
-        view["guards"]["warming_up"] == false && begun.elapsed() < WARM_UP * 3
-    });
+    wait_until("the windows are full", || agent.is_warm() && begun.elapsed() < WARM_UP * 3);
 }
 
 #[test]
@@ -112,7 +101,7 @@ fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
         shop.inject(SLOW);
         wait_until("the rule limits", || !agent.limits().is_empty());
         let limit = &agent.limits()[0];
-        let done = records(&agent).into_iter().find(|record| record["outcome"] == "done");
+        let done = agent.records().into_iter().find(|record| record["outcome"] == "done");
         let done_at = done.and_then(|record| record["time_unix_ns"].as_u64()).expect("it was done");
         let late_at = shop.late_at_unix_ns().expect("an answer was late");
         let lag = Duration::from_nanos(done_at.saturating_sub(late_at));
@@ -127,7 +116,7 @@ fn a_slow_service_is_limited_recovers_and_the_limit_is_gone() {
         shop.heal();
         drop(shop);
         wait_until("the limit is gone", || agent.limits().is_empty());
-        let records = records(&agent);
+        let records = agent.records();
         assert!(has(&records, "action", "done") && has(&records, "action", "undone"));
         let begun = records.iter().find(|record| record["outcome"] == "done");
         let begun = begun.expect("an action was done");
@@ -143,7 +132,7 @@ fn observing_and_the_kill_switch_leave_the_kernel_alone() {
         warm_up(&agent);
         shop.inject(SLOW);
         wait_until("it is written down", || {
-            records(&agent).iter().any(|record| {
+            agent.records().iter().any(|record| {
                 record["reason"].as_str().is_some_and(|reason| reason.contains("would limit"))
             })
         });
@@ -198,8 +187,8 @@ fn the_kernel_limits_while_the_agent_is_stopped_and_the_record_is_there_afterwar
         println!("agent stopped: limited for about {:?}, lease 5 s", begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         signal_all(pid, Signal::SIGCONT);
-        wait_until("the record is there", || has(&records(&agent), "action", "expired"));
-        let records = records(&agent);
+        wait_until("the record is there", || has(&agent.records(), "action", "expired"));
+        let records = agent.records();
         let done =
             records.iter().find(|record| record["outcome"] == "done" && record["kind"] == "action");
         let done = done.expect("what the kernel did is an action");
@@ -243,7 +232,7 @@ fn what_the_kernel_began_is_shown_adopted_and_can_be_lifted() {
         assert!(explained.contains("rule shed is judged by the kernel"), "{explained}");
         agent.tell("limit clear --port 8080").done();
         wait_until("it is lifted", || agent.limits().is_empty());
-        assert!(has(&records(&agent), "action", "undone"));
+        assert!(has(&agent.records(), "action", "undone"));
         wait_until("customers come in again", || connects(host));
         agent.tell("pause --for 30m").done();
         wait_until("a pause is a veto", || in_kernel(&agent)["vetoed"] == "reflexes are paused");
@@ -300,18 +289,18 @@ fn each_fault_is_seen_by_its_signal() {
         let agent = host.agent(&config(&rules));
         let shop = Shop::open(host, PORT);
         warm_up(&agent);
-        assert!(records(&agent).iter().all(|record| record["kind"] != "decision"), "all is well");
+        assert!(agent.records().iter().all(|record| record["kind"] != "decision"), "all is well");
         for (name, _, fault) in faults {
             shop.inject(fault);
             let fires = |record: &Value| {
                 record["rule"] == name && record["reason"].to_string().contains("holds")
             };
-            wait_until(name, || records(&agent).iter().any(fires));
+            wait_until(name, || agent.records().iter().any(fires));
             shop.heal();
             let clears = |record: &Value| {
                 record["rule"] == name && record["reason"].to_string().contains("cleared")
             };
-            wait_until(name, || records(&agent).iter().any(clears));
+            wait_until(name, || agent.records().iter().any(clears));
         }
     });
 }
@@ -338,10 +327,10 @@ fn a_gap_is_no_fault() {
         };
         stop_for(&mut agent, Duration::from_secs(15));
         warm_up(&agent);
-        assert!(!records(&agent).iter().any(holds), "{:?}", records(&agent));
+        assert!(!agent.records().iter().any(holds), "{:?}", agent.records());
         shop.inject(SLOW);
         stop_for(&mut agent, Duration::from_secs(3));
-        wait_until("what began in the gap is seen", || records(&agent).iter().any(holds));
+        wait_until("what began in the gap is seen", || agent.records().iter().any(holds));
     });
 }
 

@@ -50,13 +50,12 @@ fn run(test: impl FnOnce(&Host, &Containerd) + Send + 'static) {
 
 /// What became of a rule's action, as `outcome: reason`.
 fn ends(agent: &Medulla, rule: &str) -> Vec<String> {
-    let report = agent.tell("report --json").done();
-    let records = report.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let ours = records.filter(|record| record["kind"] == "action" && record["rule"] == rule);
+    let records = agent.records();
+    let ours = records.iter().filter(|record| record["kind"] == "action" && record["rule"] == rule);
     let text = |record: &Value| {
         Some(format!("{}: {}", record["outcome"].as_str()?, record["reason"].as_str()?))
     };
-    ours.filter_map(|record| text(&record)).collect()
+    ours.filter_map(text).collect()
 }
 
 /// Looks again and again, for a minute at most.
@@ -88,11 +87,7 @@ fn a_container_is_restarted_as_it_was_and_not_twice() {
         let fresh = running.iter().find(|id| **id != other).expect("the other one was left alone");
         assert!(end.starts_with(&format!("done: checkout runs as container {fresh}")), "{end}");
         alike(containerd, &old, fresh);
-        wait_until("the state is over", || {
-            let report = agent.tell("top --once --json").done();
-            let view: Value = serde_json::from_str(&report).expect("a view");
-            view["rules"][0]["state"] != "firing"
-        });
+        wait_until("the state is over", || agent.view()["rules"][0]["state"] != "firing");
         shop.inject(SLOW);
         let refused = |agent: &Medulla| {
             let ends = ends(agent, "heal").into_iter();

@@ -83,14 +83,6 @@ async fn send_until(
     }
 }
 
-fn view(agent: &Medulla) -> Json {
-    serde_json::from_str(&agent.tell("top --once --json").done()).expect("a view")
-}
-
-fn is_warm(agent: &Medulla) -> bool {
-    view(agent)["guards"]["warming_up"] == false
-}
-
 /// What the flag has for targeting.
 fn targeting(flags: &std::path::Path) -> Option<Json> {
     let text = std::fs::read_to_string(flags).ok()?;
@@ -112,13 +104,13 @@ fn flag_files() -> (TempDir, PathBuf) {
 async fn a_service_that_fails_loses_a_feature_and_gets_it_back() {
     let (_folder, flags) = flag_files();
     let mut agent = Medulla::agent(&config(&flags.to_string_lossy()));
-    send_until(&mut agent, false, "the windows are full", is_warm).await;
+    send_until(&mut agent, false, "the windows are full", Medulla::is_warm).await;
     assert_eq!(targeting(&flags), None, "a healthy service keeps its feature");
     let off = |_: &Medulla| targeting(&flags).is_some_and(|rule| rule.to_string().contains("off"));
     send_until(&mut agent, true, "the feature is off", off).await;
     let on = |_: &Medulla| targeting(&flags).is_none();
     send_until(&mut agent, false, "the feature is on", on).await;
-    let top = view(&agent).to_string();
+    let top = agent.view().to_string();
     assert!(top.contains(r#"service[\"checkout\"].requests_per_s"#), "{top}");
     assert!(!top.contains(r#"service[\"other\"]"#), "only what rules look at is counted");
 }
@@ -132,7 +124,7 @@ async fn an_evaluator_of_flagd_sees_the_feature_off_and_on_again_after_a_kill() 
     let python = peers::python("flagd", &["openfeature-provider-flagd==0.6.1"]).join("bin/python");
     let (_folder, flags) = flag_files();
     let mut agent = Medulla::agent(&config(&flags.to_string_lossy()));
-    send_until(&mut agent, false, "the windows are full", is_warm).await;
+    send_until(&mut agent, false, "the windows are full", Medulla::is_warm).await;
     wait_until("the file is there", || flags.is_file());
     let script = peers::source("flagd_evaluator.py");
     let mut evaluator = Command::new(python);

@@ -1,8 +1,7 @@
-//! `limits.json`: the desired limits, for a restart. Written whole beside the old one, synced, and
-//! renamed over it; a file that cannot be read is reported and counts as empty.
+//! `limits.json`: the desired limits, for a restart. A file that cannot be read is reported and counts as
+//! empty.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::parse::{protocol, protocol_name, unit, unit_name};
 use super::{Desired, Now, Source};
 use crate::kernel::{Limit, Target};
+use crate::whole_file;
 
 /// Version of the file's form.
 const VERSION: u32 = 1;
@@ -50,28 +50,14 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let limits = desired.iter().map(|d| entry(d, enforced(d))).collect();
     let text = serde_json::to_vec_pretty(&Saved { version: VERSION, limits })?;
-    let beside = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
+    whole_file::replace(path, &text)
 }
 
 /// Reads the file: each limit and whether it was enforced. None if there is no file.
 pub(super) fn read(path: &Path, now: Now) -> io::Result<Vec<(Desired, bool)>> {
-    let length = match std::fs::metadata(path) {
-        Ok(data) => data.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    if length > MAX_BYTES {
-        return Err(io::Error::other(format!("{length} bytes, expected at most {MAX_BYTES}")));
-    }
-    let saved: Saved = serde_json::from_slice(&std::fs::read(path)?)?;
-    if saved.version > VERSION {
-        let text = format!("version {}, this one knows up to {VERSION}", saved.version);
-        return Err(io::Error::other(text));
-    }
+    let Some(text) = whole_file::read_if_there(path, MAX_BYTES)? else { return Ok(Vec::new()) };
+    let saved: Saved = serde_json::from_slice(&text)?;
+    whole_file::check_version(saved.version, VERSION)?;
     let read = |entry: &Entry| {
         desired(entry, now).ok_or_else(|| io::Error::other(format!("port {}", entry.port)))
     };

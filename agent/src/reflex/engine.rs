@@ -89,6 +89,8 @@ pub(crate) struct Outlook {
     pub(crate) pause_file: PathBuf,
     /// How long gateways have been lost.
     pub(crate) outage: Outage,
+    /// What the run before has written down.
+    pub(crate) written: Vec<Record>,
 }
 
 /// Each rule and whether it is blind.
@@ -218,6 +220,7 @@ impl Engine {
         handle: Handle,
     ) -> Self {
         let ports = Ports::new(world.samples.clone(), world.tls_ports.clone());
+        let Outlook { pause_file, outage, written } = outlook;
         let mut engine = Self {
             mind: Mind::new(Policy::default(), Vec::new()),
             tick: settings.tick,
@@ -230,11 +233,11 @@ impl Engine {
             meters: Meters::new(),
             dogs: Watchdogs::new(world.samples.clone(), handle.1.clone()),
             blind: world.blind.clone(),
-            host: HostWatch::new(world.desk.is_killed(), outlook, SystemTime::now()),
+            host: HostWatch::new(world.desk.is_killed(), pause_file, outage, SystemTime::now()),
             hands: Hands::new(world, handle),
             recorder,
         };
-        engine.remember();
+        engine.remember(&written);
         engine.apply(settings);
         engine
     }
@@ -261,9 +264,8 @@ impl Engine {
     }
 
     /// What was restarted before this process began is left alone as if it had done it.
-    fn remember(&mut self) {
-        let content = self.recorder.journal().read().unwrap_or_default();
-        for (target, left) in memory::spared(&content.records, SystemTime::now()) {
+    fn remember(&mut self, written: &[Record]) {
+        for (target, left) in memory::spared(written, SystemTime::now()) {
             self.mind.spare(target, self.now() + left);
         }
     }

@@ -36,18 +36,23 @@ pub struct Content {
 }
 
 impl Journal {
-    /// Opens a journal; one that cannot be written to is reported, and records are then only sent.
-    pub fn open(path: PathBuf) -> Self {
+    /// Opens a journal, with what the run before wrote; one that cannot be written to is reported, and records are
+    /// then only sent.
+    pub fn open(path: PathBuf) -> (Self, Vec<Record>) {
         let mut journal = Self { path, file: None, bytes: 0, last_seq: 0 };
-        match journal.read() {
-            Ok(content) => {
-                journal.last_seq = content.records.last().map_or(0, |record| record.seq);
+        let records = match journal.read() {
+            Ok(Content { records, .. }) => {
+                journal.last_seq = records.last().map_or(0, |record| record.seq);
                 journal.begin(true);
+                records
             }
             // What a newer version wrote is left alone.
-            Err(error) => tracing::error!("{}: {error}; nothing is kept", journal.path.display()),
-        }
-        journal
+            Err(error) => {
+                tracing::error!("{}: {error}; nothing is kept", journal.path.display());
+                Vec::new()
+            }
+        };
+        (journal, records)
     }
 
     /// The number of the last record.
@@ -182,14 +187,14 @@ mod tests {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join("reflex.journal");
-        let mut journal = Journal::open(path.clone());
+        let (mut journal, _) = Journal::open(path.clone());
         (1..4).for_each(|seq| journal.append(&record(seq)));
         let mut bytes = std::fs::read(&path).expect("readable");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         bytes.truncate(bytes.len() - 9);
         std::fs::write(&path, bytes).expect("writable");
-        let mut again = Journal::open(path.clone());
+        let (mut again, _) = Journal::open(path.clone());
         again.append(&record(9));
         let content = again.read().expect("readable");
         assert_eq!(content.records.last().map(|record| record.seq), Some(9));
@@ -202,7 +207,7 @@ mod tests {
     fn size_is_bounded() {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join("reflex.journal");
-        let mut journal = Journal::open(path.clone());
+        let (mut journal, _) = Journal::open(path.clone());
         let long = Record { reason: "x".repeat(60_000), ..record(1) };
         (0..200).for_each(|_| journal.append(&long));
         let length = |path: &Path| std::fs::metadata(path).expect("there").len();

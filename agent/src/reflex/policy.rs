@@ -207,6 +207,22 @@ pub struct Degrade {
 }
 
 impl Rule {
+    /// A rule with the defaults of the section.
+    pub fn new(name: impl Into<String>, mode: Mode, actions: Vec<Action>) -> Self {
+        Self {
+            name: name.into(),
+            mode,
+            hold: Duration::ZERO,
+            clear_for: Duration::from_secs(10),
+            priority: 0,
+            cooldown: Duration::from_secs(60),
+            per_hour: 6,
+            single_signal: false,
+            breach: None,
+            actions,
+        }
+    }
+
     /// Its limit, with the place in `then`.
     pub fn limit(&self) -> Option<(usize, &RateLimit)> {
         let mut actions = self.actions.iter().enumerate();

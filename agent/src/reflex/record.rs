@@ -189,7 +189,7 @@ mod tests {
     fn records_are_numbered_across_restarts_and_know_their_cause() {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let start = || {
-            let journal = Journal::open(folder.path().join("reflex.journal"));
+            let (journal, _) = Journal::open(folder.path().join("reflex.journal"));
             Recorder::new("node".into(), journal, Arc::default(), 7)
         };
         let mut recorder = start();

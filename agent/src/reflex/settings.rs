@@ -18,6 +18,7 @@ use super::actions::alert::Webhook;
 use super::policy::{Action, Breach, HostBudget, Mode, PER_HOUR_MAX, Policy, RULES_MAX, Rule};
 use super::rules::analysis::Analysis;
 use super::rules::{Conditions, Problem};
+use super::signals::Signal;
 
 pub use cross::check;
 pub(crate) use cross::limited;
@@ -55,7 +56,7 @@ pub struct Place {
     /// The path of `when`.
     pub when: String,
     /// Signals of `when` and `clear`.
-    pub signals: Vec<super::signals::Signal>,
+    pub signals: Vec<Signal>,
 }
 
 /// `reflex.protected`.
@@ -79,6 +80,11 @@ pub struct Flags {
 }
 
 impl Settings {
+    /// Every signal that a rule reads, as often as rules read it.
+    pub fn signals(&self) -> impl Iterator<Item = &Signal> {
+        self.places.iter().flat_map(|place| &place.signals)
+    }
+
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
         let mode = section.one_of("mode", Mode::Observe, MODES);
@@ -142,17 +148,17 @@ fn read_rule(
     let mode = written.flatten().unwrap_or(inherited);
     let read = conditions(section);
     let armed = section.one_of("arm", false, &[("user", false), ("kernel", true)]);
+    let usual = Rule::new(name.clone().unwrap_or_default(), mode, Vec::new());
+    let time = |key, usual| section.duration_in(key, usual, Duration::ZERO..=HOLD_MAX);
     let mut rule = Rule {
-        name: name.clone().unwrap_or_default(),
-        mode,
-        hold: section.duration_in("for", Duration::ZERO, Duration::ZERO..=HOLD_MAX),
-        clear_for: section.duration_in("clear_for", CLEAR_FOR, Duration::ZERO..=HOLD_MAX),
+        hold: time("for", usual.hold),
+        clear_for: time("clear_for", usual.clear_for),
         priority: priority(section),
-        cooldown: section.duration_in("cooldown", COOLDOWN, Duration::ZERO..=HOLD_MAX),
-        per_hour: per_hour(section, "budget", 6),
-        single_signal: section.bool("single_signal", false),
-        breach: None,
+        cooldown: time("cooldown", usual.cooldown),
+        per_hour: per_hour(section, "budget", usual.per_hour),
+        single_signal: section.bool("single_signal", usual.single_signal),
         actions: action::read(section, name.as_deref().unwrap_or_default()),
+        ..usual
     };
     check_restart(section, &rule, written.flatten());
     let (conditions, analysis) = read?;
@@ -169,8 +175,6 @@ fn read_rule(
 }
 
 const HOLD_MAX: Duration = Duration::from_secs(24 * 3600);
-const CLEAR_FOR: Duration = Duration::from_secs(10);
-const COOLDOWN: Duration = Duration::from_secs(60);
 
 fn conditions(section: &Section<'_>) -> Option<(Conditions, Analysis)> {
     let when = section.required_string("when");

@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use medulla_detect::{Config, Detector, Method};
 
-/// Kinds of series, each at these rhythms: nanoseconds per row and rows.
-const KINDS: [&str; 6] = ["normal", "lognormal", "slow", "heavy", "bimodal", "sparse"];
+#[path = "../tests/gate/series.rs"]
+mod series;
+use series::{KINDS, Source};
+
+/// The rhythms of each kind of series: nanoseconds per row and rows.
 const RHYTHMS: [(i64, i64); 3] =
     [(100_000_000, 60_000), (1_000_000_000, 60_000), (60_000_000_000, 20_000)];
 const SEEDS: u64 = 3;
@@ -114,43 +117,4 @@ fn cost_us(config: Config) -> (f64, f64) {
     costs.sort_by(f64::total_cmp);
     let kept = &costs[..(costs.len() as f64 * (1.0 - INTERRUPTED)) as usize];
     (kept.iter().sum::<f64>() / kept.len() as f64, costs[costs.len() * 99 / 100])
-}
-
-/// Numbers that look random and are the same every time.
-struct Source {
-    state: u64,
-    slow: f64,
-}
-
-impl Source {
-    fn new(seed: u64) -> Self {
-        Self { state: seed, slow: 0.0 }
-    }
-
-    fn unit(&mut self) -> f64 {
-        self.state = self
-            .state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.state >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
-    }
-
-    fn next(&mut self, kind: &str) -> f64 {
-        let noise = self.normal();
-        match kind {
-            "lognormal" => 100.0 * (0.3 * noise).exp(),
-            "slow" => {
-                self.slow = 0.95 * self.slow + 0.3 * noise;
-                100.0 + 6.0 * self.slow
-            }
-            "heavy" if self.unit() < 0.01 => 100.0 * (2.0 + self.unit().powf(-0.4)),
-            "bimodal" if self.unit() < 0.3 => 250.0 + 10.0 * noise,
-            "sparse" => f64::from(u8::from(self.unit() < 0.02)),
-            _ => 100.0 + 5.0 * noise,
-        }
-    }
 }

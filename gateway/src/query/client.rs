@@ -53,12 +53,9 @@ pub enum QueryCommand {
         /// Only traces with a span of this name
         #[arg(long)]
         operation: Option<String>,
-        /// Begin: RFC 3339, or how long ago (15m) [default: 24h]
-        #[arg(long)]
-        start: Option<String>,
-        /// End: RFC 3339, or how long ago [default: now]
-        #[arg(long)]
-        end: Option<String>,
+        /// Which time.
+        #[command(flatten)]
+        times: Times,
         /// At most so many
         #[arg(long, default_value_t = 20)]
         limit: usize,
@@ -78,16 +75,37 @@ pub enum QueryCommand {
     Anomalies(Records),
     /// List the limits of the fleet's kernels, newest first
     Limits {
-        /// Begin: RFC 3339, or how long ago (15m) [default: 10m]
-        #[arg(long)]
-        start: Option<String>,
-        /// End: RFC 3339, or how long ago [default: now]
-        #[arg(long)]
-        end: Option<String>,
+        /// Which time.
+        #[command(flatten)]
+        times: Times,
         /// At most so many
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+}
+
+/// Which time is asked for.
+#[derive(Args, Clone, Debug)]
+pub struct Times {
+    /// Begin: RFC 3339, or how long ago (15m) [default: 24h, of limits 10m]
+    #[arg(long)]
+    pub start: Option<String>,
+    /// End: RFC 3339, or how long ago [default: now]
+    #[arg(long)]
+    pub end: Option<String>,
+}
+
+impl Times {
+    /// Begin and end as the query API takes them; without a begin so long ago.
+    fn written(&self, now_ns: u64, default: Duration) -> Result<[String; 2], QueryError> {
+        let start = point("start", self.start.as_deref(), now_ns, default)?;
+        // Clocks differ a little from host to host.
+        let end = match self.end.as_deref() {
+            Some(end) => point("end", Some(end), now_ns, Duration::ZERO)?,
+            None => now_ns.saturating_add(60_000_000_000),
+        };
+        Ok([start, end].map(time::format))
+    }
 }
 
 /// Which records are asked for.
@@ -99,12 +117,9 @@ pub struct Records {
     /// Only records for which this OTTL condition holds
     #[arg(long = "where", value_name = "OTTL")]
     condition: Option<String>,
-    /// Begin: RFC 3339, or how long ago (15m) [default: 24h]
-    #[arg(long)]
-    start: Option<String>,
-    /// End: RFC 3339, or how long ago [default: now]
-    #[arg(long)]
-    end: Option<String>,
+    /// Which time.
+    #[command(flatten)]
+    times: Times,
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: usize,
@@ -194,24 +209,20 @@ fn path(command: &QueryCommand, now_ns: u64) -> Result<String, QueryError> {
             "{}: expected up to 32 hexadecimal digits",
             show::clean(id)
         ))),
-        QueryCommand::Traces { service, operation, start, end, limit } => {
-            let start = point("start", start.as_deref(), now_ns, DAY)?;
-            let end = end_of(end.as_deref(), now_ns)?;
-            Ok(search_path([service, operation], start, end, *limit))
+        QueryCommand::Traces { service, operation, times, limit } => {
+            Ok(search_path([service, operation], times.written(now_ns, DAY)?, *limit))
         }
         QueryCommand::Logs(records) => records_path("logs", records, now_ns),
         QueryCommand::Metrics(records) => records_path("metrics", records, now_ns),
         QueryCommand::Anomalies(records) => records_path("anomalies", records, now_ns),
-        QueryCommand::Limits { start, end, limit } => {
-            let start = time::format(point("start", start.as_deref(), now_ns, RECENT)?);
-            let end = time::format(end_of(end.as_deref(), now_ns)?);
+        QueryCommand::Limits { times, limit } => {
+            let [start, end] = times.written(now_ns, RECENT)?;
             Ok(format!("/api/v1/limits?start={start}&end={end}&limit={limit}"))
         }
     }
 }
 
-fn search_path(texts: [&Option<String>; 2], start: u64, end: u64, limit: usize) -> String {
-    let (start, end) = (time::format(start), time::format(end));
+fn search_path(texts: [&Option<String>; 2], [start, end]: [String; 2], limit: usize) -> String {
     let mut path = format!(
         "/api/v3/traces?query.startTimeMin={start}&query.startTimeMax={end}&query.searchDepth={limit}"
     );
@@ -224,8 +235,7 @@ fn search_path(texts: [&Option<String>; 2], start: u64, end: u64, limit: usize) 
 }
 
 fn records_path(what: &str, records: &Records, now_ns: u64) -> Result<String, QueryError> {
-    let start = time::format(point("start", records.start.as_deref(), now_ns, DAY)?);
-    let end = time::format(end_of(records.end.as_deref(), now_ns)?);
+    let [start, end] = records.times.written(now_ns, DAY)?;
     let limit = records.limit;
     let mut path = format!("/api/v1/{what}?start={start}&end={end}&limit={limit}");
     let texts = [&records.service, &records.condition, &records.after];
@@ -235,14 +245,6 @@ fn records_path(what: &str, records: &Records, now_ns: u64) -> Result<String, Qu
         }
     }
     Ok(path)
-}
-
-/// The end of a search. Clocks differ a little from host to host.
-fn end_of(written: Option<&str>, now_ns: u64) -> Result<u64, QueryError> {
-    match written {
-        Some(end) => point("end", Some(end), now_ns, Duration::ZERO),
-        None => Ok(now_ns.saturating_add(60_000_000_000)),
-    }
 }
 
 /// A time as written, or so long ago.

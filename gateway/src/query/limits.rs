@@ -13,6 +13,7 @@ use components::time;
 use otlp::Signal;
 use serde_json::{Value, json};
 
+use super::json::{attributes, list, number};
 use super::params::Params;
 use super::records::{self, Records};
 use super::{Problem, Reply};
@@ -70,6 +71,17 @@ struct Rate {
     seen_ns: [u64; 2],
 }
 
+impl Rate {
+    fn add(&mut self, at: u64, per_s: f64) {
+        let [newest, before] = self.seen_ns;
+        if at > newest {
+            *self = Self { per_s, seen_ns: [at, newest] };
+        } else if at < newest {
+            self.seen_ns[1] = before.max(at);
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 struct Verdicts {
     unit: &'static str,
@@ -80,13 +92,13 @@ struct Verdicts {
 impl Limits {
     /// Takes an export request of metrics as OTLP/JSON.
     fn read(&mut self, found: &Value) {
-        for resource in each(&found["resourceMetrics"]) {
-            let host = text(&resource["resource"], "host.name").unwrap_or_default();
-            let scopes = each(&resource["scopeMetrics"]);
-            for metric in scopes.flat_map(|scope| each(&scope["metrics"])) {
-                let data =
-                    if metric["gauge"].is_object() { &metric["gauge"] } else { &metric["sum"] };
-                for point in each(&data["dataPoints"]) {
+        for resource in list(&found["resourceMetrics"]) {
+            let about = map(&resource["resource"]);
+            let host = about.get("host.name").cloned().unwrap_or_default();
+            let scopes = list(&resource["scopeMetrics"]).iter();
+            for metric in scopes.flat_map(|scope| list(&scope["metrics"])) {
+                let points = [&metric["gauge"]["dataPoints"], &metric["sum"]["dataPoints"]];
+                for point in points.into_iter().flat_map(list) {
                     self.add(&host, metric, point);
                 }
             }
@@ -94,31 +106,24 @@ impl Limits {
     }
 
     fn add(&mut self, host: &str, metric: &Value, point: &Value) {
-        let port = attribute(point, "server.port").map_or(0, |port| whole(&port["intValue"]));
-        let transport = text(point, "network.transport").unwrap_or_default();
-        let target = (host.to_owned(), transport, port);
-        let at = whole(&point["timeUnixNano"]);
+        let mut about = map(point);
+        let mut take = |key| about.remove(key).unwrap_or_default();
+        let port = take("server.port").parse().unwrap_or_default();
+        let target = (host.to_owned(), take("network.transport"), port);
+        let at = number(&point["timeUnixNano"]);
         if metric["name"] == "medulla.limit.rate" {
-            let source = text(point, "medulla.limit.source").unwrap_or_default();
-            let rate = self.rates.entry((target, source)).or_default();
-            if at > rate.seen_ns[0] {
-                *rate = Rate {
-                    per_s: point["asDouble"].as_f64().unwrap_or_default(),
-                    seen_ns: [at, rate.seen_ns[0]],
-                };
-            } else if at < rate.seen_ns[0] {
-                rate.seen_ns[1] = rate.seen_ns[1].max(at);
-            }
+            let rate = self.rates.entry((target, take("medulla.limit.source"))).or_default();
+            rate.add(at, point["asDouble"].as_f64().unwrap_or_default());
             return;
         }
         let verdicts = self.verdicts.entry(target).or_default();
-        let count = match text(point, "medulla.limit.verdict").as_deref() {
-            Some("pass") => &mut verdicts.passed,
-            Some("drop") => &mut verdicts.dropped,
+        let count = match take("medulla.limit.verdict").as_str() {
+            "pass" => &mut verdicts.passed,
+            "drop" => &mut verdicts.dropped,
             _ => return,
         };
         if at >= count.0 {
-            *count = (at, whole(&point["asInt"]));
+            *count = (at, number(&point["asInt"]));
             verdicts.unit = match metric["unit"].as_str() {
                 Some("{packet}") => "packets",
                 Some("By") => "bytes",
@@ -151,22 +156,8 @@ impl Limits {
     }
 }
 
-fn each(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().map_or(&[][..], Vec::as_slice).iter()
-}
-
-fn attribute<'a>(of: &'a Value, key: &str) -> Option<&'a Value> {
-    each(&of["attributes"]).find(|entry| entry["key"] == key).map(|entry| &entry["value"])
-}
-
-fn text(of: &Value, key: &str) -> Option<String> {
-    attribute(of, key)?["stringValue"].as_str().map(str::to_owned)
-}
-
-/// OTLP/JSON writes whole numbers of 64 bits as text.
-fn whole(value: &Value) -> u64 {
-    let written = value.as_str().and_then(|text| text.parse().ok());
-    written.or_else(|| value.as_u64()).unwrap_or_default()
+fn map(of: &Value) -> BTreeMap<String, String> {
+    attributes(&of["attributes"]).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::client::{QueryArgs, QueryCommand, QueryError, run};
+use super::client::{QueryArgs, QueryCommand, QueryError, Times, run};
 use super::*;
 use crate::store::StoreSettings;
 
@@ -155,8 +155,10 @@ async fn the_client_asks_over_a_socket() {
     let traces = |service: &str| QueryCommand::Traces {
         service: Some(service.into()),
         operation: None,
-        start: Some("2026-11-23T00:00:00Z".into()),
-        end: Some("2026-11-24T00:00:00Z".into()),
+        times: Times {
+            start: Some("2026-11-23T00:00:00Z".into()),
+            end: Some("2026-11-24T00:00:00Z".into()),
+        },
         limit: 5,
     };
     let line =

@@ -92,12 +92,12 @@ impl Cpu {
             reading.add(&PHYSICAL, &[], topology.cores(now.len()));
         }
         for (cpu, ticks) in now {
-            let before = self.seen.insert(cpu.clone(), ticks);
+            let before = self.seen.get(&cpu).copied();
             let grown = before.map_or(ticks, |before| grown(&before, &ticks));
-            self.seen.insert(cpu.clone(), grown);
             if let Some(before) = before {
                 add_shares(reading, &cpu, &topology, &before, &grown);
             }
+            self.seen.insert(cpu, grown);
         }
         for (cpu, ticks) in &self.seen {
             let (socket, core) = topology.of(cpu);

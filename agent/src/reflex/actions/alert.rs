@@ -85,14 +85,12 @@ impl Webhook {
             let ends = SystemTime::now() + ENDS_AFTER;
             let sent = self.send(&body(message, ends)).await;
             let pause = if sent.is_ok() { REPEAT_EVERY } else { AGAIN_AFTER };
-            is_told = match sent {
-                Ok(()) => false,
-                Err(error) if !is_told => {
-                    failed(error);
-                    true
-                }
-                Err(_) => true,
-            };
+            let was_told = std::mem::replace(&mut is_told, sent.is_err());
+            if let Err(error) = sent
+                && !was_told
+            {
+                failed(error);
+            }
             tokio::time::sleep(pause).await;
         }
     }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::reflex::policy::Action;
 use crate::reflex::settings::Flags;
+use crate::whole_file;
 
 /// Largest base file.
 const BASE_MAX_BYTES: u64 = 4 << 20;
@@ -96,12 +96,8 @@ impl FlagFile {
         };
         let content = content(base, &self.features, &self.degraded)?;
         let file = &self.flags.file;
-        let said = |error: std::io::Error| format!("{}: {error}", file.display());
-        let beside = file.with_extension("json.new");
-        let mut writing = fs::File::create(&beside).map_err(said)?;
-        writing.write_all(format!("{content:#}\n").as_bytes()).map_err(said)?;
-        writing.sync_all().map_err(said)?;
-        fs::rename(&beside, file).map_err(said)
+        whole_file::replace(file, format!("{content:#}\n").as_bytes())
+            .map_err(|error| format!("{}: {error}", file.display()))
     }
 
     fn base_time(&self) -> Option<SystemTime> {
@@ -110,13 +106,9 @@ impl FlagFile {
 }
 
 fn read(path: &Path) -> Result<Value, String> {
-    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let length = fs::metadata(path).map_err(|error| said(&error))?.len();
-    if length > BASE_MAX_BYTES {
-        return Err(said(&format!("{length} bytes, expected at most {BASE_MAX_BYTES}")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| said(&error))?;
-    serde_json::from_str(&text).map_err(|error| said(&error))
+    let text = whole_file::read(path, BASE_MAX_BYTES);
+    let json = text.and_then(|text| Ok(serde_json::from_slice(&text)?));
+    json.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The base with these features in it and its degraded flags wrapped.

@@ -10,14 +10,9 @@ use std::time::Duration;
 
 use super::event::Refusal;
 use super::run::{Firing, Live};
-use super::steps::Steps;
+use super::steps::{IMPROVED, STRIKES_MAX, Steps};
 use super::{BREAKER_OPEN, Core, Effect, Facts, Host, Kind, Moment, Outcome, Seen, lowered};
 use crate::reflex::policy::{Action, Mode};
-
-/// Leases without improvement after which a rule rests.
-const STRIKES_MAX: u32 = 2;
-/// A value this much better than the worst one counts as improvement.
-const IMPROVED: f64 = 0.95;
 
 /// What the kernel has done.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::Moment;
 use crate::reflex::policy::RateLimit;
+use crate::reflex::signals::window::WINDOW;
 
 const RATE_MAX_PER_HOUR: u64 = kernel_abi::limit::RATE_PER_HOUR_MAX;
 /// Leases without improvement before a limit is taken back.
-const STRIKES_MAX: u32 = 2;
+pub(super) const STRIKES_MAX: u32 = 2;
 /// Signals look back this far: before that much time has passed no limit can have improved them.
-const JUDGED_AFTER: Duration = Duration::from_secs(10);
+const JUDGED_AFTER: Duration = WINDOW;
 /// A value this much better than the worst one counts as improvement.
-const IMPROVED: f64 = 0.95;
+pub(super) const IMPROVED: f64 = 0.95;
 
 /// A limit that a rule has set.
 #[derive(Clone, Copy, Debug)]

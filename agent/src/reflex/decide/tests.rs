@@ -65,18 +65,7 @@ fn degrade() -> Action {
 }
 
 pub(super) fn rule(mode: Mode, actions: Vec<Action>) -> Rule {
-    Rule {
-        name: "shed-load".to_owned(),
-        mode,
-        hold: Duration::ZERO,
-        clear_for: Duration::from_secs(10),
-        priority: 0,
-        cooldown: Duration::from_secs(60),
-        per_hour: 6,
-        single_signal: false,
-        breach: None,
-        actions,
-    }
+    Rule::new("shed-load", mode, actions)
 }
 
 /// A core and its clock.

@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Outlook;
 use super::pause::PauseFile;
 use crate::reflex::decide::{Host, Moment};
+use crate::reflex::signals::window::WINDOW;
 
 /// Windows reach this far back; before that they are not full.
-const WARM_UP: Duration = Duration::from_secs(10);
+const WARM_UP: Duration = WINDOW;
 /// Clocks that part by more than this have jumped.
 const JUMP: Duration = Duration::from_secs(1);
 
@@ -39,7 +39,8 @@ impl HostWatch {
     /// Begins, in the pause of the run before if it has not ended.
     pub(super) fn new(
         switched_off: bool,
-        Outlook { pause_file, outage }: Outlook,
+        pause_file: PathBuf,
+        outage: Outage,
         wall: SystemTime,
     ) -> Self {
         let pause_file = PauseFile::new(pause_file);
@@ -121,8 +122,7 @@ mod tests {
 
     fn watch(outage: Outage) -> HostWatch {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let outlook = Outlook { pause_file: folder.path().join("pause.json"), outage };
-        HostWatch::new(false, outlook, UNIX_EPOCH)
+        HostWatch::new(false, folder.path().join("pause.json"), outage, UNIX_EPOCH)
     }
 
     #[test]

@@ -44,9 +44,9 @@ impl Meters {
 
     /// Measures what these rules read.
     pub(super) fn follow(&mut self, settings: &Settings) {
-        let signals = || settings.places.iter().flat_map(|place| &place.signals);
-        self.wanted = signals().any(|signal| signal.subject == Subject::Host);
-        let named: BTreeSet<&String> = signals()
+        self.wanted = settings.signals().any(|signal| signal.subject == Subject::Host);
+        let named: BTreeSet<&String> = settings
+            .signals()
             .filter_map(|signal| match &signal.subject {
                 Subject::Cgroup(path) => Some(path),
                 _ => None,

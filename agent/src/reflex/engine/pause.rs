@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use components::time::{parse_rfc3339, rfc3339};
 use serde::{Deserialize, Serialize};
 
+use crate::whole_file;
+
 /// Version of the file's form.
 const VERSION: u32 = 1;
 /// Largest file that is read.
@@ -59,28 +61,16 @@ impl PauseFile {
 }
 
 fn read(path: &Path) -> io::Result<Option<SystemTime>> {
-    let length = match std::fs::metadata(path) {
-        Ok(data) => data.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if length > MAX_BYTES {
-        return Err(io::Error::other(format!("{length} bytes, expected at most {MAX_BYTES}")));
-    }
-    let saved: Saved = serde_json::from_slice(&std::fs::read(path)?)?;
-    if saved.version > VERSION {
-        let text = format!("version {}, this one knows up to {VERSION}", saved.version);
-        return Err(io::Error::other(text));
-    }
+    let Some(text) = whole_file::read_if_there(path, MAX_BYTES)? else { return Ok(None) };
+    let saved: Saved = serde_json::from_slice(&text)?;
+    whole_file::check_version(saved.version, VERSION)?;
     let until = parse_rfc3339(&saved.until);
     until.map(Some).ok_or_else(|| io::Error::other(format!("no time: {:?}", saved.until)))
 }
 
 fn write(path: &Path, until: SystemTime) -> io::Result<()> {
     let text = serde_json::to_vec(&Saved { version: VERSION, until: rfc3339(until) })?;
-    let beside = path.with_extension("json.new");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, path)
+    whole_file::replace(path, &text)
 }
 
 #[cfg(test)]

@@ -149,8 +149,9 @@ impl Drop for Ports {
 
 /// Ports that rules read, or of which they read this signal.
 fn named(settings: &Settings, field: Option<&str>) -> BTreeSet<u16> {
-    let signals = settings.places.iter().flat_map(|place| &place.signals);
-    let read = signals.filter(|signal| field.is_none_or(|name| signal.field.row().name == name));
+    let read = settings
+        .signals()
+        .filter(|signal| field.is_none_or(|name| signal.field.row().name == name));
     let ports = read.filter_map(|signal| match signal.subject {
         Subject::Port(port) => Some(port),
         _ => None,

@@ -29,9 +29,8 @@ impl Services {
 
     /// Counts what these rules look at.
     pub(super) fn follow(&mut self, settings: &Settings) {
-        let signals = settings.places.iter().flat_map(|place| &place.signals);
         let names: BTreeSet<String> =
-            signals.filter_map(Signal::service).map(str::to_owned).collect();
+            settings.signals().filter_map(Signal::service).map(str::to_owned).collect();
         self.services.retain(|name, _| names.contains(name));
         self.counted.watch(&names, &bounds_ns());
     }

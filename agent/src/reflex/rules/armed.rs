@@ -146,18 +146,8 @@ mod tests {
             per_source: false,
         });
         let alert = Action::Alert(Alert { severity: Severity::Info, message: String::new() });
-        Rule {
-            name: "shed".to_owned(),
-            mode: Mode::Act,
-            hold: Duration::ZERO,
-            clear_for: Duration::ZERO,
-            priority: 0,
-            cooldown: Duration::ZERO,
-            per_hour: 6,
-            single_signal: false,
-            breach: None,
-            actions: vec![limit, alert],
-        }
+        let (clear_for, cooldown) = (Duration::ZERO, Duration::ZERO);
+        Rule { clear_for, cooldown, ..Rule::new("shed", Mode::Act, vec![limit, alert]) }
     }
 
     fn judged(when: &str, rule: &Rule) -> Result<Breach, String> {

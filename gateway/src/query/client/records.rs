@@ -6,7 +6,7 @@ use components::time;
 use serde_json::Value;
 
 use super::show::clean;
-use super::spans::{attributes, list, number, text, value_text};
+use crate::query::json::{attributes, list, number, text, value_text};
 
 /// The kinds of data of a metric.
 const DATA: [&str; 5] = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"];

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::query::json::{attributes, list, number, text};
+
 /// A span as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
@@ -66,33 +68,4 @@ fn event(json: &Value) -> Event {
         name: text(&json["name"]),
         attributes: attributes(&json["attributes"]),
     }
-}
-
-pub(super) fn attributes(json: &Value) -> Vec<(String, String)> {
-    let pair = |json: &Value| (text(&json["key"]), value_text(&json["value"]));
-    list(json).iter().map(pair).collect()
-}
-
-/// An `AnyValue` in short: scalars as they are, lists and maps as JSON.
-pub(super) fn value_text(json: &Value) -> String {
-    let value = json.as_object().and_then(|object| object.values().next());
-    match value {
-        None => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-pub(super) fn list(json: &Value) -> &[Value] {
-    json.as_array().map_or(&[], Vec::as_slice)
-}
-
-pub(super) fn text(json: &Value) -> String {
-    json.as_str().unwrap_or_default().to_owned()
-}
-
-/// A number, or a text that spells one.
-pub(super) fn number(json: &Value) -> u64 {
-    let text = json.as_str().and_then(|text| text.parse().ok());
-    json.as_u64().or(text).unwrap_or_default()
 }
