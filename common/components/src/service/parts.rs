@@ -128,6 +128,11 @@ impl Parts {
         }
         let queues = self.outlets.iter().flat_map(|outlet| &outlet.queues);
         all(queues.map(|(_, queue)| queue.drain(deadline))).await;
+        self.close_pages(deadline).await;
+    }
+
+    /// Ends extensions and self-metrics.
+    pub(super) async fn close_pages(&self, deadline: Instant) {
         all(self.extensions.iter().map(|built| built.part.stop(deadline))).await;
         all(self.metrics.iter().map(|port| port.serving.stop(deadline))).await;
     }
