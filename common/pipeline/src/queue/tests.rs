@@ -58,7 +58,11 @@ impl Exporter for Narrow {
 
 /// Pushes one batch with a request of spans with names of these lengths for each list, to a backend that takes
 /// `limit` bytes at once; says what each sender heard and how many records were in each request that was taken.
-async fn narrow(stats: &Stats, limit: usize, requests: &[&[usize]]) -> (Vec<crate::Answer>, Vec<u64>) {
+async fn narrow(
+    stats: &Stats,
+    limit: usize,
+    requests: &[&[usize]],
+) -> (Vec<crate::Answer>, Vec<u64>) {
     let backend = Arc::new(Narrow { limit, taken: std::sync::Mutex::default() });
     let queue = Queue::start(backend.clone(), settings(), ledger(stats));
     let mut merged: Option<Batch> = None;
@@ -105,7 +109,10 @@ async fn a_merged_batch_that_is_too_large_goes_in_fewer_requests() {
     let (answers, taken) = narrow(&stats, 100, &[&[20], &[20], &[20], &[200], &[20, 20]]).await;
     let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.outcome).collect();
     let accepted = Outcome::ACCEPTED;
-    assert_eq!(outcomes, [accepted.clone(), accepted.clone(), accepted.clone(), too_large(), accepted]);
+    assert_eq!(
+        outcomes,
+        [accepted.clone(), accepted.clone(), accepted.clone(), too_large(), accepted]
+    );
     assert_eq!(taken, [2, 1, 2]);
 }
 
