@@ -141,7 +141,7 @@ service:
     );
     assert!(!grpc.include_metadata && !http.include_metadata);
     let batch = config.processors[0].read(Batch::read);
-    assert_eq!(batch.send_batch_size, 8192);
+    assert_eq!(batch.min_size, 8192);
     assert_eq!(
         (batch.timeout, batch.metadata_cardinality_limit),
         (Duration::from_millis(200), 1000)

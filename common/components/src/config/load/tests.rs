@@ -160,8 +160,8 @@ fn values_of_the_wrong_kind_are_all_found() {
             "processors.batch/2.metadata_keys[1]: bad_value: a more than once, expected once",
             "processors.batch/2.metadata_keys[2]: wrong_type: a list, expected a text",
             "processors.batch/3: wrong_type: 7, expected a mapping",
-            "processors.batch/4.send_batch_max_size: not_built_in: not built in yet, expected 0: \
-             requests are not split",
+            "processors.batch/4.send_batch_max_size: out_of_range: 10, expected 0 or at least \
+             send_batch_size, 100",
         ],
     );
     check(
