@@ -108,12 +108,19 @@ fn bool_like(value: Value<'_>) -> Result<Value<'_>, RunError> {
         Value::Nil | Value::Bool(_) => Ok(value),
         Value::Int(value) => Ok(Value::Bool(value != 0)),
         Value::Double(value) => Ok(Value::Bool(value != 0.0)),
-        Value::Str(text) => match &*text {
-            "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(Value::Bool(true)),
-            "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(Value::Bool(false)),
-            other => Err(RunError::new(format!("{other:?} is no bool"))),
-        },
+        Value::Str(text) => bool_text(&text)
+            .map(Value::Bool)
+            .ok_or_else(|| RunError::new(format!("{text:?} is no bool"))),
         other => Err(RunError::of_type("bool", other.kind())),
+    }
+}
+
+/// The words that Go takes for bools.
+pub(crate) fn bool_text(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
     }
 }
 
