@@ -31,7 +31,11 @@ impl Sending {
     }
 }
 
-fn queue(exporter: &Section<'_>, section: &Section<'_>, default_timeout: Duration) -> QueueSettings {
+fn queue(
+    exporter: &Section<'_>,
+    section: &Section<'_>,
+    default_timeout: Duration,
+) -> QueueSettings {
     let retry = retry(&exporter.sub("retry_on_failure"));
     section.not_built_yet(&["storage"]);
     section.one_built_of("sizer", (), &[("requests", ())], &["items", "bytes"]);
