@@ -97,5 +97,5 @@ fn exporter(section: &ComponentConfig, store: Option<&Arc<Store>>) -> Result<Que
     let exporter = Arc::new(StoreExporter(store.clone()));
     let settings =
         QueueSettings { enabled: false, timeout: COMMIT_TIMEOUT, ..QueueSettings::default() };
-    Ok(Queued { exporter, settings })
+    Ok(Queued { exporter, settings, batch: None })
 }
