@@ -2,6 +2,8 @@
 
 /// Longer names are near nothing.
 const LEN_MAX: usize = 64;
+/// More slips make another name, and so does more than a third of the letters.
+const SLIPS_MAX: usize = 3;
 
 /// Of the known names the one that `name` probably is: other in case and underscores only, the end of a longer one
 /// (`WARN` of `SEVERITY_NUMBER_WARN`) or its beginning (`delete` of `delete_key`), or a slip of the pen away.
@@ -24,7 +26,7 @@ pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     }
     let slips = |known: &&&str| distance(&wanted, &plain(known));
     let closest = known.iter().filter(|known| known.len() <= LEN_MAX).min_by_key(slips)?;
-    (slips(&closest) <= wanted.len() / 3).then_some(closest)
+    (slips(&closest) <= SLIPS_MAX.min(wanted.len() / 3)).then_some(closest)
 }
 
 /// `; did you mean NAME` where there is one.
@@ -64,6 +66,7 @@ mod tests {
             ("WARN", Some("SEVERITY_NUMBER_WARN")),
             ("warn", Some("SEVERITY_NUMBER_WARN")),
             ("SEVERITY_NUMBER_WARNING", Some("SEVERITY_NUMBER_WARN")),
+            ("SEVERITY_NUMBER_NOPE", None),
             ("delete", Some("delete_key")),
             ("url", Some("URL")),
             ("uri", Some("URL")),
