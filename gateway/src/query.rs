@@ -11,12 +11,14 @@
 //! besides the largest stored request.
 //!
 //! Logs, anomalies among them, and metrics answer on `/api/v1` (see `records`), and so do `limits`.
+//! Jaeger's older paths, which Grafana asks, are in `legacy`.
 //!
-//! Left out until later: the rest of `/api/v1`, and Jaeger's older paths, which answer 501.
+//! Left out until later: the rest of `/api/v1`, and Jaeger's dependencies, which answer 501.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use components::config::Section;
@@ -34,6 +36,7 @@ use records::Records;
 pub mod client;
 mod jaeger;
 mod json;
+mod legacy;
 mod limits;
 mod params;
 mod records;
@@ -58,7 +61,7 @@ impl QuerySettings {
 
 /// Serves the API on a non-blocking socket.
 pub fn serve(
-    socket: &TcpListener,
+    socket: Arc<TcpListener>,
     connections: Arc<Semaphore>,
     store: Arc<Store>,
 ) -> io::Result<Server> {
@@ -89,6 +92,7 @@ impl QueryHandler {
         let _turn = self.turns.acquire().await.expect("never closed");
         let query = uri.query().unwrap_or_default();
         let answer = match route {
+            Route::Legacy(ask) => return legacy::answer(&self.store, ask, query, now_ns()).await,
             Route::Limits => limits::answer(&self.store, query).await,
             Route::Records(which) => records::answer(&self.store, which, query).await,
             route => jaeger::answer(&self.store, route, query).await,
@@ -108,19 +112,19 @@ impl Handler for QueryHandler {
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Route<'a> {
     Services,
     Operations,
     Traces,
     Trace(&'a str),
+    Legacy(legacy::Ask<'a>),
     Records(Records),
     Limits,
 }
 
 /// Paths that are planned: with everything below them.
-const PLANNED: [&str; 5] =
-    ["/api/v1", "/api/traces", "/api/services", "/api/operations", "/api/dependencies"];
+const PLANNED: [&str; 2] = ["/api/v1", "/api/dependencies"];
 
 impl<'a> Route<'a> {
     fn of(path: &'a str) -> Result<Self, Problem> {
@@ -138,6 +142,9 @@ impl<'a> Route<'a> {
         if let Some(id) = id.filter(|id| !id.is_empty()) {
             return Ok(Self::Trace(id));
         }
+        if let Some(ask) = legacy::Ask::of(path) {
+            return Ok(Self::Legacy(ask));
+        }
         let below = |root: &&str| {
             path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
@@ -146,6 +153,11 @@ impl<'a> Route<'a> {
             false => Err(Problem::new(StatusCode::NOT_FOUND, "no such path")),
         }
     }
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Why there is no answer.

@@ -74,6 +74,16 @@ pub struct Operation {
     pub kind: i32,
 }
 
+/// What Jaeger calls span kinds, by OTLP's number.
+pub const SPAN_KINDS: [&str; 6] =
+    ["unspecified", "internal", "server", "client", "producer", "consumer"];
+
+/// What Jaeger calls a span's kind, if it has one.
+pub fn span_kind(number: i32) -> Option<&'static str> {
+    let named = usize::try_from(number).ok().filter(|kind| *kind > 0);
+    named.and_then(|kind| SPAN_KINDS.get(kind)).copied()
+}
+
 /// An open store. Dropping it waits for what was handed over; [`close`](Self::close) does so
 /// without holding up the runtime.
 #[derive(Debug)]

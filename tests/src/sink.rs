@@ -320,7 +320,12 @@ fn refusal(status: u16, retry_after: Option<Duration>) -> Response<Body> {
 /// gRPC: an answer without a body carries its status in the headers.
 fn grpc_refusal(code: Code, retry_after: Option<Duration>) -> Response<Body> {
     let mut response = response(200, "application/grpc", Full::default().boxed_unsync());
-    response.headers_mut().extend(status::trailers(code, "told to refuse", retry_after));
+    // Without a code of its own, size is told by the text alone.
+    let text = match code {
+        Code::ResourceExhausted => "received message larger than max",
+        _ => "told to refuse",
+    };
+    response.headers_mut().extend(status::trailers(code, text, retry_after));
     response
 }
 

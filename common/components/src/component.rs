@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::ComponentConfig;
+use crate::config::batch::Batch;
 use crate::ports::Ports;
 use crate::red::services::Services;
 
@@ -66,6 +67,8 @@ pub struct Queued {
     pub exporter: Arc<dyn Exporter>,
     /// Decides when.
     pub settings: QueueSettings,
+    /// Merges and cuts requests before they are queued.
+    pub batch: Option<Batch>,
 }
 
 /// Why a component could not be built.

@@ -90,7 +90,7 @@ fn walk_packed(kind: Kind, packed: &[u8]) -> Result<(), Malformed> {
 }
 
 /// Field numbers of a metric's kinds of data: gauge, sum, histogram, exponential histogram, summary.
-const METRIC_DATA: [u32; 5] = [5, 7, 9, 10, 11];
+pub(crate) const METRIC_DATA: [u32; 5] = [5, 7, 9, 10, 11];
 
 /// The data points of a metric. Of a `oneof` the last one written counts.
 fn points(metric: &[u8]) -> Result<u64, Malformed> {

@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 
 use crate::edit::fields::{nested, repeated};
-use crate::wire::{Fields, Malformed, field_bytes, put_bytes, put_varint};
+use crate::split::{put_head, without};
+use crate::wire::{Fields, Malformed, field_bytes, put_bytes};
 
 /// Fields of a request, a resource's and a scope's message; the same for all signals.
 const RESOURCES: u32 = 1;
@@ -63,23 +64,6 @@ fn flatten_scope(
         put_bytes(flat, RECORDS, record);
     }
     Ok(true)
-}
-
-fn put_head(out: &mut Vec<u8>, number: u32, length: usize) {
-    put_varint(out, u64::from(number) << 3 | 2);
-    put_varint(out, length as u64);
-}
-
-/// The fields of a message but those in `number`.
-fn without(message: &[u8], number: u32) -> Result<Vec<u8>, Malformed> {
-    let mut rest = Vec::new();
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        if field.number != number {
-            rest.extend_from_slice(field.raw);
-        }
-    }
-    Ok(rest)
 }
 
 /// A message and what stands in it, in order.

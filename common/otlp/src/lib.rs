@@ -12,6 +12,7 @@ mod level;
 pub mod reply;
 mod schema;
 mod signal;
+pub mod split;
 #[cfg(test)]
 mod testing;
 pub mod view;

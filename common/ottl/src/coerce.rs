@@ -41,10 +41,14 @@ impl Kind {
     /// Its name in errors.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Str | Self::LiteralStr | Self::StrLike => "string",
-            Self::Int | Self::LiteralInt | Self::IntLike => "int",
-            Self::Double | Self::LiteralDouble | Self::DoubleLike => "double",
-            Self::Bool | Self::LiteralBool | Self::BoolLike => "bool",
+            Self::Str | Self::StrLike => "string",
+            Self::Int | Self::IntLike => "int",
+            Self::Double | Self::DoubleLike => "double",
+            Self::Bool | Self::BoolLike => "bool",
+            Self::LiteralStr => "a literal string",
+            Self::LiteralInt => "a literal int without a sign",
+            Self::LiteralDouble => "a literal double, with a point and without a sign",
+            Self::LiteralBool => "`true` or `false`",
             Self::BytesLike => "bytes",
             Self::Time => "time",
             Self::Duration => "duration",
@@ -108,12 +112,19 @@ fn bool_like(value: Value<'_>) -> Result<Value<'_>, RunError> {
         Value::Nil | Value::Bool(_) => Ok(value),
         Value::Int(value) => Ok(Value::Bool(value != 0)),
         Value::Double(value) => Ok(Value::Bool(value != 0.0)),
-        Value::Str(text) => match &*text {
-            "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(Value::Bool(true)),
-            "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(Value::Bool(false)),
-            other => Err(RunError::new(format!("{other:?} is no bool"))),
-        },
+        Value::Str(text) => bool_text(&text)
+            .map(Value::Bool)
+            .ok_or_else(|| RunError::new(format!("{text:?} is no bool"))),
         other => Err(RunError::of_type("bool", other.kind())),
+    }
+}
+
+/// The words that Go takes for bools.
+pub(crate) fn bool_text(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
     }
 }
 

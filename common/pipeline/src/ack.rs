@@ -38,6 +38,8 @@ pub struct Ack {
     shared: Option<Arc<Shared>>,
     /// Records that this branch still carries.
     records: u64,
+    /// It carries some of the records that only its siblings carry the rest of.
+    is_piece: bool,
 }
 
 /// The sender's end. Dropping it (the sender went away) answers a retryable refusal.
@@ -71,6 +73,7 @@ struct Branch {
     ledger: Option<Arc<ExporterLedger>>,
     /// Records it carried to its end.
     records: u64,
+    is_piece: bool,
 }
 
 /// Records that a processor took out.
@@ -92,12 +95,12 @@ impl Ack {
         let state = Mutex::new(State { open: 1, ..State::default() });
         let shared =
             Arc::new(Shared { records, ledger, own_deadline, state, changed: Notify::new() });
-        (Self { shared: Some(shared.clone()), records }, Waiter { shared })
+        (Self { shared: Some(shared.clone()), records, is_piece: false }, Waiter { shared })
     }
 
     /// An ack for records nobody waits for: settling it does nothing.
     pub const fn settled() -> Self {
-        Self { shared: None, records: 0 }
+        Self { shared: None, records: 0, is_piece: false }
     }
 
     /// One ack per branch, each for all records; the sender hears once all are settled.
@@ -108,7 +111,17 @@ impl Ack {
 
     /// One ack per branch, each for as many records as named; the sender hears once all are settled.
     /// Splitting into nothing is dropping.
-    pub fn split(mut self, records: &[u64]) -> Vec<Self> {
+    pub fn split(self, records: &[u64]) -> Vec<Self> {
+        self.branch(records, false)
+    }
+
+    /// One ack per piece; the pieces hold each record once. Where a request went in nothing but pieces, its
+    /// sender hears how many records were refused for good, as of one that went whole.
+    pub fn cut(self, records: &[u64]) -> Vec<Self> {
+        self.branch(records, true)
+    }
+
+    fn branch(mut self, records: &[u64], is_piece: bool) -> Vec<Self> {
         if records.is_empty() {
             return Vec::new();
         }
@@ -116,7 +129,10 @@ impl Ack {
         if let Some(shared) = &shared {
             shared.lock().open += records.len() - 1;
         }
-        records.iter().map(|&records| Self { shared: shared.clone(), records }).collect()
+        // Alone it is what it was.
+        let is_piece = if records.len() == 1 { self.is_piece } else { is_piece };
+        let one = |&records| Self { shared: shared.clone(), records, is_piece };
+        records.iter().map(one).collect()
     }
 
     /// A processor takes records out on purpose. They count as dropped if the sender hears success,
@@ -150,8 +166,8 @@ impl Ack {
     /// Ends this branch. `ledger` is the exporter that ended it, if one did.
     pub fn settle(mut self, outcome: Outcome, ledger: Option<&Arc<ExporterLedger>>) {
         if let Some(shared) = self.shared.take() {
-            let (ledger, records) = (ledger.cloned(), self.records);
-            shared.settle(Branch { outcome, ledger, records });
+            let (ledger, records, is_piece) = (ledger.cloned(), self.records, self.is_piece);
+            shared.settle(Branch { outcome, ledger, records, is_piece });
         }
     }
 }
@@ -159,8 +175,9 @@ impl Ack {
 impl Drop for Ack {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            let (outcome, records) = (Outcome::retry(Cause::Lost), self.records);
-            shared.settle(Branch { outcome, ledger: None, records });
+            let outcome = Outcome::retry(Cause::Lost);
+            let (records, is_piece) = (self.records, self.is_piece);
+            shared.settle(Branch { outcome, ledger: None, records, is_piece });
         }
     }
 }
@@ -270,9 +287,35 @@ fn resolve(branches: &[Branch], records: u64) -> Answer {
     if branches.iter().all(|branch| matches!(branch.outcome, Outcome::Refused(_))) {
         return Answer { outcome: branches[0].outcome.clone(), accepted: 0 };
     }
+    if branches.iter().all(|branch| branch.is_piece) {
+        return joined(branches, records);
+    }
     let warnings: Vec<Message> = branches.iter().filter_map(concede).collect();
     let warning = warnings.into_iter().next_back();
     Answer { outcome: Outcome::Accepted { warning }, accepted: records }
+}
+
+/// The verdict on pieces that were not all refused.
+fn joined(branches: &[Branch], records: u64) -> Answer {
+    let mut rejected = 0;
+    let mut said = None;
+    for branch in branches {
+        let (lost, message) = match &branch.outcome {
+            Outcome::Partial { rejected, message } => (*rejected, Some(message)),
+            Outcome::Refused(refusal) => (branch.records, Some(&refusal.message)),
+            Outcome::Accepted { warning } => (0, warning.as_ref()),
+            Outcome::Retry { .. } => (0, None),
+        };
+        rejected += lost;
+        // What says why records are lost is worth more than a warning.
+        said = if lost > 0 { message.or(said) } else { said.or(message) };
+    }
+    let outcome = match said.cloned() {
+        Some(message) if rejected > 0 => Outcome::Partial { rejected, message },
+        warning => Outcome::Accepted { warning },
+    };
+    let accepted = outcome.delivered(records);
+    Answer { outcome, accepted }
 }
 
 /// Counts what one branch lost while another succeeded; returns what to tell the sender.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use otlp::Signal;
+use otlp::split::{Limit, split};
+use otlp::{Malformed, Signal};
 
 use crate::{Ack, Exhausted, Permit};
 
@@ -65,21 +66,57 @@ impl Part {
         Ok(())
     }
 
-    /// Divides it: each body with the records in it goes its own way, and the sender hears once all have
-    /// arrived. Bodies may share records. A body that is the whole request keeps the form in which it came.
-    pub fn divide(self, bodies: Vec<(Bytes, u64)>) -> Vec<Self> {
-        let counts: Vec<u64> = bodies.iter().map(|(_, records)| *records).collect();
-        let is_whole =
-            |body: &Bytes| body.len() == self.body.len() && body.as_ptr() == self.body.as_ptr();
-        let acks = self.ack.split(&counts);
-        let part = |((body, records), ack): ((Bytes, u64), Ack)| Self {
-            packed: if is_whole(&body) { self.packed.clone() } else { None },
-            permit: self.permit.clone(),
-            body,
-            records,
-            ack,
+    /// Bodies made of this one, each charged to the budget beside it: both are in memory until this one
+    /// ends. A body that is the whole request costs nothing more, and keeps the form in which it came.
+    pub fn charge(&self, bodies: Vec<(Bytes, u64)>) -> Result<Vec<Slice>, Exhausted> {
+        bodies.into_iter().map(|(body, records)| self.slice(body, records)).collect()
+    }
+
+    /// The pieces it makes under these limits (see [`otlp::split`]), charged like any body made of it. One
+    /// that cannot be read stays whole.
+    pub fn pieces(
+        &self,
+        signal: Signal,
+        limits: impl IntoIterator<Item = Limit>,
+    ) -> Result<Vec<Slice>, Exhausted> {
+        let mut slices = Vec::new();
+        let made = split(signal, &self.body, limits, |piece| {
+            slices.push(self.slice(piece.body, piece.records)?);
+            Ok(())
+        });
+        match made {
+            Ok(()) => Ok(slices),
+            Err(Stop::Exhausted) => Err(Exhausted),
+            Err(Stop::Malformed) => Ok(vec![self.slice(self.body.clone(), self.records)?]),
+        }
+    }
+
+    fn slice(&self, body: Bytes, records: u64) -> Result<Slice, Exhausted> {
+        if body.len() == self.body.len() && body.as_ptr() == self.body.as_ptr() {
+            let (packed, permit) = (self.packed.clone(), self.permit.clone());
+            return Ok(Slice { body, packed, records, permit });
+        }
+        let permit = Arc::new(self.permit.beside(body.len())?);
+        Ok(Slice { body, packed: None, records, permit })
+    }
+
+    /// Goes several ways, and the sender hears once all have arrived. The slices may share records.
+    pub fn divide(self, slices: Vec<Slice>) -> Vec<Self> {
+        Self::join(self.ack.split(&counts(&slices)), slices)
+    }
+
+    /// Goes in pieces that together hold each record once. The sender hears of all of them in one
+    /// answer, as if it had gone whole.
+    pub fn cut(self, pieces: Vec<Slice>) -> Vec<Self> {
+        Self::join(self.ack.cut(&counts(&pieces)), pieces)
+    }
+
+    fn join(acks: Vec<Ack>, slices: Vec<Slice>) -> Vec<Self> {
+        let part = |(slice, ack): (Slice, Ack)| {
+            let Slice { body, packed, records, permit } = slice;
+            Self { body, packed, records, permit, ack }
         };
-        bodies.into_iter().zip(acks).map(part).collect()
+        slices.into_iter().zip(acks).map(part).collect()
     }
 
     fn branch(&self, ack: Ack) -> Self {
@@ -90,6 +127,37 @@ impl Part {
             permit: self.permit.clone(),
             ack,
         }
+    }
+}
+
+/// A body made of a part's, before it is a part of its own.
+#[derive(Debug)]
+pub struct Slice {
+    body: Bytes,
+    packed: Option<Packed>,
+    records: u64,
+    permit: Arc<Permit>,
+}
+
+fn counts(slices: &[Slice]) -> Vec<u64> {
+    slices.iter().map(|slice| slice.records).collect()
+}
+
+/// Why a body is not cut.
+enum Stop {
+    Malformed,
+    Exhausted,
+}
+
+impl From<Malformed> for Stop {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl From<Exhausted> for Stop {
+    fn from(_: Exhausted) -> Self {
+        Self::Exhausted
     }
 }
 

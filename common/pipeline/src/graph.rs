@@ -163,6 +163,12 @@ impl Pipeline {
     }
 }
 
+impl Sink for Pipeline {
+    fn push(&self, batch: Batch, now: Instant) {
+        Self::push(self, batch, now);
+    }
+}
+
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.armed.notify_one();

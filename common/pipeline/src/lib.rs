@@ -24,11 +24,11 @@ mod stats;
 mod testing;
 
 pub use ack::{Ack, Answer, Waiter};
-pub use batch::{Batch, Metadata, Packed, PackedCoding, Part};
+pub use batch::{Batch, Metadata, Packed, PackedCoding, Part, Slice};
 pub use budget::{Budget, Exhausted, Peer, Permit};
 pub use graph::{Arrival, Inlet, Inlets, Pipeline};
 pub use node::{Exporter, Processor, SendFuture, Sink};
-pub use otlp::Signal;
+pub use otlp::{Signal, split::Limit};
 pub use outcome::{Cause, Message, Outcome, Refusal, RefusalKind};
 pub use queue::{Queue, QueueSettings};
 pub use retry::{Backoff, RetrySettings};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use otlp::wire::{put_bytes, put_message};
 
 use crate::{Ack, Batch, Budget, Exporter, Outcome, Part, SendFuture, Signal, Sink, Stats, Waiter};
 
@@ -18,6 +19,27 @@ pub(crate) fn batch(stats: &Stats, records: u64) -> (Batch, Waiter) {
     let parts = vec![part];
     let received_at = SystemTime::UNIX_EPOCH;
     (Batch { signal: Signal::Traces, parts, received_at, metadata: None }, waiter)
+}
+
+/// A batch of one request with a span for each name, of this length.
+pub(crate) fn spans(stats: &Stats, names: &[usize]) -> (Batch, Waiter) {
+    let (mut batch, _) = batch(stats, 0);
+    let records = names.len() as u64;
+    let ledger = stats.receiver("otlp", "grpc", Signal::Traces);
+    let (ack, waiter) = Ack::channel(records, ledger, None);
+    let mut body = Vec::new();
+    put_message(&mut body, 1, |resource| {
+        put_message(resource, 2, |scope| {
+            for &name in names {
+                put_message(scope, 2, |span| put_bytes(span, 5, &vec![b'n'; name]));
+            }
+        });
+    });
+    let mut permit = Budget::new(1 << 20, 1.0).permit(None);
+    permit.grow(body.len()).expect("small");
+    let (body, permit) = (Bytes::from(body), Arc::new(permit));
+    batch.parts = vec![Part { body, packed: None, records, permit, ack }];
+    (batch, waiter)
 }
 
 /// Keeps what it is given, unsettled.

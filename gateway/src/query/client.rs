@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use components::config::quantity;
@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use transport::client::{Client, Protocol};
 
+use super::now_ns;
 use components::time;
 
 mod records;
@@ -309,11 +310,5 @@ fn encode(text: &str) -> String {
     };
     text.bytes().map(write).collect()
 }
-
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests;

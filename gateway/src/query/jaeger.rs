@@ -7,9 +7,9 @@ use http::StatusCode;
 use otlp::Signal;
 use serde_json::json;
 
-use super::params::{KINDS, Params, bad, trace_id};
+use super::params::{Params, bad, trace_id};
 use super::{Problem, Reply, Route};
-use crate::store::{Operation, ReadError, Store};
+use crate::store::{Operation, ReadError, Store, span_kind};
 
 /// What Jaeger says with a 404.
 pub(super) const NOTHING_FOUND: &str = "No traces found";
@@ -26,7 +26,7 @@ pub(super) async fn answer(
         Route::Operations => operations(store, &params).await,
         Route::Traces => find(store, &params).await,
         Route::Trace(id) => trace(store, id, &params).await,
-        Route::Records(_) | Route::Limits => {
+        Route::Legacy(_) | Route::Records(_) | Route::Limits => {
             Err(Problem::new(StatusCode::NOT_FOUND, "no path of Jaeger's"))
         }
     }
@@ -42,8 +42,7 @@ async fn operations(store: &Store, params: &Params) -> Result<Reply, Problem> {
     let operations = store.operations(service.to_owned(), params.span_kind()?).await?;
     let object = |operation: Operation| {
         // Jaeger takes a span without a kind for an internal one.
-        let kind = usize::try_from(operation.kind).ok().filter(|kind| *kind > 0);
-        let kind = kind.and_then(|kind| KINDS.get(kind)).unwrap_or(&"internal");
+        let kind = span_kind(operation.kind).unwrap_or("internal");
         json!({"name": operation.name, "spanKind": kind})
     };
     let operations: Vec<_> = operations.into_iter().map(object).collect();

@@ -3,6 +3,7 @@
 //! Each is read by the names Jaeger accepts, camelCase first. An empty value counts as absent. What
 //! is wrong is reported under the name that was used.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use components::config::quantity;
@@ -11,7 +12,7 @@ use http::StatusCode;
 use components::time;
 
 use super::Problem;
-use crate::store::{TraceId, TraceQuery};
+use crate::store::{SPAN_KINDS, TraceId, TraceQuery};
 
 /// Most traces of one search.
 pub(super) const MAX_SEARCH_DEPTH: usize = 1500;
@@ -55,8 +56,25 @@ impl Params {
         names.iter().find_map(written)
     }
 
+    /// Every value of a parameter that may come often.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let written = move |(key, value): &&(String, String)| key == name && !value.is_empty();
+        self.0.iter().filter(written).map(|(_, value)| value.as_str())
+    }
+
+    /// Refuses what is not among `names`.
+    pub(super) fn only(&self, names: &[&str]) -> Result<(), Problem> {
+        match self.names().find(|name| !names.contains(name)) {
+            Some(name) => {
+                let known = names.join(", ");
+                Err(bad(format!("unknown parameter {name}: expected one of {known}")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The names that were written.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
@@ -77,6 +95,13 @@ impl Params {
     /// A time, in nanoseconds since 1970.
     pub(super) fn time(&self, names: Names<'_>) -> Result<Option<u64>, Problem> {
         self.read(names, "a time such as 2026-01-31T12:00:00Z", time::parse)
+    }
+
+    /// A time written as microseconds since 1970, in nanoseconds.
+    pub(super) fn micros(&self, name: &str) -> Result<Option<u64>, Problem> {
+        self.read(&[name], "microseconds since 1970", |text| {
+            text.parse::<u64>().ok()?.checked_mul(1000)
+        })
     }
 
     fn required_time(&self, names: Names<'_>) -> Result<u64, Problem> {
@@ -102,7 +127,7 @@ impl Params {
         let names = ["spanKind", "span_kind"];
         let form = "one of unspecified, internal, server, client, producer, consumer";
         self.read(&names, form, |text| {
-            let kind = KINDS.iter().position(|kind| kind.eq_ignore_ascii_case(text))?;
+            let kind = SPAN_KINDS.iter().position(|kind| kind.eq_ignore_ascii_case(text))?;
             i32::try_from(kind).ok()
         })
     }
@@ -126,42 +151,43 @@ impl Params {
             operation: text(&["query.operationName", "query.operation_name"]),
             attributes: self.attributes()?,
             start_ns: from..=to,
-            duration_ns: self.durations()?,
-            limit: self.search_depth()?,
+            duration_ns: self.durations(
+                &["query.durationMin", "query.duration_min"],
+                &["query.durationMax", "query.duration_max"],
+            )?,
+            limit: self.depth(&["query.searchDepth", "query.search_depth", "query.num_traces"])?,
         })
     }
 
-    fn durations(&self) -> Result<std::ops::RangeInclusive<u64>, Problem> {
+    /// From the shortest to the longest duration that is asked for, in nanoseconds.
+    pub(super) fn durations(
+        &self,
+        shortest: Names<'_>,
+        longest: Names<'_>,
+    ) -> Result<RangeInclusive<u64>, Problem> {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let least = self.duration(&["query.durationMin", "query.duration_min"])?;
-        let most = self.duration(&["query.durationMax", "query.duration_max"])?;
+        let least = self.duration(shortest)?;
+        let most = self.duration(longest)?;
         // As in Jaeger, a bound of zero is none.
         let most = most.filter(|most| !most.is_zero());
         let (least, most) = (least.map_or(0, ns), most.map_or(u64::MAX, ns));
         if least > most {
-            return Err(bad("malformed parameter query.durationMax: less than query.durationMin"));
+            let (longest, shortest) = (longest[0], shortest[0]);
+            return Err(bad(format!("malformed parameter {longest}: less than {shortest}")));
         }
         Ok(least..=most)
     }
 
     fn attributes(&self) -> Result<Vec<(String, String)>, Problem> {
         let form = "a JSON object of texts";
-        let attributes = self.read(&["query.attributes"], form, |text| {
-            let map: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(text).ok()?;
-            let text = |(key, value): (String, serde_json::Value)| match value {
-                serde_json::Value::String(value) => Some((key, value)),
-                _ => None,
-            };
-            map.into_iter().map(text).collect()
-        })?;
+        let attributes = self.read(&["query.attributes"], form, texts)?;
         Ok(attributes.unwrap_or_default())
     }
 
-    fn search_depth(&self) -> Result<usize, Problem> {
-        let names = ["query.searchDepth", "query.search_depth", "query.num_traces"];
+    /// How many traces are asked for.
+    pub(super) fn depth(&self, names: Names<'_>) -> Result<usize, Problem> {
         let form = format!("a whole number up to {MAX_SEARCH_DEPTH}");
-        let depth = self.read(&names, &form, |text| {
+        let depth = self.read(names, &form, |text| {
             text.parse().ok().filter(|depth| *depth <= MAX_SEARCH_DEPTH)
         })?;
         // As in Jaeger, zero is the default.
@@ -169,9 +195,15 @@ impl Params {
     }
 }
 
-/// What Jaeger calls span kinds, by OTLP's number.
-pub(super) const KINDS: [&str; 6] =
-    ["unspecified", "internal", "server", "client", "producer", "consumer"];
+/// The members of a JSON object of texts.
+pub(super) fn texts(json: &str) -> Option<Vec<(String, String)>> {
+    let map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).ok()?;
+    let text = |(key, value): (String, serde_json::Value)| match value {
+        serde_json::Value::String(value) => Some((key, value)),
+        _ => None,
+    };
+    map.into_iter().map(text).collect()
+}
 
 /// A trace id of up to 32 hexadecimal digits; leading zeros may be left out.
 pub(super) fn trace_id(text: &str) -> Option<TraceId> {
@@ -187,13 +219,17 @@ pub(super) fn bad(message: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, message)
 }
 
-/// Decodes `%xx` and `+`.
+/// Decodes the `%xx` and `+` of a query.
 fn decode(text: &str) -> Option<String> {
+    decode_path(&text.replace('+', " "))
+}
+
+/// Decodes the `%xx` of a path.
+pub(super) fn decode_path(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'+' => b' ',
             b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
             byte => byte,
         });

@@ -98,9 +98,7 @@ pub(super) fn read(
     params: &Params,
     names: &[&str],
 ) -> Result<RecordQuery, Problem> {
-    if let Some(name) = params.names().find(|name| !names.contains(name)) {
-        return Err(bad(format!("unknown parameter {name}: expected one of {}", names.join(", "))));
-    }
+    params.only(names)?;
     let start = params.time(&["start"])?.unwrap_or(0);
     let end = params.time(&["end"])?.unwrap_or(u64::MAX);
     if start > end {

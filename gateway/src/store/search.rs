@@ -36,7 +36,7 @@ pub struct TraceQuery {
     /// The span's name.
     pub operation: Option<String>,
     /// Attributes of the span, its events, its scope or its resource, compared as texts;
-    /// `error` stands for the status.
+    /// `error` stands for the status, `span.kind` for the kind.
     pub attributes: Vec<(String, String)>,
     /// When it begins.
     pub start_ns: std::ops::RangeInclusive<u64>,
@@ -255,12 +255,12 @@ fn fulfils(
         return Ok(false);
     }
     let wanted = missing(wanted.to_vec(), &span.attributes())?;
-    let wanted = missing_of_status(wanted, span)?;
+    let wanted = missing_of_fields(wanted, span)?;
     Ok(missing(wanted, &span.event_attributes())?.is_empty())
 }
 
-/// `error` stands for the status, as in Jaeger.
-fn missing_of_status<'a>(
+/// `error` stands for the status and `span.kind` for the kind, as in Jaeger.
+fn missing_of_fields<'a>(
     mut wanted: Vec<Wanted<'a>>,
     span: &SpanView<'_>,
 ) -> Result<Vec<Wanted<'a>>, Malformed> {
@@ -268,6 +268,8 @@ fn missing_of_status<'a>(
         let failed = (span.status_code()? == STATUS_ERROR).to_string();
         wanted.retain(|(key, value)| key != "error" || *value != failed);
     }
+    let kind = super::span_kind(span.kind).unwrap_or_default();
+    wanted.retain(|(key, value)| key != "span.kind" || !value.eq_ignore_ascii_case(kind));
     Ok(wanted)
 }
 

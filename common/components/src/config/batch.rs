@@ -1,17 +1,31 @@
-//! The processor `batch`, with the Collector's keys and defaults.
+//! The processor `batch` and the section `sending_queue.batch`, with the Collector's keys and defaults.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::error::Code;
 use super::section::Section;
 
-/// Settings of the processor `batch`.
+/// What the size of a batch is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizer {
+    /// Spans, metric points, log records or profiles.
+    Items,
+    /// Bytes of the request, uncompressed.
+    Bytes,
+}
+
+/// Settings of the processor `batch`, and of `sending_queue.batch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Longest wait for more records.
+    /// Longest wait for more records; zero waits for none.
     pub timeout: Duration,
-    /// Records that make a batch leave at once; zero leaves it to `timeout`.
-    pub send_batch_size: u64,
+    /// What sizes are counted in.
+    pub sizer: Sizer,
+    /// Size that makes a batch leave at once; zero waits for none.
+    pub min_size: u64,
+    /// Largest batch, beyond which requests are cut; zero is without bound.
+    pub max_size: u64,
     /// Request headers that keep batches apart, lower case.
     pub metadata_keys: Vec<String>,
     /// Most batches that are kept apart; zero is without bound.
@@ -19,27 +33,52 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads the section.
+    /// Reads the section of the processor.
     pub fn read(section: &Section<'_>) -> Self {
-        let records = 0..=u64::from(u32::MAX);
         let timeout = section.duration("timeout", Duration::from_millis(200));
-        let send_batch_size = section.u64_in("send_batch_size", 8192, records.clone());
-        max_size(section);
+        let (min_size, max_size) = sizes(section, "send_batch_size", "send_batch_max_size");
         Self {
             timeout,
-            send_batch_size,
+            sizer: Sizer::Items,
+            min_size,
+            max_size,
             metadata_keys: metadata_keys(section),
-            metadata_cardinality_limit: section.u64_in("metadata_cardinality_limit", 1000, records),
+            metadata_cardinality_limit: section.u64_in("metadata_cardinality_limit", 1000, SIZES),
+        }
+    }
+
+    /// Reads the section `batch` of an exporter's `sending_queue`. Without it requests are sent as they come.
+    pub fn read_queue(section: &Section<'_>) -> Self {
+        let timeout = section.duration("flush_timeout", Duration::from_millis(200));
+        if timeout.is_zero() {
+            section.error("flush_timeout", Code::OutOfRange, "0s, expected more than zero");
+        }
+        let sizers = [("items", Sizer::Items), ("bytes", Sizer::Bytes)];
+        let (min_size, max_size) = sizes(section, "min_size", "max_size");
+        Self {
+            timeout,
+            sizer: section.one_of("sizer", Sizer::Items, &sizers),
+            min_size,
+            max_size,
+            metadata_keys: metadata_keys(&section.sub("partition")),
+            metadata_cardinality_limit: QUEUE_PARTITIONS,
         }
     }
 }
 
-// Splitting a request comes later; zero, which is the default, leaves requests whole.
-fn max_size(section: &Section<'_>) {
-    if section.u64_in("send_batch_max_size", 0, 0..=u64::from(u32::MAX)) != 0 {
-        let message = "not built in yet, expected 0: requests are not split";
-        section.error("send_batch_max_size", Code::NotBuiltIn, message);
+const SIZES: RangeInclusive<u64> = 0..=u32::MAX as u64;
+/// Most batches that an exporter's queue keeps apart at a time.
+const QUEUE_PARTITIONS: u64 = 1000;
+
+/// The size that makes a batch leave, and the largest.
+fn sizes(section: &Section<'_>, min: &'static str, max: &'static str) -> (u64, u64) {
+    let min_size = section.u64_in(min, 8192, SIZES);
+    let max_size = section.u64_in(max, 0, SIZES);
+    if max_size > 0 && max_size < min_size {
+        let message = format!("{max_size}, expected 0 or at least {min}, {min_size}");
+        section.error(max, Code::OutOfRange, message);
     }
+    (min_size, max_size)
 }
 
 fn metadata_keys(section: &Section<'_>) -> Vec<String> {

@@ -5,11 +5,9 @@
 
 use std::time::Duration;
 
-use pipeline::QueueSettings;
-
 use super::client::{self, Compression, Target};
 use super::section::Section;
-use super::sending;
+use super::sending::Sending;
 
 /// How an exporter writes messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +30,7 @@ pub struct OtlpExporter {
     /// Compression of bodies.
     pub compression: Compression,
     /// Attempts, retries and the queue before them.
-    pub sending: QueueSettings,
+    pub sending: Sending,
 }
 
 impl OtlpExporter {
@@ -87,7 +85,7 @@ impl OtlpExporter {
             encoding: Encoding::Proto,
             headers: client::headers(section),
             compression: client::compression(section),
-            sending: sending::read(section, timeout),
+            sending: Sending::read(section, timeout),
         }
     }
 }

@@ -5,17 +5,39 @@ use std::time::Duration;
 
 use pipeline::{QueueSettings, RetrySettings};
 
+use super::batch::Batch;
 use super::error::Code;
 use super::section::Section;
 
 /// Longest attempt where `timeout` is zero, which the Collector takes as unbounded.
 const UNBOUNDED: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads what stands between a pipeline and an exporter's attempts.
-pub fn read(exporter: &Section<'_>, default_timeout: Duration) -> QueueSettings {
+/// What stands between a pipeline and an exporter's attempts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sending {
+    /// The queue, and the attempts behind it.
+    pub queue: QueueSettings,
+    /// How requests become batches before they are queued.
+    pub batch: Option<Batch>,
+}
+
+impl Sending {
+    /// Reads the keys of an exporter.
+    pub fn read(exporter: &Section<'_>, default_timeout: Duration) -> Self {
+        let section = exporter.sub("sending_queue");
+        let batch = section.field("batch").map(|field| Batch::read_queue(&field.section()));
+        let queue = queue(exporter, &section, default_timeout);
+        Self { batch: batch.filter(|_| queue.enabled), queue }
+    }
+}
+
+fn queue(
+    exporter: &Section<'_>,
+    section: &Section<'_>,
+    default_timeout: Duration,
+) -> QueueSettings {
     let retry = retry(&exporter.sub("retry_on_failure"));
-    let section = exporter.sub("sending_queue");
-    section.not_built_yet(&["storage", "batch"]);
+    section.not_built_yet(&["storage"]);
     section.one_built_of("sizer", (), &[("requests", ())], &["items", "bytes"]);
     let consumers = section.u64_in("num_consumers", 10, 1..=10_000);
     let queue_size = section.u64_in("queue_size", 1000, 1..=1_000_000_000);

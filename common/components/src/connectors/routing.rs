@@ -118,7 +118,10 @@ impl Lane {
             .into_iter()
             .map(|piece| (piece.place, (piece.body, piece.records)))
             .unzip();
-        for (place, part) in places.into_iter().zip(part.divide(bodies)) {
+        let Ok(slices) = part.charge(bodies) else {
+            return part.ack.settle(Outcome::retry(Cause::Budget), None);
+        };
+        for (place, part) in places.into_iter().zip(part.divide(slices)) {
             match lots.get_mut(place) {
                 Some(lot) => lot.push(part),
                 // Not connected yet, or not any more.

@@ -19,7 +19,7 @@ pub(crate) fn build(config: &ComponentConfig, _: &Context) -> Result<Queued, Bui
     let settings = config.read(Debug::read);
     let exporter = Printer { id: config.id.to_string(), settings, window: Mutex::default() };
     let settings = QueueSettings { enabled: false, ..QueueSettings::default() };
-    Ok(Queued { exporter: Arc::new(exporter), settings })
+    Ok(Queued { exporter: Arc::new(exporter), settings, batch: None })
 }
 
 struct Printer {

@@ -29,7 +29,7 @@ pub(crate) fn build(config: &ComponentConfig, _: &Context) -> Result<Queued, Bui
         timeout: Duration::from_secs(30),
         ..QueueSettings::default()
     };
-    Ok(Queued { exporter, settings })
+    Ok(Queued { exporter, settings, batch: None })
 }
 
 struct Lines {

@@ -22,6 +22,7 @@ use crate::component::{BuildError, Context, Queued};
 use crate::config::ComponentConfig;
 use crate::config::client::{Compression, Target};
 use crate::config::otlp_exporter::{Encoding, OtlpExporter};
+use crate::config::sending::Sending;
 
 /// Largest answer of a backend that is read.
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
@@ -72,7 +73,8 @@ impl Otlp {
             client,
             trouble: Trouble::default(),
         };
-        Ok(Queued { exporter: Arc::new(exporter), settings: settings.sending })
+        let Sending { queue, batch } = settings.sending;
+        Ok(Queued { exporter: Arc::new(exporter), settings: queue, batch })
     }
 
     async fn attempt(&self, batch: &Batch, timeout: Duration) -> Outcome {

@@ -6,11 +6,12 @@ use pipeline::{Pipeline, Processor, Queue, Signal, Sink};
 use tokio::time::Instant;
 
 use crate::builders::Builders;
-use crate::component::{BuildError, Connector, Context, Extension, Receiver};
+use crate::component::{BuildError, Connector, Context, Extension, Queued, Receiver};
 use crate::config::quantity::Address;
 use crate::config::{Class, ComponentConfig, ComponentId, Config, PipelineConfig};
 use crate::extensions::self_metrics::Metrics;
 use crate::extensions::serve::Serving;
+use crate::processors::batch::Batcher;
 
 /// A part that runs and the section it was built from.
 struct Built<T: ?Sized> {
@@ -27,7 +28,44 @@ impl<T: ?Sized> Clone for Built<T> {
 /// An exporter's queues, one per signal that reaches it.
 struct Outlet {
     config: ComponentConfig,
-    queues: Vec<(Signal, Arc<Queue>)>,
+    queues: Vec<Way>,
+}
+
+/// The way of one signal into an exporter.
+struct Way {
+    signal: Signal,
+    queue: Arc<Queue>,
+    /// What merges and cuts requests before they are queued, as a pipeline of its own: it has to hear
+    /// when no more are coming.
+    front: Option<Arc<Pipeline>>,
+}
+
+impl Way {
+    fn start(section: &ComponentConfig, built: &Queued, signal: Signal, context: &Context) -> Self {
+        let id = section.id.as_str();
+        let ledger = context.stats.exporter(id, signal);
+        let queue = Queue::start(built.exporter.clone(), built.settings.clone(), ledger);
+        let front = built.batch.clone().map(|batch| {
+            let ledger = context.stats.processor(&format!("{id}/sending_queue"), signal);
+            let batcher: Arc<dyn Processor> = Arc::new(Batcher::new(batch, ledger));
+            Pipeline::start(id.to_owned(), signal, vec![batcher], vec![queue.clone()], Vec::new())
+        });
+        Self { signal, queue, front }
+    }
+
+    fn sink(&self) -> Arc<dyn Sink> {
+        match &self.front {
+            Some(front) => front.clone(),
+            None => self.queue.clone(),
+        }
+    }
+
+    async fn drain(&self, deadline: Instant) {
+        if let Some(front) = &self.front {
+            front.drain(Instant::now());
+        }
+        self.queue.drain(deadline).await;
+    }
 }
 
 #[derive(Clone)]
@@ -126,8 +164,13 @@ impl Parts {
                 self.connectors.iter().filter(|built| self.ends(index, &built.config.id));
             all(fed_last.map(|built| built.part.stop(deadline))).await;
         }
-        let queues = self.outlets.iter().flat_map(|outlet| &outlet.queues);
-        all(queues.map(|(_, queue)| queue.drain(deadline))).await;
+        let ways = self.outlets.iter().flat_map(|outlet| &outlet.queues);
+        all(ways.map(|way| way.drain(deadline))).await;
+        self.close_pages(deadline).await;
+    }
+
+    /// Ends extensions and self-metrics.
+    pub(super) async fn close_pages(&self, deadline: Instant) {
         all(self.extensions.iter().map(|built| built.part.stop(deadline))).await;
         all(self.metrics.iter().map(|port| port.serving.stop(deadline))).await;
     }
@@ -207,17 +250,14 @@ fn outlets(
         let signals = signals(config, &section.id);
         let serves = |outlet: &&Arc<Outlet>| {
             outlet.config == *section
-                && outlet.queues.iter().map(|(signal, _)| *signal).eq(signals.iter().copied())
+                && outlet.queues.iter().map(|way| way.signal).eq(signals.iter().copied())
         };
         if let Some(kept) = old.outlets.iter().find(serves) {
             return Ok(kept.clone());
         }
         let built = builders.build_exporter(section, context)?;
-        let queue = |signal| {
-            let ledger = context.stats.exporter(section.id.as_str(), signal);
-            (signal, Queue::start(built.exporter.clone(), built.settings.clone(), ledger))
-        };
-        let queues = signals.iter().copied().map(queue).collect();
+        let way = |signal| Way::start(section, &built, signal, context);
+        let queues = signals.iter().copied().map(way).collect();
         Ok(Arc::new(Outlet { config: section.clone(), queues }))
     };
     used(config, Class::Exporter).map(build).collect()
@@ -251,11 +291,14 @@ fn pipelines(
     for (place, leads_to) in config.downstream().into_iter().rev() {
         let section = &config.pipelines[place];
         let processors = processors(section, config, builders, context)?;
-        let sinks = sinks(section, outlets, connectors);
+        let ways = ways(section, outlets);
+        let sinks = sinks(section, &ways, connectors);
         let leads = |running: &&Running| {
             leads_to.iter().any(|&place| config.pipelines[place].name == running.config.name)
         };
-        let next = built.iter().filter(leads).map(|running| running.pipeline.clone()).collect();
+        let next = built.iter().filter(leads).map(|running| running.pipeline.clone());
+        let fronts = ways.iter().filter_map(|(_, way)| way.front.clone());
+        let next = next.chain(fronts).collect();
         let name = section.name.clone();
         let pipeline = Pipeline::start(name, section.signal, processors, sinks, next);
         built.push(Running { config: section.clone(), pipeline });
@@ -282,18 +325,30 @@ fn processors(
     Ok(built)
 }
 
+/// The ways into the exporters of a pipeline.
+fn ways<'a>(
+    pipeline: &PipelineConfig,
+    outlets: &'a [Arc<Outlet>],
+) -> Vec<(&'a ComponentId, &'a Way)> {
+    let way = |id: &ComponentId| {
+        let outlet = outlets.iter().find(|outlet| outlet.config.id == *id)?;
+        let way = outlet.queues.iter().find(|way| way.signal == pipeline.signal)?;
+        Some((&outlet.config.id, way))
+    };
+    pipeline.exporters.iter().filter_map(way).collect()
+}
+
 fn sinks(
     pipeline: &PipelineConfig,
-    outlets: &[Arc<Outlet>],
+    ways: &[(&ComponentId, &Way)],
     connectors: &[Built<dyn Connector>],
 ) -> Vec<Arc<dyn Sink>> {
     let sink = |id: &ComponentId| {
         if let Some(connector) = connectors.iter().find(|built| built.config.id == *id) {
             return Some(connector.part.clone() as Arc<dyn Sink>);
         }
-        let outlet = outlets.iter().find(|outlet| outlet.config.id == *id)?;
-        let (_, queue) = outlet.queues.iter().find(|(signal, _)| *signal == pipeline.signal)?;
-        Some(queue.clone() as Arc<dyn Sink>)
+        let (_, way) = ways.iter().find(|(known, _)| *known == id)?;
+        Some(way.sink())
     };
     pipeline.exporters.iter().filter_map(sink).collect()
 }

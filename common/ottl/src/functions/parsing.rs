@@ -76,7 +76,7 @@ pub const ALL: &[Definition] = &[
         ],
         Body::Prepared(grok::prepare),
     ),
-    define("UserAgent", &[required("user_agent", Str)], Body::Plain(user_agent::call)),
+    define("UserAgent", &[required("user_agent", Str)], Body::Prepared(user_agent::prepare)),
     define("URL", &[required("url", Str)], Body::Plain(url::call)),
     define(
         "SliceToMap",

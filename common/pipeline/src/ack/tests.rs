@@ -41,6 +41,63 @@ fn settle(stats: &Stats, verdicts: &[Outcome]) -> Answer {
     waiter.shared.lock().answer.clone().expect("the last branch answers")
 }
 
+/// Settles two pieces, of three and of seven records.
+fn settle_pieces(stats: &Stats, verdicts: [Outcome; 2]) -> Answer {
+    let (ack, waiter) = Ack::channel(RECORDS, stats.receiver("otlp", "grpc", Signal::Traces), None);
+    let ledger = stats.exporter("pieces", Signal::Traces);
+    for (ack, verdict) in ack.cut(&[3, 7]).into_iter().zip(verdicts) {
+        ledger.send(verdict.delivered(ack.records));
+        ack.settle(verdict, Some(&ledger));
+    }
+    waiter.shared.lock().answer.clone().expect("the last piece answers")
+}
+
+#[test]
+fn pieces_are_answered_as_the_whole_would_be() {
+    let check = |verdicts, outcome: Outcome, accepted: u64| {
+        let stats = Stats::default();
+        assert_eq!(settle_pieces(&stats, verdicts), Answer { outcome, accepted });
+        let (receiver, ledger) = (
+            stats.receiver("otlp", "grpc", Signal::Traces),
+            stats.exporter("pieces", Signal::Traces),
+        );
+        assert_eq!(receiver.accepted() + receiver.refused(), RECORDS);
+        assert_eq!(receiver.accepted() + ledger.delivered_after_refusal(), ledger.sent());
+    };
+    let rejected = |rejected, message: &str| Outcome::Partial { rejected, message: message.into() };
+    check([accepted(), accepted()], accepted(), 10);
+    check([accepted(), refused()], rejected(7, "no"), 3);
+    check([partial(), refused()], refused_all(), 0);
+    check([refused(), accepted()], rejected(3, "no"), 7);
+    check([accepted(), partial()], rejected(3, "three"), 7);
+    check([warned("slow"), refused()], rejected(7, "no"), 3);
+    check([warned("slow"), accepted()], warned("slow"), 10);
+    check([refused(), refused()], refused(), 0);
+    check([accepted(), retry()], retry(), 0);
+}
+
+/// Three of three records rejected, and all others refused.
+fn refused_all() -> Outcome {
+    Outcome::Partial { rejected: 10, message: "no".into() }
+}
+
+#[test]
+fn a_piece_of_one_branch_is_not_the_whole() {
+    let stats = Stats::default();
+    let (ack, waiter) = Ack::channel(RECORDS, stats.receiver("otlp", "grpc", Signal::Traces), None);
+    let mut branches = ack.fan_out(2);
+    let ledger = stats.exporter("one", Signal::Traces);
+    for (piece, verdict) in
+        branches.pop().expect("two").cut(&[3, 7]).into_iter().zip([accepted(), refused()])
+    {
+        piece.settle(verdict, Some(&ledger));
+    }
+    branches.pop().expect("one").settle(accepted(), None);
+    let answer = waiter.shared.lock().answer.clone().expect("the last branch answers");
+    assert_eq!(answer, Answer { outcome: warned("no"), accepted: 10 });
+    assert_eq!(ledger.dropped(DropReason::BranchRefused), 7);
+}
+
 #[test]
 fn the_worst_branch_wins_unless_another_succeeded() {
     let check = |verdicts: &[Outcome], outcome: Outcome, accepted: u64| {

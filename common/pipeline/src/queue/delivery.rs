@@ -7,9 +7,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Backoff, Batch, Cause, DropReason, Exporter, ExporterLedger, Outcome, Part, QueueSettings,
-    RefusalKind,
+    Backoff, Batch, Cause, DropReason, Exporter, ExporterLedger, Limit, Outcome, Part,
+    QueueSettings, Refusal, RefusalKind,
 };
+
+/// How often the pieces of one batch that its backend finds too large are cut in halves. One record
+/// that is too large among a million costs twenty; a backend that refuses everything ends here.
+const MAX_CUTS: usize = 64;
 
 /// What the consumers of one queue share.
 pub(super) struct Delivery {
@@ -35,17 +39,29 @@ impl Delivery {
     }
 
     /// Sends until settled, given up, or answered behind its back. A merged batch that is refused
-    /// for good is sent once more part by part, so that each sender hears its own answer.
+    /// for good is sent once more part by part, so that each sender hears its own answer; what its backend
+    /// finds too large is sent in halves, and a record that is too large alone is refused alone.
     pub(super) async fn run(&self, held: Held) {
         let started = Instant::now();
         let mut backoff = Backoff::new(&self.settings.retry, seed(&held.batch));
         let mut work = vec![held];
+        let mut cuts_left = MAX_CUTS;
         while let Some(mut held) = work.pop() {
             held.forget_answered();
             if held.batch.parts.is_empty() {
                 continue;
             }
-            match self.attempt(&held.batch).await {
+            let (mut held, outcome) = match self.attempt(&held.batch).await {
+                Outcome::Refused(refusal) => match held.smaller(refusal, &mut cuts_left) {
+                    Ok(smaller) => {
+                        work.extend(smaller);
+                        continue;
+                    }
+                    Err(whole) => whole,
+                },
+                outcome => (held, outcome),
+            };
+            match outcome {
                 Outcome::Retry { after, cause } => {
                     let delay = backoff.next(&self.settings.retry, after);
                     if self.is_hopeless(started, delay) {
@@ -55,7 +71,6 @@ impl Delivery {
                         work.push(held);
                     }
                 }
-                Outcome::Refused(_) if held.batch.parts.len() > 1 => work.extend(held.unmerge()),
                 outcome => held.end(&outcome),
             }
         }
@@ -146,12 +161,53 @@ impl Held {
         }
     }
 
-    /// One batch per part.
-    fn unmerge(mut self) -> Vec<Self> {
-        let parts = std::mem::take(&mut self.batch.parts);
-        let alone = |part: Part| Batch {
+    /// What to try after a refusal for good, the first to try last: the parts of a merged batch one by one, or
+    /// halves of what is too large. Itself with its verdict, if there is nothing smaller.
+    fn smaller(
+        mut self,
+        refusal: Refusal,
+        cuts_left: &mut usize,
+    ) -> Result<Vec<Self>, (Self, Outcome)> {
+        let is_too_large = refusal.kind == RefusalKind::TooLarge;
+        let refused = Outcome::Refused(refusal);
+        if self.batch.parts.len() > 1 {
+            let lot = if is_too_large { self.batch.parts.len().div_ceil(2) } else { 1 };
+            return Ok(self.in_lots_of(lot));
+        }
+        let records = self.batch.records();
+        if !is_too_large || records < 2 || *cuts_left == 0 {
+            return Err((self, refused));
+        }
+        *cuts_left -= 1;
+        let half = [Limit::records(records / 2)];
+        let part = self.batch.parts.pop().expect("a batch has a part");
+        match part.pieces(self.batch.signal, half) {
+            Ok(pieces) if pieces.len() > 1 => {
+                let lots = part.cut(pieces).into_iter().rev().map(|piece| vec![piece]);
+                Ok(self.regroup(lots.collect()))
+            }
+            cut => {
+                self.batch.parts.push(part);
+                Err((self, if cut.is_ok() { refused } else { Outcome::retry(Cause::Budget) }))
+            }
+        }
+    }
+
+    /// Batches of at most so many of its parts, the first ones last.
+    fn in_lots_of(mut self, size: usize) -> Vec<Self> {
+        let parts = &mut self.batch.parts;
+        let mut lots: Vec<Vec<Part>> = Vec::new();
+        while !parts.is_empty() {
+            lots.push(parts.drain(parts.len().saturating_sub(size)..).collect());
+        }
+        self.regroup(lots)
+    }
+
+    /// One batch per lot of its parts.
+    fn regroup(self, lots: Vec<Vec<Part>>) -> Vec<Self> {
+        let alone = |parts| Batch {
             signal: self.batch.signal,
-            parts: vec![part],
+            parts,
             received_at: self.batch.received_at,
             metadata: self.batch.metadata.clone(),
         };
@@ -160,7 +216,7 @@ impl Held {
             self.delivery.ledger.hold(0, 1);
             Self { batch, delivery: self.delivery.clone(), accepted: self.accepted }
         };
-        parts.into_iter().rev().map(alone).map(hold).collect()
+        lots.into_iter().map(alone).map(hold).collect()
     }
 }
 
@@ -189,7 +245,10 @@ fn loss(outcome: &Outcome, merged: bool, accepted: bool) -> Option<DropReason> {
     match outcome {
         Outcome::Accepted { .. } => None,
         Outcome::Partial { .. } => (merged || accepted).then_some(DropReason::RejectedByBackend),
-        Outcome::Refused(_) => accepted.then_some(DropReason::RejectedByBackend),
+        Outcome::Refused(refusal) => accepted.then_some(match refusal.kind {
+            RefusalKind::TooLarge => DropReason::TooLarge,
+            _ => DropReason::RejectedByBackend,
+        }),
         Outcome::Retry { cause, .. } if accepted => Some(match cause {
             Cause::Shutdown => DropReason::Shutdown,
             Cause::Lost => DropReason::Error,

@@ -36,6 +36,95 @@ fn refused() -> Outcome {
     Outcome::refused(RefusalKind::Rejected, "no")
 }
 
+fn too_large() -> Outcome {
+    Outcome::refused(RefusalKind::TooLarge, "larger than the limit")
+}
+
+/// Takes requests of at most `limit` bytes, and notes the records of those that it took.
+struct Narrow {
+    limit: usize,
+    taken: std::sync::Mutex<Vec<u64>>,
+}
+
+impl Exporter for Narrow {
+    fn send<'a>(&'a self, batch: &'a Batch, _timeout: Duration) -> crate::SendFuture<'a> {
+        let is_taken = batch.body_bytes() <= self.limit;
+        if is_taken {
+            self.taken.lock().expect("not poisoned").push(batch.records());
+        }
+        Box::pin(std::future::ready(if is_taken { Outcome::ACCEPTED } else { too_large() }))
+    }
+}
+
+/// Pushes one batch with a request of spans with names of these lengths for each list, to a backend that takes
+/// `limit` bytes at once; says what each sender heard and how many records were in each request that was taken.
+async fn narrow(
+    stats: &Stats,
+    limit: usize,
+    requests: &[&[usize]],
+) -> (Vec<crate::Answer>, Vec<u64>) {
+    let backend = Arc::new(Narrow { limit, taken: std::sync::Mutex::default() });
+    let queue = Queue::start(backend.clone(), settings(), ledger(stats));
+    let mut merged: Option<Batch> = None;
+    let mut waiters = Vec::new();
+    for names in requests {
+        let (batch, waiter) = crate::testing::spans(stats, names);
+        waiters.push(waiter);
+        match &mut merged {
+            Some(merged) => merged.merge(batch),
+            None => merged = Some(batch),
+        }
+    }
+    queue.push(merged.expect("a request"), Instant::now());
+    let mut answers = Vec::new();
+    for waiter in waiters {
+        answers.push(waiter.wait().await);
+    }
+    let taken = backend.taken.lock().expect("not poisoned").clone();
+    (answers, taken)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_goes_in_halves() {
+    let stats = Stats::default();
+    let (answers, taken) = narrow(&stats, 100, &[&[20; 10]]).await;
+    assert_eq!(answers[0], crate::Answer { outcome: Outcome::ACCEPTED, accepted: 10 });
+    assert_eq!(taken, [2, 3, 2, 3], "in order");
+    assert_eq!((ledger(&stats).sent(), ledger(&stats).queued()), (10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_too_large_is_refused_alone() {
+    let stats = Stats::default();
+    let (answers, taken) = narrow(&stats, 100, &[&[20, 20, 200, 20]]).await;
+    let message = "larger than the limit".into();
+    assert_eq!(answers[0].outcome, Outcome::Partial { rejected: 1, message });
+    assert_eq!((answers[0].accepted, taken.iter().sum::<u64>()), (3, 3));
+    assert_eq!((ledger(&stats).sent(), ledger(&stats).queued()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merged_batch_that_is_too_large_goes_in_fewer_requests() {
+    let stats = Stats::default();
+    let (answers, taken) = narrow(&stats, 100, &[&[20], &[20], &[20], &[200], &[20, 20]]).await;
+    let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.outcome).collect();
+    let accepted = Outcome::ACCEPTED;
+    assert_eq!(
+        outcomes,
+        [accepted.clone(), accepted.clone(), accepted.clone(), too_large(), accepted]
+    );
+    assert_eq!(taken, [2, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cutting_ends_where_a_backend_takes_nothing() {
+    let stats = Stats::default();
+    let (answers, taken) = narrow(&stats, 0, &[&[20; 1000]]).await;
+    assert_eq!(answers[0].outcome, too_large());
+    assert!(taken.is_empty());
+    assert_eq!((ledger(&stats).sent(), ledger(&stats).queued()), (0, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_recovers_in_time_is_a_success() {
     let stats = Stats::default();
@@ -162,10 +251,11 @@ async fn conserve(script: Vec<Outcome>, settings: QueueSettings, sizes: Vec<u64>
     let queue = Queue::start(backend, settings, ledger(&stats));
     let mut waiters = Vec::new();
     for pair in sizes.chunks(2) {
-        let (mut merged, waiter) = batch(&stats, pair[0]);
+        let spans = |count: u64| vec![1; usize::try_from(count).expect("small")];
+        let (mut merged, waiter) = crate::testing::spans(&stats, &spans(pair[0]));
         waiters.push(waiter);
         if let Some(&second) = pair.get(1) {
-            let (other, waiter) = batch(&stats, second);
+            let (other, waiter) = crate::testing::spans(&stats, &spans(second));
             merged.merge(other);
             waiters.push(waiter);
         }
@@ -178,6 +268,7 @@ async fn conserve(script: Vec<Outcome>, settings: QueueSettings, sizes: Vec<u64>
     queue.drain(Instant::now() + Duration::from_secs(400)).await;
     let ledger = ledger(&stats);
     let dropped = [
+        DropReason::TooLarge,
         DropReason::RetryExhausted,
         DropReason::RejectedByBackend,
         DropReason::BranchRefused,
@@ -197,13 +288,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_conservation_law_holds(
-        kinds in proptest::collection::vec(0usize..4, 1..12),
+        kinds in proptest::collection::vec(0usize..5, 1..12),
         sizes in proptest::collection::vec(1u64..9, 1..16),
         queue_size in 1usize..8,
         flags in any::<(bool, bool, bool, bool)>(),
     ) {
         let partial = Outcome::Partial { rejected: 1, message: "one".into() };
-        let all = [Outcome::ACCEPTED, partial, retry(), refused()];
+        let all = [Outcome::ACCEPTED, partial, retry(), refused(), too_large()];
         let script = kinds.into_iter().map(|kind| all[kind].clone()).collect();
         let mut settings = QueueSettings {
             enabled: flags.0,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::spans::Span;
-use crate::query::params::KINDS;
+use crate::store::span_kind;
 use components::time;
 
 /// A service per line.
@@ -131,9 +131,8 @@ fn write_span(out: &mut String, depth: usize, span: &Span, begin_ns: u64) {
     let indent = "  ".repeat(depth.min(MAX_INDENT));
     let took = duration(span.end_ns.saturating_sub(span.start_ns));
     let after = duration(span.start_ns.saturating_sub(begin_ns));
-    let kind = usize::try_from(span.kind).ok().filter(|kind| *kind > 0);
-    let kind =
-        kind.and_then(|kind| KINDS.get(kind)).map_or(String::new(), |kind| format!("  {kind}"));
+    let kind = i32::try_from(span.kind).ok().and_then(span_kind);
+    let kind = kind.map_or(String::new(), |kind| format!("  {kind}"));
     let failed = if span.status == 2 { "  ERROR" } else { "" };
     let message = match span.status_message.as_str() {
         "" => String::new(),

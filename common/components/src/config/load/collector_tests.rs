@@ -88,11 +88,11 @@ fn a_supported_configuration_runs_unchanged() {
     assert_eq!(otlp.target.expect("valid").to_string(), "http://tempo:4317");
     assert_eq!(otlp.headers, [("x-scope-orgid".to_owned(), "tenant-1".to_owned())]);
     assert_eq!(
-        (otlp.compression, otlp.sending.timeout),
+        (otlp.compression, otlp.sending.queue.timeout),
         (Compression::Gzip, Duration::from_secs(5))
     );
-    assert_eq!(otlp.sending.retry.max_elapsed_time, Duration::ZERO);
-    let queue = otlp.sending;
+    assert_eq!(otlp.sending.queue.retry.max_elapsed_time, Duration::ZERO);
+    let queue = otlp.sending.queue;
     assert!(queue.enabled, "on by default");
     assert_eq!((queue.queue_size, queue.num_consumers), (5000, 10));
     assert!(!queue.wait_for_result && !queue.block_on_overflow);
@@ -100,11 +100,11 @@ fn a_supported_configuration_runs_unchanged() {
     let loki = config.exporters[3].read(OtlpExporter::read_http);
     assert_eq!(loki.target.expect("valid").to_string(), "http://loki:3100/otlp");
     assert_eq!(
-        (loki.compression, loki.sending.timeout),
+        (loki.compression, loki.sending.queue.timeout),
         (Compression::None, Duration::from_secs(30))
     );
-    let retry = loki.sending.retry;
-    assert!(retry.enabled && loki.sending.enabled && loki.sending.wait_for_result);
+    let retry = loki.sending.queue.retry;
+    assert!(retry.enabled && loki.sending.queue.enabled && loki.sending.queue.wait_for_result);
     assert_eq!((retry.multiplier, retry.randomization_factor), (1.5, 0.5));
     let intervals = [retry.initial_interval, retry.max_interval, retry.max_elapsed_time];
     assert_eq!(intervals.map(|interval| interval.as_secs()), [5, 30, 300]);
@@ -141,7 +141,7 @@ service:
     );
     assert!(!grpc.include_metadata && !http.include_metadata);
     let batch = config.processors[0].read(Batch::read);
-    assert_eq!(batch.send_batch_size, 8192);
+    assert_eq!(batch.min_size, 8192);
     assert_eq!(
         (batch.timeout, batch.metadata_cardinality_limit),
         (Duration::from_millis(200), 1000)
@@ -334,7 +334,7 @@ service:
             "processors.filter.logs.include.match_type: bad_value: \"glob\", expected one of regexp, \
              strict",
             "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
-             '~'",
+             '~'; write `IsMatch(value, \"pattern\")`",
         ],
     );
 }

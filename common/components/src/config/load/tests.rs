@@ -160,8 +160,8 @@ fn values_of_the_wrong_kind_are_all_found() {
             "processors.batch/2.metadata_keys[1]: bad_value: a more than once, expected once",
             "processors.batch/2.metadata_keys[2]: wrong_type: a list, expected a text",
             "processors.batch/3: wrong_type: 7, expected a mapping",
-            "processors.batch/4.send_batch_max_size: not_built_in: not built in yet, expected 0: \
-             requests are not split",
+            "processors.batch/4.send_batch_max_size: out_of_range: 10, expected 0 or at least \
+             send_batch_size, 100",
         ],
     );
     check(
@@ -247,7 +247,11 @@ fn exporters_say_what_is_wrong() {
   otlp:
     endpoint: http://h:1
     retry_on_failure: {initial_interval: 10m, multiplier: 0.5, randomization_factor: 2}
-    sending_queue: {queue_size: 0, num_consumers: 0, storage: file_storage, batch: {}, sizer: bytes}",
+    sending_queue: {queue_size: 0, num_consumers: 0, storage: file_storage, sizer: bytes}
+  otlp/2:
+    endpoint: http://h:1
+    sending_queue:
+      batch: {flush_timeout: 0s, min_size: 10, max_size: 5, sizer: requests, partition: {x: 1}}",
         &[
             "exporters.otlp.retry_on_failure.randomization_factor: out_of_range: 2, expected 0 to \
              1",
@@ -255,11 +259,18 @@ fn exporters_say_what_is_wrong() {
             "exporters.otlp.retry_on_failure.initial_interval: out_of_range: 600s, expected at \
              most max_elapsed_time, 300s",
             "exporters.otlp.sending_queue.storage: not_built_in: not built in yet",
-            "exporters.otlp.sending_queue.batch: not_built_in: not built in yet",
             "exporters.otlp.sending_queue.sizer: not_built_in: \"bytes\" is not built in yet, \
              expected requests",
             "exporters.otlp.sending_queue.num_consumers: out_of_range: 0, expected 1 to 10000",
             "exporters.otlp.sending_queue.queue_size: out_of_range: 0, expected 1 to 1000000000",
+            "exporters.otlp/2.sending_queue.batch.flush_timeout: out_of_range: 0s, expected more \
+             than zero",
+            "exporters.otlp/2.sending_queue.batch.max_size: out_of_range: 5, expected 0 or at \
+             least min_size, 10",
+            "exporters.otlp/2.sending_queue.batch.sizer: bad_value: \"requests\", expected one \
+             of bytes, items",
+            "exporters.otlp/2.sending_queue.batch.partition.x: unknown_key: unknown key, expected \
+             metadata_keys",
         ],
     );
 }

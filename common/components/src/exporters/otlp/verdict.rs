@@ -42,7 +42,9 @@ fn protobuf(reply: &Reply, read: fn(&[u8]) -> Result<Vec<u8>, ReadError>) -> Byt
     }
 }
 
-/// OTLP/gRPC: the table of retryable codes; RESOURCE_EXHAUSTED only with `RetryInfo`.
+/// OTLP/gRPC: the table of retryable codes; RESOURCE_EXHAUSTED only with `RetryInfo`. A message over the
+/// server's limit (4 MiB by default) has no code of its own: most say RESOURCE_EXHAUSTED as for a quota,
+/// tonic says OUT_OF_RANGE, a proxy answers HTTP 413; only the text tells.
 pub(super) fn of_grpc(reply: &Reply) -> Outcome {
     let status = grpc::verdict(reply);
     let after = read_status(&status.details).ok().and_then(|status| status.retry_after);
@@ -50,6 +52,12 @@ pub(super) fn of_grpc(reply: &Reply) -> Outcome {
         true => Outcome::refused(kind, format!("the backend answered code {}", status.code as u8)),
         false => Outcome::refused(kind, status.message.as_str()),
     };
+    let is_sized = matches!(status.code, Code::ResourceExhausted | Code::OutOfRange);
+    if reply.status == StatusCode::PAYLOAD_TOO_LARGE
+        || (is_sized && after.is_none() && speaks_of_size(&status.message))
+    {
+        return refused(RefusalKind::TooLarge);
+    }
     match status.code {
         Code::Ok => match grpc::unframe(reply.body.clone()) {
             Ok((false, message)) => success(&message),
@@ -64,11 +72,19 @@ pub(super) fn of_grpc(reply: &Reply) -> Outcome {
         Code::ResourceExhausted if after.is_some() => {
             Outcome::Retry { after, cause: Cause::Backend }
         }
-        Code::ResourceExhausted => refused(RefusalKind::TooLarge),
         Code::InvalidArgument => refused(RefusalKind::Malformed),
         Code::Unimplemented => refused(RefusalKind::Unimplemented),
         _ => refused(RefusalKind::Rejected),
     }
+}
+
+/// Whether a refusal is about the size of the message, in the words of the servers there are: grpc-go and
+/// C-core "larger than max", tonic "length too large", Java "exceeds maximum size", .NET "exceeds the maximum
+/// configured message size", ourselves "larger than the limit".
+fn speaks_of_size(message: &str) -> bool {
+    const WORDS: [&str; 4] = ["larger than", "too large", "exceeds max", "exceeds the max"];
+    let message = message.to_ascii_lowercase();
+    WORDS.iter().any(|words| message.contains(words))
 }
 
 /// OTLP: a response that cannot be read is a success without details.
@@ -188,7 +204,7 @@ mod tests {
             (3, "malformed"),
             (5, "rejected"),
             (7, "rejected"),
-            (8, "too large"),
+            (8, "rejected"),
             (12, "unimplemented"),
             (13, "rejected"),
             (16, "rejected"),
@@ -196,6 +212,37 @@ mod tests {
         ] {
             assert_eq!(kind(&grpc(code, &plain)), expect, "{code}");
         }
+    }
+
+    #[test]
+    fn what_is_too_large_is_told_from_a_quota() {
+        let said = |status, code: u8, message: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-status", transport::HeaderValue::from(u16::from(code)));
+            headers.insert("grpc-message", message.parse().expect("a value"));
+            let (body, trailers) = (Bytes::new(), None);
+            kind(&of_grpc(&Reply { status, headers, body, trailers }))
+        };
+        for (code, message, expect) in [
+            (8, "grpc: received message larger than max (5242880 vs. 4194304)", "too large"),
+            (8, "Received message larger than max (5242880 vs 4194304)", "too large"),
+            (8, "gRPC message exceeds maximum size 4194304: 5242880", "too large"),
+            (8, "Received message exceeds the maximum configured message size.", "too large"),
+            (8, "larger than the limit", "too large"),
+            (8, "quota of the day", "rejected"),
+            (11, "Error, decoded message length too large: found 5 bytes", "too large"),
+            (11, "cursor", "retry"),
+            (13, "the file is too large", "rejected"),
+        ] {
+            assert_eq!(said(StatusCode::OK, code, message), expect, "{code} {message}");
+        }
+        let proxy = Reply {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            trailers: None,
+        };
+        assert_eq!(kind(&of_grpc(&proxy)), "too large");
     }
 
     fn value(bytes: &[u8]) -> Option<transport::HeaderValue> {

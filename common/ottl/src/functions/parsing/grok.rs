@@ -1,9 +1,11 @@
 //! Grok: patterns made of named patterns.
 //!
 //! `%{NAME}`, `%{NAME:alias}` and `%{NAME:alias:type}` stand for the pattern of that name; what it matched goes under the
-//! alias, or under the name unless only aliases are wanted. The names are those of [`table`], of the crate `grok` (what its
-//! patterns look around is left out: our engine has no lookaround) and of the call itself. What is no such reference is an
-//! ordinary pattern. Expansion is bounded by [`DEPTH_MAX`] and [`EXPANDED_MAX_BYTES`].
+//! alias, or under the name unless only aliases are wanted. The names are those of the call itself, of [`table`] (the
+//! reference's complete set) and of the crate `grok` (what its patterns look around is left out: our engine has no
+//! lookaround). What is no such reference is an ordinary pattern, whose named groups are captures too, `___` in their names
+//! standing for a point. A type holds for all captures of its name. Expansion is bounded by [`DEPTH_MAX`] and
+//! [`EXPANDED_MAX_BYTES`].
 
 use std::collections::HashMap;
 
@@ -11,6 +13,7 @@ use regex::Regex;
 
 use super::entries::Entries;
 use crate::RunError;
+use crate::coerce;
 use crate::function::{Args, Call};
 use crate::pattern;
 use crate::value::{Any, Map, Value};
@@ -56,14 +59,18 @@ struct Grok {
     captures: Vec<(String, Type)>,
 }
 
+/// The names of our groups: captures are told by their place, since several may have one name.
+const GROUP: &str = "c";
+
 impl Grok {
     fn new(source: &str, named_only: bool, own: &HashMap<String, String>) -> Result<Self, String> {
         let mut expansion = Expansion { own, named_only, out: String::new(), captures: Vec::new() };
         expansion.expand(source, 0)?;
-        let Expansion { out, captures, .. } = expansion;
+        let captures = expansion.typed();
+        let out = expansion.out;
         let regex =
             pattern::compile(&out).map_err(|error| format!("the pattern {source:?}: {error}"))?;
-        if named_only && regex.capture_names().flatten().next().is_none() {
+        if named_only && captures.is_empty() {
             return Err(format!("the pattern {source:?} names no capture"));
         }
         Ok(Self { regex, captures })
@@ -75,15 +82,10 @@ impl Grok {
         let mut entries = Entries::default();
         for (group, matched) in self.regex.capture_names().zip(found.iter()) {
             let (Some(group), Some(matched)) = (group, matched) else { continue };
-            if matched.is_empty() {
-                continue;
-            }
-            match group
-                .strip_prefix('g')
-                .and_then(|index| self.captures.get(index.parse::<usize>().ok()?))
-            {
-                Some((name, kind)) => entries.put(name.as_str(), kind.value(matched.as_str())?),
-                None => entries.put(group, matched.as_str()),
+            let index = group.strip_prefix(GROUP).and_then(|index| index.parse::<usize>().ok());
+            let capture = index.and_then(|index| self.captures.get(index));
+            if let Some((name, kind)) = capture.filter(|_| !matched.is_empty()) {
+                entries.put(name.as_str(), kind.value(matched.as_str())?);
             }
         }
         Ok(Value::map(entries.finish()))
@@ -106,11 +108,7 @@ impl Type {
             Self::Text => Some(Any::from(text)),
             Self::Int => text.parse::<i64>().ok().map(Any::Int),
             Self::Double => text.parse::<f64>().ok().map(Any::Double),
-            Self::Bool => match text.to_ascii_lowercase().as_str() {
-                "true" | "t" | "1" => Some(Any::Bool(true)),
-                "false" | "f" | "0" => Some(Any::Bool(false)),
-                _ => None,
-            },
+            Self::Bool => coerce::bool_text(text).map(Any::Bool),
         };
         value.ok_or_else(|| RunError::new(format!("{text:?} is no value of the capture's type")))
     }
@@ -120,7 +118,7 @@ struct Expansion<'d> {
     own: &'d HashMap<String, String>,
     named_only: bool,
     out: String,
-    captures: Vec<(String, Type)>,
+    captures: Vec<(String, Option<Type>)>,
 }
 
 impl Expansion<'_> {
@@ -130,8 +128,8 @@ impl Expansion<'_> {
         }
         let mut rest = source;
         while let Some(at) = rest.find("%{") {
-            self.push(&rest[..at])?;
-            match Reference::parse(&rest[at..]) {
+            self.plain(&rest[..at])?;
+            match Reference::parse(&rest[at..])? {
                 Some((reference, after)) => {
                     self.refer(&reference, depth)?;
                     rest = after;
@@ -142,7 +140,49 @@ impl Expansion<'_> {
                 }
             }
         }
-        self.push(rest)
+        self.plain(rest)
+    }
+
+    /// A piece of an ordinary pattern, its named groups made captures of ours.
+    fn plain(&mut self, text: &str) -> Result<(), String> {
+        let (mut from, mut is_class) = (0, false);
+        let mut at = 0;
+        while let Some(byte) = text.as_bytes().get(at) {
+            match byte {
+                b'\\' => at += 1,
+                b'[' => is_class = true,
+                b']' => is_class = false,
+                b'(' if !is_class => {
+                    if let Some((name, len)) = group_name(&text[at..]) {
+                        self.push(&text[from..at])?;
+                        self.open(&name.replace("___", "."), None)?;
+                        from = at + len;
+                        at = from - 1;
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        self.push(&text[from..])
+    }
+
+    /// Opens a group that captures.
+    fn open(&mut self, name: &str, kind: Option<Type>) -> Result<(), String> {
+        let group = format!("(?P<{GROUP}{}>", self.captures.len());
+        self.captures.push((name.to_owned(), kind));
+        self.push(&group)
+    }
+
+    /// The captures, each with the type that its name has anywhere.
+    fn typed(&self) -> Vec<(String, Type)> {
+        let known: HashMap<&str, Type> = self
+            .captures
+            .iter()
+            .filter_map(|(name, kind)| kind.map(|kind| (name.as_str(), kind)))
+            .collect();
+        let kind = |name: &str| known.get(name).copied().unwrap_or(Type::Text);
+        self.captures.iter().map(|(name, _)| (name.clone(), kind(name))).collect()
     }
 
     fn push(&mut self, text: &str) -> Result<(), String> {
@@ -157,11 +197,7 @@ impl Expansion<'_> {
         let source = self.definition(reference.name)?;
         match reference.alias {
             None if self.named_only => self.push("(?:")?,
-            alias => {
-                let group = format!("(?P<g{}>", self.captures.len());
-                self.captures.push((alias.unwrap_or(reference.name).to_owned(), reference.kind));
-                self.push(&group)?;
-            }
+            alias => self.open(alias.unwrap_or(reference.name), reference.kind)?,
         }
         self.expand(&source, depth + 1)?;
         self.push(")")
@@ -171,8 +207,8 @@ impl Expansion<'_> {
         if let Some(own) = self.own.get(name).filter(|_| !name.is_empty()) {
             return Ok(own.clone());
         }
-        if let Some((_, source)) = table::PATTERNS.iter().find(|(known, _)| *known == name) {
-            return Ok((*source).to_owned());
+        if let Some(source) = table::find(name) {
+            return Ok(source);
         }
         let found = grok::patterns().iter().find(|(known, _)| *known == name);
         let (_, source) = found.ok_or_else(|| format!("unknown pattern {name:?}"))?;
@@ -184,20 +220,36 @@ impl Expansion<'_> {
 struct Reference<'s> {
     name: &'s str,
     alias: Option<&'s str>,
-    kind: Type,
+    kind: Option<Type>,
 }
 
 impl<'s> Reference<'s> {
     /// The reference that a text begins with, and what is behind it.
-    fn parse(text: &'s str) -> Option<(Self, &'s str)> {
-        let (inner, after) = text.strip_prefix("%{")?.split_once('}')?;
+    fn parse(text: &'s str) -> Result<Option<(Self, &'s str)>, String> {
+        let inner = text.strip_prefix("%{").and_then(|rest| rest.split_once('}'));
+        let Some((inner, after)) = inner else { return Ok(None) };
         let mut parts = inner.split(':');
-        let name = parts.next().filter(|name| is_word(name, ""))?;
-        let alias = parts.next();
-        let kind = parts.next().map_or(Some(Type::Text), Type::named)?;
-        let fits = parts.next().is_none() && alias.is_none_or(|alias| is_word(alias, ".@-"));
-        fits.then_some((Self { name, alias, kind }, after))
+        let (name, alias, kind) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let fits = is_word(name, "") && alias.is_none_or(|alias| is_word(alias, ".@-"));
+        if !fits || parts.next().is_some() || !kind.is_none_or(|kind| is_word(kind, "")) {
+            return Ok(None);
+        }
+        let typed = |kind| {
+            Type::named(kind).ok_or_else(|| {
+                format!("unknown type {kind:?}: it is one of int, long, float, double, bool, boolean, string")
+            })
+        };
+        let kind = kind.map(typed).transpose()?;
+        Ok(Some((Self { name, alias, kind }, after)))
     }
+}
+
+/// The name of the group that a text begins with, and how long its head is.
+fn group_name(text: &str) -> Option<(&str, usize)> {
+    let (head, rest) =
+        ["(?P<", "(?<"].iter().find_map(|head| Some((head, text.strip_prefix(head)?)))?;
+    let (name, _) = rest.split_once('>')?;
+    is_word(name, "").then_some((name, head.len() + name.len() + 1))
 }
 
 fn is_word(text: &str, more: &str) -> bool {

@@ -1,86 +1,86 @@
-//! Named patterns whose captures have the names of the Elastic Common Schema, and those of the common ones that need
-//! another form for an engine without lookaround.
+//! The named patterns of the reference's complete set, a family a file, under the names and with the fields it gives them.
+//!
+//! The names and what they stand for are those of Logstash's patterns in the reference's form (attributes of the semantic
+//! conventions, no lookaround). A definition is written in a shorter form than grok has, which [`find`] writes out:
+//! `%{-NAME:field}` is the reference or a dash, and `%(piece)` is the text of that name in [`PIECES`]. Names that only the
+//! crate `grok` has (Bacula, older forms) are looked for there after these.
 
-/// Names and patterns.
-pub(super) const PATTERNS: &[(&str, &str)] = &[
-    ("USERNAME", r"[a-zA-Z0-9._-]+"),
-    ("USER", "%{USERNAME}"),
-    ("EMAILLOCALPART", r"[a-zA-Z][a-zA-Z0-9_.+=:-]+"),
-    ("EMAILADDRESS", "%{EMAILLOCALPART}@%{HOSTNAME}"),
-    ("INT", r"[+-]?[0-9]+"),
-    ("BASE10NUM", r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"),
-    ("NUMBER", "%{BASE10NUM}"),
-    ("BASE16NUM", r"[+-]?(?:0x)?[0-9A-Fa-f]+"),
-    ("BASE16FLOAT", r"\b[+-]?(?:0x)?(?:[0-9A-Fa-f]+(?:\.[0-9A-Fa-f]*)?|\.[0-9A-Fa-f]+)\b"),
-    ("POSINT", r"\b[1-9][0-9]*\b"),
-    ("NONNEGINT", r"\b[0-9]+\b"),
-    ("BOOL", "true|false"),
-    ("QUOTEDSTRING", r#""(?:\\.|[^\\"])*"|'(?:\\.|[^\\'])*'|`(?:\\.|[^\\`])*`"#),
-    ("QS", "%{QUOTEDSTRING}"),
+mod base;
+mod firewall;
+mod nagios;
+mod program;
+mod web;
+mod zeek;
+
+/// A name and its definition.
+type Pattern = (&'static str, &'static str);
+
+const FAMILIES: &[&[Pattern]] =
+    &[base::PATTERNS, program::PATTERNS, web::PATTERNS, zeek::PATTERNS, firewall::PATTERNS];
+
+/// What definitions have in common.
+const PIECES: &[Pattern] = &[
+    ("hex", "[0-9A-Fa-f]"),
+    ("group", "%(hex){1,4}"),
+    ("octet", r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"),
+    ("quad", r"%(octet)(?:\.%(octet)){3}"),
+    ("source", "%{IP:source.address}"),
+    ("destination", "%{IP:destination.address}"),
+    ("from", "%(source)/%{INT:source.port:int}"),
+    ("to", "%(destination)/%{INT:destination.port:int}"),
+    ("ports", "%{INT:source.port:int}->%(destination)/%{INT:destination.port:int}"),
+    ("source-user", r"(?:\(%{DATA:source.user.name}\))?"),
+    ("destination-user", r"(?:\(%{DATA:destination.user.name}\))?"),
+    ("in", "%{NOTSPACE:observer.ingress.interface.name}"),
+    ("out", "%{NOTSPACE:observer.egress.interface.name}"),
+    ("in-part", "%{DATA:observer.ingress.interface.name}"),
+    ("out-part", "%{DATA:observer.egress.interface.name}"),
+    ("zones", "%{DATA:observer.ingress.zone} %{DATA:observer.egress.zone}"),
+    ("action", "%{CISCO_ACTION:cisco.asa.outcome}"),
+    ("direction", "%{CISCO_DIRECTION:cisco.asa.network.direction}"),
+    ("transport", "%{WORD:cisco.asa.network.transport}"),
+    ("reason", "%{CISCO_REASON:event.reason}"),
+    ("icmp", r"\(type %{INT:cisco.asa.icmp_type:int}, code %{INT:cisco.asa.icmp_code:int}\)"),
+    ("hash", r"\[%{DATA:metadata.cisco.asa.hashcode1}, %{DATA:metadata.cisco.asa.hashcode2}\]"),
+    ("mate", r"\((?:Primary|Secondary)\)"),
+    ("interface", "[Ii]nterface %{NOTSPACE:network.interface.name}"),
+    ("agent", r#""%{-DATA:http.request.referrer}" "%{-DATA:user_agent.original}""#),
     (
-        "IPV4",
-        r"\b(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])\b",
+        "request",
+        "%{WORD:http.request.method} %{NOTSPACE:url.original}(?: HTTP/%{NUMBER:http.version})?",
     ),
-    (
-        "IPV6",
-        r"(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?(?::?\d{1,3}(?:\.\d{1,3}){3})?(?:%\w+)?",
-    ),
-    ("IP", "%{IPV6}|%{IPV4}"),
-    ("HOSTNAME", r"\b[0-9A-Za-z][0-9A-Za-z-]{0,62}(?:\.[0-9A-Za-z][0-9A-Za-z-]{0,62})*\.?"),
-    ("IPORHOST", "%{IP}|%{HOSTNAME}"),
-    ("HOSTPORT", "%{IPORHOST}:%{POSINT}"),
-    ("PATH", "%{UNIXPATH}|%{WINPATH}"),
-    ("UNIXPATH", r"(?:/[\w%!$@:.,+~-]*)+"),
-    ("WINPATH", r"(?:[A-Za-z]+:|\\)(?:\\[^\\?*]*)+"),
-    ("URIPROTO", r"[A-Za-z][A-Za-z0-9+.-]+"),
-    ("URIHOST", "%{IPORHOST}(?::%{POSINT})?"),
-    ("URIPATH", r"(?:/[A-Za-z0-9$.+!*'(){},~:;=@#%&_-]*)+"),
-    ("URIQUERY", r"[A-Za-z0-9$.+!*'|(){},~@#%&/=:;_?\[\]<>-]*"),
-    ("URIPARAM", r"\?%{URIQUERY}"),
-    ("URIPATHPARAM", r"%{URIPATH}(?:\?%{URIQUERY})?"),
-    (
-        "URI",
-        r"%{URIPROTO}://(?:%{USER}(?::[^@]*)?@)?(?:%{URIHOST})?(?:%{URIPATH}(?:\?%{URIQUERY})?)?",
-    ),
-    ("YEAR", r"\d\d\d\d|\d\d"),
-    ("HOUR", "2[0123]|[01]?[0-9]"),
-    ("MINUTE", "[0-5][0-9]"),
-    ("SECOND", r"(?:[0-5]?[0-9]|60)(?:[:.,][0-9]+)?"),
-    ("TIME", "%{HOUR}:%{MINUTE}:%{SECOND}"),
-    ("ISO8601_TIMEZONE", "Z|[+-]%{HOUR}(?::?%{MINUTE})"),
-    (
-        "TIMESTAMP_ISO8601",
-        "%{YEAR}-%{MONTHNUM}-%{MONTHDAY}[T ]%{HOUR}:?%{MINUTE}(?::?%{SECOND})?%{ISO8601_TIMEZONE}?",
-    ),
-    ("HTTPDATE", "%{MONTHDAY}/%{MONTH}/%{YEAR}:%{TIME} %{INT}"),
-    ("PROG", r"[\x21-\x5a\x5c\x5e-\x7e]+"),
-    ("SYSLOGPROG", r"%{PROG}(?:\[[1-9][0-9]*\])?"),
-    ("SYSLOGTIMESTAMP", "%{MONTH} +%{MONTHDAY} %{TIME}"),
-    ("SYSLOGHOST", "%{IPORHOST}"),
-    (
-        "SYSLOGFACILITY",
-        "<%{NONNEGINT:log.syslog.facility.code:int}.%{NONNEGINT:log.syslog.priority:int}>",
-    ),
-    (
-        "SYSLOGBASE",
-        "%{SYSLOGTIMESTAMP:timestamp} (?:%{SYSLOGFACILITY} )?%{SYSLOGHOST:host.name} %{SYSLOGPROG}:",
-    ),
-    (
-        "SYSLOGBASE2",
-        "(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp}) (?:%{SYSLOGFACILITY} )?%{SYSLOGHOST:host.name}(?: %{SYSLOGPROG}:)?",
-    ),
-    ("SYSLOGLINE", "%{SYSLOGBASE2} %{GREEDYDATA:message}"),
-    ("RUUID", "[0-9A-Fa-f]{32}"),
-    ("HTTPDUSER", "%{EMAILADDRESS}|%{USER}"),
-    (
-        "HTTPD_COMMONLOG",
-        r#"%{IPORHOST:source.address} (?:-|%{HTTPDUSER:apache.access.user.identity}) (?:-|%{HTTPDUSER:user.name}) \[%{HTTPDATE:timestamp}\] "(?:%{WORD:http.request.method} %{NOTSPACE:url.original}(?: HTTP/%{NUMBER:http.version})?|%{DATA})" (?:-|%{INT:http.response.status_code:int}) (?:-|%{INT:http.response.body.size:int})"#,
-    ),
-    (
-        "HTTPD_COMBINEDLOG",
-        r#"%{HTTPD_COMMONLOG} "(?:-|%{DATA:http.request.referrer})" "(?:-|%{DATA:user_agent.original})""#,
-    ),
-    ("COMMONAPACHELOG", "%{HTTPD_COMMONLOG}"),
-    ("COMBINEDAPACHELOG", "%{HTTPD_COMBINEDLOG}"),
-    ("HTTPD_ERRORLOG", "%{HTTPD20_ERRORLOG}|%{HTTPD24_ERRORLOG}"),
+    ("stamp", "(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp})"),
 ];
+
+/// The definition of a name, written out.
+pub(super) fn find(name: &str) -> Option<String> {
+    if let Some(definition) = nagios::find(name) {
+        return Some(definition);
+    }
+    let mut patterns = FAMILIES.iter().flat_map(|family| family.iter());
+    let (_, source) = patterns.find(|(known, _)| *known == name)?;
+    Some(written_out(source))
+}
+
+/// All names, for the tests.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = String> {
+    let plain = FAMILIES.iter().flat_map(|family| family.iter());
+    plain.map(|(name, _)| (*name).to_owned()).chain(nagios::names())
+}
+
+fn written_out(source: &str) -> String {
+    let mut out = source.to_owned();
+    while let Some(at) = out.find("%(") {
+        let end = at + out[at..].find(')').expect("a piece's name ends, as the tests show");
+        let piece = PIECES.iter().find(|(name, _)| *name == &out[at + 2..end]);
+        let (_, text) = piece.expect("the pieces of the table are there, as the tests show");
+        out.replace_range(at..=end, text);
+    }
+    while let Some(at) = out.find("%{-") {
+        let end = at + out[at..].find('}').expect("a reference ends, as the tests show");
+        out.insert(end + 1, ')');
+        out.replace_range(at..at + 3, "(?:-|%{");
+    }
+    out
+}

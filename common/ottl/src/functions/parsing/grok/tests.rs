@@ -49,19 +49,69 @@ fn definitions_and_aliases() {
     );
 }
 
-/// Of the names that everybody uses none may be lost to our engine.
 #[test]
-fn nearly_all_names_compile() {
-    let mut names: Vec<&str> = table::PATTERNS.iter().map(|(name, _)| *name).collect();
-    names.extend(grok::patterns().iter().map(|(name, _)| *name));
-    let own = HashMap::new();
-    let failed: Vec<String> = names
-        .iter()
-        .filter_map(|name| {
-            Grok::new(&format!("%{{{name}}}"), false, &own)
-                .err()
-                .map(|error| format!("{name}: {error}"))
-        })
-        .collect();
-    assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), names.len());
+fn groups_of_the_pattern_itself_are_captures() {
+    for (target, pattern, expect) in [
+        ("a b", r"(?P<x___y>\w) (?<z>\w)", r#"{"x.y":"a","z":"b"}"#),
+        ("a b", r"(?P<c0>\w) %{WORD:c1}", r#"{"c0":"a","c1":"b"}"#),
+        ("a b", r"(?P<x>\w) (?P<x>\w)", r#"{"x":"b"}"#),
+        (r"(?P<x>", r"\(\?P<x>|[(?P<x>]+", "{}"),
+        ("1 2", "%{INT:n:int} (?P<n>2)", r#"{"n":2}"#),
+        ("true", "%{BOOL:b:bool}", r#"{"b":true}"#),
+    ] {
+        check(ALL, "ExtractGrokPatterns", &[target, pattern], Some(expect));
+    }
+    for pattern in ["%{WORD:w:date}", "%{INT:n:int", "(?P<x>", "%{NOBODY}"] {
+        let compiled = Grok::new(pattern, false, &HashMap::new());
+        assert_eq!(compiled.is_ok(), pattern == "%{INT:n:int", "{pattern}");
+    }
 }
+
+fn matches(name: &str, text: &str) -> bool {
+    let own = HashMap::new();
+    let grok = Grok::new(&format!("^%{{{name}}}$"), true, &own).or_else(|_| {
+        // Without a field inside there has to be one outside.
+        Grok::new(&format!("^%{{{name}:whole}}$"), true, &own)
+    });
+    grok.unwrap_or_else(|error| panic!("{name}: {error}")).regex.is_match(text)
+}
+
+/// Every name of the reference's set on a text that it stands for and on one that it does not.
+#[test]
+fn each_name_has_its_examples() {
+    let mut wrong = Vec::new();
+    for name in table::names() {
+        let example = examples::NAMES.iter().find(|(known, ..)| *known == name);
+        let (_, text, other) = example.unwrap_or_else(|| panic!("{name} has no example"));
+        if !matches(&name, text) || matches(&name, other) {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn lines_have_their_fields() {
+    for (name, text, expect) in examples::LINES {
+        let args = vec![
+            crate::functions::testing::text(text),
+            crate::functions::testing::text(&format!("%{{{name}}}")),
+            Value::Bool(true),
+        ];
+        let found = call(ALL, "ExtractGrokPatterns", args)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(found.into_any(), json(expect).into_any(), "{name}");
+    }
+}
+
+/// Of the names that only the crate has, none may be lost to our engine.
+#[test]
+fn all_names_of_the_crate_compile() {
+    let own = HashMap::new();
+    for (name, _) in grok::patterns() {
+        let compiled = Grok::new(&format!("%{{{name}}}"), false, &own);
+        assert!(compiled.is_ok(), "{name}: {:?}", compiled.err());
+    }
+}
+
+mod examples;
