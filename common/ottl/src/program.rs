@@ -27,6 +27,7 @@ pub const MAX_FLAT_BYTES: usize = 64 << 20;
 
 mod build;
 mod fuse;
+pub mod route;
 mod step;
 mod visit;
 
