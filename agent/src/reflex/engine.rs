@@ -59,6 +59,7 @@ enum Message {
     Explain(u16, Sender<Vec<String>>),
     Lift(Option<u16>, Sender<usize>),
     Stop(Sender<()>),
+    Leave(Sender<()>),
 }
 
 /// A way to talk to the engine.
@@ -181,6 +182,14 @@ impl Handle {
         let _ = receiver.recv_timeout(PATIENCE);
     }
 
+    /// Ends the loop and leaves everything to another process, as it stands.
+    pub(crate) fn leave(&self) {
+        let (sender, receiver) = channel();
+        self.tell(Message::Leave(sender));
+        // As with `stop`.
+        let _ = receiver.recv_timeout(PATIENCE);
+    }
+
     fn report(&self, epoch: u64, action: ActionId, report: Report) {
         self.tell(Message::Report(epoch, action, report));
     }
@@ -252,6 +261,11 @@ impl Engine {
                     let _ = done.send(());
                     return;
                 }
+                Ok(Message::Leave(done)) => {
+                    // As above; the end of the channel says as much.
+                    let _ = done.send(());
+                    return;
+                }
                 Ok(message) => self.hear(message),
                 Err(RecvTimeoutError::Timeout) => {
                     self.tick();
@@ -288,7 +302,7 @@ impl Engine {
             Message::Journal(since, to) => drop(to.send(self.journal(since))),
             Message::Explain(port, to) => drop(to.send(self.explain(port))),
             Message::Lift(port, to) => drop(to.send(self.lift(port))),
-            Message::Report(..) | Message::Stop(_) => {}
+            Message::Report(..) | Message::Stop(_) | Message::Leave(_) => {}
         }
     }
 

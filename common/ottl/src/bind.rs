@@ -10,8 +10,9 @@ use crate::ast::{self, Comparison, Condition};
 use crate::context::{Context, Purpose};
 use crate::eval::constant;
 use crate::function::{Body, Definition, Kind};
+use crate::nearest::did_you_mean;
 use crate::plan::{CompareExpr, Cond, Expr, LevelSet, MathExpr};
-use crate::{Class, LoadError, compare, functions};
+use crate::{Class, LoadError, compare, functions, parse};
 
 mod argument;
 mod call;
@@ -205,7 +206,13 @@ impl<'b, C: Context> Binder<'b, C> {
 
     pub(crate) fn symbol(&self, name: &str, offset: usize) -> Result<i64, LoadError> {
         self.context.symbol(name).ok_or_else(|| {
-            let message = format!("the context {} has no enum symbol {name}", self.context.name());
+            let context = self.context.name();
+            let hint = match (parse::habit::word(name), self.functions.get(name)) {
+                (Some(form), _) => format!("; write {form}"),
+                (None, Some(_)) => format!("; {name} is a function and is called: {name}(...)"),
+                (None, None) => did_you_mean(name, &self.context.symbols()),
+            };
+            let message = format!("the context {context} has no enum symbol {name}{hint}");
             LoadError::new(Class::UnknownEnum, offset, message)
         })
     }

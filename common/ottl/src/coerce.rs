@@ -41,10 +41,14 @@ impl Kind {
     /// Its name in errors.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Str | Self::LiteralStr | Self::StrLike => "string",
-            Self::Int | Self::LiteralInt | Self::IntLike => "int",
-            Self::Double | Self::LiteralDouble | Self::DoubleLike => "double",
-            Self::Bool | Self::LiteralBool | Self::BoolLike => "bool",
+            Self::Str | Self::StrLike => "string",
+            Self::Int | Self::IntLike => "int",
+            Self::Double | Self::DoubleLike => "double",
+            Self::Bool | Self::BoolLike => "bool",
+            Self::LiteralStr => "a literal string",
+            Self::LiteralInt => "a literal int without a sign",
+            Self::LiteralDouble => "a literal double, with a point and without a sign",
+            Self::LiteralBool => "`true` or `false`",
             Self::BytesLike => "bytes",
             Self::Time => "time",
             Self::Duration => "duration",

@@ -37,6 +37,7 @@ mod infer;
 pub mod json;
 mod lex;
 pub mod math;
+mod nearest;
 pub mod number;
 pub mod parse;
 pub mod pattern;

@@ -10,6 +10,7 @@ use crate::lex::{Spanned, Token, lex};
 use crate::{Class, LoadError};
 
 mod call;
+pub(crate) mod habit;
 mod value;
 
 /// How deep expressions may nest.
@@ -113,10 +114,10 @@ impl<'t> Parser<'t> {
                 Expr::Path(path)
                     if path.segments.len() == 1 && path.segments[0].keys.is_empty() =>
                 {
-                    self.expected("a comparison");
+                    self.expected("a comparison, since a path alone is no condition");
                     return Ok(Condition::Path(path));
                 }
-                _ => self.expected("a comparison"),
+                left => self.expected(&compared(&left)),
             };
         }
         self.next = start;
@@ -215,6 +216,14 @@ fn is_path_name(name: &str) -> bool {
         && !name.contains(|any: char| any.is_ascii_uppercase())
 }
 
+/// What is expected behind the left side of a comparison.
+fn compared(left: &Expr) -> String {
+    match left {
+        Expr::Path(_) => "a comparison, since a path alone is no condition".to_owned(),
+        _ => "a comparison".to_owned(),
+    }
+}
+
 fn one_or(mut terms: Vec<Condition>, many: fn(Vec<Condition>) -> Condition) -> Condition {
     if terms.len() == 1 { terms.remove(0) } else { many(terms) }
 }
@@ -258,9 +267,6 @@ impl<'t> Parser<'t> {
     fn end(&mut self) -> Parsed<()> {
         match self.peek() {
             None => Ok(()),
-            Some(Token::Sign(">")) => {
-                self.fail("the end; write `action where condition`, not `condition > action`")
-            }
             Some(_) => self.fail("the end"),
         }
     }
@@ -287,7 +293,9 @@ impl<'t> Parser<'t> {
             Some(token) => token.to_string(),
             None => "the end".to_owned(),
         };
-        self.note(format!("found {found}, expected {expected}"));
+        let hint = habit::hint(self.tokens, self.next);
+        let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+        self.note(format!("found {found}, expected {expected}{hint}"));
     }
 
     fn stop<T>(&mut self, message: &str) -> Parsed<T> {
