@@ -14,8 +14,7 @@ use crate::infer::{Candidate, Needs};
 use crate::{Compiler, Condition, LoadError, Purpose, parse};
 
 /// The contexts that records are routed by, the outermost first.
-const CONTEXTS: [Otlp; 5] =
-    [Otlp::Resource, Otlp::Span, Otlp::Metric, Otlp::DataPoint, Otlp::Log];
+const CONTEXTS: [Otlp; 5] = [Otlp::Resource, Otlp::Span, Otlp::Metric, Otlp::DataPoint, Otlp::Log];
 
 /// The editor that changes nothing.
 const ROUTE: &str = "route";
@@ -57,8 +56,9 @@ pub fn rule(form: Form, text: &str, context: Option<Otlp>) -> Result<Rule, LoadE
     let inferred = needs.infer(&candidates).ok().map(|index| &candidates[index]);
     let resource = || bind(&tree, text, &candidates[0], false);
     match inferred {
-        Some(inferred) => bind(&tree, text, inferred, true)
-            .or_else(|error| resource().map_err(|_| error)),
+        Some(inferred) => {
+            bind(&tree, text, inferred, true).or_else(|error| resource().map_err(|_| error))
+        }
         None => resource(),
     }
 }

@@ -71,12 +71,7 @@ pub(super) fn divide(
 }
 
 /// The request with what a row takes out of what it takes.
-fn edited(
-    program: &Program,
-    body: &Bytes,
-    request: &Request,
-    now: &Time,
-) -> Result<Bytes, String> {
+fn edited(program: &Program, body: &Bytes, request: &Request, now: &Time) -> Result<Bytes, String> {
     let run = |runner: &mut Runner| program.run(runner, body, request, now);
     let ran = RUNNER.with_borrow_mut(run);
     ran.map(|ran| ran.body).map_err(|refused| format!("a routing statement failed: {refused}"))

@@ -131,13 +131,15 @@ fn headers_are_compared_value_by_value() {
             false => check(&[&row], "", &[], 4),
         }
     }
-    let metadata = r#"{condition: 'otelcol.client.metadata["X-Tenant"][0] == "acme"', pipelines: [traces/a]}"#;
+    let metadata =
+        r#"{condition: 'otelcol.client.metadata["X-Tenant"][0] == "acme"', pipelines: [traces/a]}"#;
     check(&[metadata], "", &[all], 0);
 }
 
 #[test]
 fn a_statement_may_take_attributes_out() {
-    let out = r#"statement: 'delete_key(attributes, "tenant") where attributes["tenant"] == "acme"'"#;
+    let out =
+        r#"statement: 'delete_key(attributes, "tenant") where attributes["tenant"] == "acme"'"#;
     let moves = format!("{{{out}, pipelines: [traces/a]}}");
     check(
         &[&moves],
@@ -158,7 +160,8 @@ fn a_statement_may_take_attributes_out() {
 
 #[test]
 fn what_fails_refuses_or_does_not_match() {
-    let fails = r#"{context: span, condition: 'Int(ParseJSON(name)["a"]) == 1', pipelines: [traces/a]}"#;
+    let fails =
+        r#"{context: span, condition: 'Int(ParseJSON(name)["a"]) == 1', pipelines: [traces/a]}"#;
     let yaml = format!("table: [{fails}]\n{DEFAULT}");
     assert!(divided(&yaml, &[]).is_err(), "propagate is the default");
     for mode in ["ignore", "silent"] {
@@ -187,7 +190,10 @@ fn a_table_says_what_is_wrong_with_it() {
     check(&row("statement: 'set(name, 1)'"), &["table[0].statement: bad_value"]);
     check(&row("condition: span.nam == 1"), &["at 1:"]);
     check("table: [{condition: 'true'}]", &["table[0].pipelines: missing"]);
-    check(&format!("match_once: true\n{}", row("condition: 'true'")), &["match_once: bad_value: gone"]);
+    check(
+        &format!("match_once: true\n{}", row("condition: 'true'")),
+        &["match_once: bad_value: gone"],
+    );
     let twice = "{condition: 'true', pipelines: [traces/a]}";
     check(&format!("table: [{twice}, {twice}]"), &["table[1]: unused: the same as"]);
 }

@@ -93,7 +93,7 @@ async fn a_flat_form_is_charged_to_the_budget_while_it_lasts() {
     assert!(flat > 100_000 && body.len() < 3000);
     for (budget_bytes, is_enough) in [(body.len() + flat, false), (body.len() + 3 * flat, true)] {
         let budget = Budget::new(budget_bytes, 1.0);
-        let (left, answers) = through_within(&budget, &texts, &[body.clone()]).await;
+        let (left, answers) = through_within(&budget, &texts, std::slice::from_ref(&body)).await;
         let answer = if is_enough { Outcome::ACCEPTED } else { Outcome::retry(Cause::Budget) };
         assert_eq!((left.len(), answers), (usize::from(is_enough), vec![answer]));
         assert_eq!(budget.used_bytes(), 0);
