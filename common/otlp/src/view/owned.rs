@@ -22,10 +22,7 @@ use super::*;
 
 type Read<T> = Result<T, Malformed>;
 
-fn all<T, U>(
-    views: impl Iterator<Item = Read<T>>,
-    owned: impl Fn(T) -> Read<U>,
-) -> Read<Vec<U>> {
+fn all<T, U>(views: impl Iterator<Item = Read<T>>, owned: impl Fn(T) -> Read<U>) -> Read<Vec<U>> {
     views.map(|view| view.and_then(&owned)).collect()
 }
 
@@ -238,9 +235,8 @@ fn exponential_point(view: ExponentialPointView<'_>) -> Read<ExponentialHistogra
 }
 
 fn summary_point(view: SummaryPointView<'_>) -> Read<SummaryDataPoint> {
-    let quantile = |view: QuantileView| {
-        Ok(ValueAtQuantile { quantile: view.quantile, value: view.value })
-    };
+    let quantile =
+        |view: QuantileView| Ok(ValueAtQuantile { quantile: view.quantile, value: view.value });
     Ok(SummaryDataPoint {
         attributes: attributes(view.attributes())?,
         start_time_unix_nano: view.moment.start_ns,

@@ -17,7 +17,8 @@ use crate::wire::{put_bytes, put_message, put_uint};
 
 /// A message as a text in which an attribute without a value has an empty one: views do not tell them apart.
 fn shown<T: std::fmt::Debug>(message: &T) -> String {
-    format!("{message:?}").replace("value: None, key_strindex", "value: Some(AnyValue { value: None }), key_strindex")
+    format!("{message:?}")
+        .replace("value: None, key_strindex", "value: Some(AnyValue { value: None }), key_strindex")
 }
 
 fn check_traces(bytes: &[u8]) {
@@ -45,10 +46,7 @@ fn first_metric(request: &Metrics) -> Option<&Metric> {
 }
 
 /// What `select_spans` must give, on owned messages. The n-th span is kept if `keep(n)`.
-fn selected(
-    mut request: Traces,
-    keep: impl Fn(usize) -> bool,
-) -> Traces {
+fn selected(mut request: Traces, keep: impl Fn(usize) -> bool) -> Traces {
     let mut count = 0;
     let mut next = |_: &Span| {
         count += 1;

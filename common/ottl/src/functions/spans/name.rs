@@ -44,11 +44,7 @@ fn parse(version: &str) -> Option<(u32, u32)> {
 }
 
 /// Written behind the span's bytes: of a field that repeats the last one counts, and what nobody knows stays.
-fn renamed(
-    span: &SpanView<'_>,
-    name: String,
-    original: Option<&str>,
-) -> Result<Changed, RunError> {
+fn renamed(span: &SpanView<'_>, name: String, original: Option<&str>) -> Result<Changed, RunError> {
     let is_known = match original {
         Some(key) => span.attributes().find(key)?.is_some(),
         None => false,
