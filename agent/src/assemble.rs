@@ -28,30 +28,43 @@ use crate::reflex::engine::{self, Blind, Outage, Outlook, World};
 use crate::reflex::journal::Journal;
 use crate::reflex::record::{Outbox, Recorder};
 use crate::reflex::settings::Settings;
-use crate::{keeper, privilege, takeover};
+use crate::takeover::{self, Before, Inherited};
+use crate::{keeper, privilege};
 
 /// Worker threads: an agent is a guest on its host.
 const THREADS: usize = 2;
 
 /// `run`: the keeper where there is privilege, else the agent alone.
 pub(crate) fn run(files: &[String], takeover: bool) -> ExitCode {
-    if takeover {
-        // A configuration that does not load must not cost the agent that runs.
-        if let Err(status) = PROGRAM.load(files) {
-            return status;
-        }
-        if let Err(error) = takeover::from(&Folders::of_system().socket()) {
-            eprintln!("medulla-agent: {error}");
-            return ExitCode::FAILURE;
-        }
+    let before = match takeover {
+        true => take_over(files),
+        false => not_running(),
+    };
+    match (before, privilege::check()) {
+        (Err(status), _) => status,
+        (Ok(before), Ok(())) => keeper::run(files, before),
+        (Ok(before), Err(missing)) => run_process(files, Err(missing), before.see_off()),
     }
-    if let Some(pid) = running() {
-        eprintln!("medulla-agent is running already, process {pid}");
-        return ExitCode::FAILURE;
-    }
-    match privilege::check() {
-        Ok(()) => keeper::run(files),
-        Err(missing) => run_process(files, Err(missing)),
+}
+
+/// What the agent that runs hands over.
+fn take_over(files: &[String]) -> Result<Before, ExitCode> {
+    // A configuration that does not load must not cost the agent that runs.
+    PROGRAM.load(files)?;
+    Before::make_way(&Folders::of_system().socket()).map_err(|error| {
+        eprintln!("medulla-agent: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Nothing, where no agent runs.
+fn not_running() -> Result<Before, ExitCode> {
+    match running() {
+        Some(pid) => {
+            eprintln!("medulla-agent is running already, process {pid}");
+            Err(ExitCode::FAILURE)
+        }
+        None => Ok(Before::default()),
     }
 }
 
@@ -61,7 +74,7 @@ pub(crate) fn run_agent(files: &[String]) -> ExitCode {
         Link::from_stdin().map_err(|error| format!("no link to the keeper: {error}"))
     });
     match link {
-        Ok(link) => run_process(files, Ok(link)),
+        Ok(link) => run_process(files, Ok(link), Vec::new()),
         Err(error) => {
             eprintln!("medulla-agent: {error}");
             ExitCode::FAILURE
@@ -76,7 +89,7 @@ fn running() -> Option<u32> {
     answer.process.map(|process| process.keeper_pid.unwrap_or(process.pid))
 }
 
-fn run_process(files: &[String], link: Result<Link, String>) -> ExitCode {
+fn run_process(files: &[String], link: Result<Link, String>, inherited: Inherited) -> ExitCode {
     let loaded = match PROGRAM.load(files) {
         Ok(loaded) => loaded,
         Err(status) => return status,
@@ -90,7 +103,7 @@ fn run_process(files: &[String], link: Result<Link, String>) -> ExitCode {
     let runtime = runtime.worker_threads(THREADS).enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"));
     let ready = folders.and_then(|folders| Ok((folders, runtime?)));
-    let kernel = HostKernel::open(link, &loaded.config);
+    let kernel = HostKernel::open(link, inherited, &loaded.config);
     match ready {
         Ok((folders, runtime)) => runtime.block_on(serve(files, &loaded, &folders, kernel)),
         Err(error) => {
@@ -106,24 +119,25 @@ struct HostKernel {
     covered: Covered,
     restarts: Option<Arc<Restarts>>,
     keeper_pid: Option<u32>,
+    /// Sockets of the agent before.
+    inherited: Inherited,
 }
 
 impl HostKernel {
-    fn open(link: Result<Link, String>, config: &Config) -> Self {
-        let without = |reason| {
-            let (covered, restarts, keeper_pid) = Default::default();
-            Self { maps: Err(reason), covered, restarts, keeper_pid }
-        };
+    fn open(link: Result<Link, String>, mut inherited: Inherited, config: &Config) -> Self {
         let link = match link {
             Ok(link) => link,
-            Err(missing) => return without(missing),
+            Err(missing) => {
+                let (covered, restarts, keeper_pid) = Default::default();
+                return Self { maps: Err(missing), covered, restarts, keeper_pid, inherited };
+            }
         };
-        let maps = link.attach(&Kernel::of(config).interfaces);
+        let maps = link.attach(&Kernel::of(config).interfaces, &mut inherited);
         let maps =
             maps.and_then(|descriptors| Maps::from_fds(descriptors).map_err(|e| e.to_string()));
         let keeper_pid = u32::try_from(getppid().as_raw()).ok();
         let (covered, restarts) = link.listen();
-        Self { maps: maps.map(SharedMaps::new), covered, restarts, keeper_pid }
+        Self { maps: maps.map(SharedMaps::new), covered, restarts, keeper_pid, inherited }
     }
 
     fn table(&self) -> Result<Table, String> {
@@ -135,15 +149,17 @@ async fn serve(
     files: &[String],
     loaded: &Loaded,
     folders: &Folders,
-    kernel: HostKernel,
+    mut kernel: HostKernel,
 ) -> ExitCode {
     if let Err(missing) = &kernel.maps {
         tracing::warn!("no kernel limits and samples: {missing}");
     }
     let context = PROGRAM.context(&loaded.config);
+    let (control, sockets) = takeover::divide(std::mem::take(&mut kernel.inherited));
+    context.ports.inherit(sockets);
     let limits = Limits::open(kernel.table(), folders.limits_file(), Now::read());
     let desk = Desk::new(limits, facts(&loaded.config, &context, &kernel));
-    let admin = match Admin::start(&folders.socket(), desk.clone()) {
+    let admin = match Admin::start(&folders.socket(), desk.clone(), control) {
         Ok(admin) => admin,
         Err(error) => {
             eprintln!("medulla-agent: {error}");
@@ -210,6 +226,7 @@ impl Reflexes {
         };
         let outlook = Outlook {
             pause_file: folders.state.join("pause.json"),
+            budget_file: folders.state.join("budgets.json"),
             outage: outage(context.stats.clone()),
             written,
         };
@@ -270,6 +287,7 @@ fn facts(config: &Config, context: &Context, kernel: &HostKernel) -> Facts {
     let settings = config.read_section("limits", LimitSettings::read);
     let exporting = exporter_ports(config);
     let ports = context.ports.clone();
+    let samples = kernel.maps.clone().ok();
     let configured = settings.protected;
     let covered = kernel.covered.clone();
     let names = move || covered.lock().expect("never poisoned").clone();
@@ -284,6 +302,8 @@ fn facts(config: &Config, context: &Context, kernel: &HostKernel) -> Facts {
         uncovered: Box::new(move || uncovered(&names())),
         max_lease: settings.max_lease,
         keeper_pid: kernel.keeper_pid,
+        ports: context.ports.clone(),
+        give_up: Box::new(move || samples.iter().for_each(SharedMaps::give_up)),
     }
 }
 

@@ -17,7 +17,7 @@ pub mod orders;
 mod restart;
 
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
@@ -38,8 +38,8 @@ use follow::Follower;
 use orders::{Order, Report};
 
 /// Runs the keeper and the agent it starts; returns the agent's status.
-pub(crate) fn run(files: &[String]) -> ExitCode {
-    match Keeper::start(files) {
+pub(crate) fn run(files: &[String], before: takeover::Before) -> ExitCode {
+    match Keeper::start(files, before) {
         Ok(mut keeper) => keeper.watch(),
         Err(error) => {
             eprintln!("medulla-agent: {error}");
@@ -67,7 +67,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(files: &[String]) -> Result<Self, String> {
+    fn start(files: &[String], before: takeover::Before) -> Result<Self, String> {
         let folders = Folders::of_system();
         let mounted = prepare(&folders)?;
         let said = |what: &str, error: &dyn std::fmt::Display| format!("cannot {what}: {error}");
@@ -79,7 +79,7 @@ impl Keeper {
         let signals =
             SignalFd::with_flags(&set, flags).map_err(|error| said("read signals", &error))?;
         let agent = spawn(files, theirs).map_err(|error| said("start the agent", &error))?;
-        Ok(Self {
+        let mut keeper = Self {
             folders,
             agent,
             signals,
@@ -90,7 +90,17 @@ impl Keeper {
             mounted,
             protected: Vec::new(),
             investigation: None,
-        })
+        };
+        keeper.pass_on(before);
+        Ok(keeper)
+    }
+
+    /// Hands on what the agent before has handed over, and sees that one off.
+    fn pass_on(&mut self, before: takeover::Before) {
+        let before = before.see_off();
+        for (owner, socket) in before {
+            self.tell(&Report::Inherited(owner), &[socket]);
+        }
     }
 
     /// Serves until the agent has ended.
@@ -235,7 +245,7 @@ impl Keeper {
     }
 
     fn tell(&mut self, report: &Report, descriptors: &[OwnedFd]) {
-        let descriptors: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         if self.connected && orders::send(&self.socket, &report.encode(), &descriptors).is_err() {
             self.connected = false;
         }

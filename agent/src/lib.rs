@@ -9,6 +9,7 @@ mod assemble;
 pub mod cli;
 pub mod config;
 mod cri;
+mod descriptors;
 mod folders;
 pub mod host;
 pub mod keeper;

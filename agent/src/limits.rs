@@ -165,12 +165,15 @@ pub struct Limits {
     desired: Vec<Desired>,
     file: PathBuf,
     next_generation: u64,
+    /// Whether another process writes table and file now.
+    given_up: bool,
 }
 
 impl Limits {
     /// The limits that a previous process left, by the rules of adoption.
     pub fn open(table: Result<Table, String>, file: PathBuf, now: Now) -> Self {
-        let mut limits = Self { table, desired: Vec::new(), file, next_generation: 1 };
+        let (desired, next_generation, given_up) = (Vec::new(), 1, false);
+        let mut limits = Self { table, desired, file, next_generation, given_up };
         limits.adopt(now);
         limits
     }
@@ -279,6 +282,12 @@ impl Limits {
         }
     }
 
+    /// Another process is the writer from now on: nothing is written any more, nothing withdrawn.
+    pub fn give_up(&mut self) {
+        self.table = Err("another agent has taken over".to_owned());
+        self.given_up = true;
+    }
+
     /// Why nothing can be enforced, if so.
     pub fn kernel_missing(&self) -> Option<&str> {
         self.table.as_ref().err().map(String::as_str)
@@ -341,6 +350,9 @@ impl Limits {
     }
 
     fn save(&self) {
+        if self.given_up {
+            return;
+        }
         if let Err(error) = file::write(&self.file, &self.desired, |d| self.is_winner(d)) {
             tracing::error!("{}: {error}; limits will not survive a restart", self.file.display());
         }

@@ -1,6 +1,5 @@
 //! The gateway put together: the store and its query API beside the service.
 
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +62,6 @@ fn fail(error: &str) -> ExitCode {
 struct Stored {
     store: Arc<Store>,
     api: Server,
-    _socket: Arc<TcpListener>,
 }
 
 impl Stored {
@@ -78,15 +76,15 @@ impl Stored {
         let api = |error: String| format!("query.listen: {error}");
         let socket = context.ports.bind("query", &listen).map_err(api)?;
         let connections = Arc::new(Semaphore::new(QUERY_CONNECTIONS));
-        let server = query::serve(&socket, connections, store.clone());
+        let server = query::serve(socket, connections, store.clone());
         let server = server.map_err(|error| api(error.to_string()))?;
         tracing::info!("listening query {}", server.address());
         tracing::info!("store at {}", store.path().display());
-        Ok(Some(Self { store, api: server, _socket: socket }))
+        Ok(Some(Self { store, api: server }))
     }
 
     async fn close(self) {
-        self.api.stop(Instant::now() + DRAIN).await;
+        self.api.stop(Instant::now() + DRAIN, false).await;
         self.store.close().await;
     }
 }

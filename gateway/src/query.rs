@@ -61,7 +61,7 @@ impl QuerySettings {
 
 /// Serves the API on a non-blocking socket.
 pub fn serve(
-    socket: &TcpListener,
+    socket: Arc<TcpListener>,
     connections: Arc<Semaphore>,
     store: Arc<Store>,
 ) -> io::Result<Server> {

@@ -8,12 +8,17 @@ use crate::limits::{Standing, protocol_name, unit_name};
 /// Version of the objects that machines read.
 pub const SCHEMA: u32 = 1;
 
+/// The owner of the control socket itself; no component is called so.
+pub const CONTROL: &str = "/control";
+
 /// A request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Who answers?
     Status {},
+    /// Give another process the sockets that listen here. They come with the answer's first byte.
+    HandOver {},
     /// Make way for another agent: end, and withdraw nothing. Answered by who leaves.
     Leave {},
     /// Set a limit of source `operator`.
@@ -103,6 +108,9 @@ pub struct Answer {
     /// Who answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Status>,
+    /// Whose the sockets are that come along, in their order; [`CONTROL`] is this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sockets: Vec<String>,
     /// What the reflexes answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reflex: Option<serde_json::Value>,

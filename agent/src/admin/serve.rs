@@ -1,12 +1,12 @@
 //! Who answers requests: the limits engine, behind the checks that need the rest of the agent.
 
+use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use components::ports::Ports;
 use kernel_abi::limit::default_burst_of;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::sync::Notify;
 
 use super::protocol::{Answer, Listed, Request, Status};
@@ -22,7 +22,11 @@ pub(crate) struct Desk {
     changed: Notify,
     facts: Facts,
     /// Whether another agent takes over.
-    leaving: AtomicBool,
+    pub(super) leaving: AtomicBool,
+    /// Wakes who stops listening then.
+    pub(super) left: Notify,
+    /// Where commands come in.
+    pub(super) control: Mutex<Option<UnixListener>>,
     /// The reflexes, once they run.
     pub(super) reflex: OnceLock<Handle>,
 }
@@ -39,18 +43,24 @@ pub(crate) struct Facts {
     pub(crate) max_lease: Duration,
     /// The keeper's process id; it is our parent for as long as it lives.
     pub(crate) keeper_pid: Option<u32>,
+    /// The ports, which another agent may take over.
+    pub(crate) ports: Arc<Ports>,
+    /// Leaves the kernel's maps to another agent.
+    pub(crate) give_up: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Desk {
     pub(crate) fn new(limits: Limits, facts: Facts) -> Arc<Self> {
-        let (changed, leaving, reflex) = Default::default();
-        Arc::new(Self { limits: Mutex::new(limits), changed, facts, leaving, reflex })
+        let (changed, leaving, left, control, reflex) = Default::default();
+        let limits = Mutex::new(limits);
+        Arc::new(Self { limits, changed, facts, leaving, left, control, reflex })
     }
 
     pub(crate) fn answer(&self, request: Request) -> Answer {
         match request {
             Request::Status {} => Answer { process: Some(self.status()), ..Answer::default() },
-            Request::Leave {} => self.leave(),
+            // They need to know who asks.
+            Request::HandOver {} | Request::Leave {} => Answer::usage("not here".to_owned()),
             Request::LimitList {} => self.list(|_| true),
             Request::LimitExplain { port } => self.explain(port),
             Request::LimitClear { port } => self.clear(port),
@@ -95,13 +105,13 @@ impl Desk {
 
     /// Lets limits end when their lease does, for ever.
     pub(crate) async fn keep_time(&self) {
-        loop {
+        while !self.is_leaving() {
             let changed = self.changed.notified();
             let next = self.limits().next_end();
             match next {
                 Some(end) => {
                     tokio::select! {
-                        () = tokio::time::sleep_until(end.into()) => self.limits().expire(Now::read()),
+                        () = tokio::time::sleep_until(end.into()) => self.expire(),
                         () = changed => {}
                     }
                 }
@@ -110,19 +120,15 @@ impl Desk {
         }
     }
 
+    fn expire(&self) {
+        if !self.is_leaving() {
+            self.limits().expire(Now::read());
+        }
+    }
+
     /// Whether another agent takes over, so that limits go on.
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
-    }
-
-    /// Begins the end, as SIGTERM does.
-    fn leave(&self) -> Answer {
-        tracing::info!("another agent takes over");
-        self.leaving.store(true, Ordering::Release);
-        match kill(Pid::this(), Signal::SIGTERM) {
-            Ok(()) => Answer { process: Some(self.status()), ..Answer::default() },
-            Err(error) => Answer::failed(format!("cannot end: {error}")),
-        }
     }
 
     /// The orderly end.
@@ -199,7 +205,7 @@ impl Desk {
         Answer { notes: vec![format!("{cleared} cleared")], ..Answer::default() }
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         Status {
             pid: std::process::id(),
             keeper_pid: self.facts.keeper_pid.filter(|pid| is_parent(*pid)),

@@ -53,8 +53,13 @@ impl Link {
         Ok(Self { socket: std::io::stdin().as_fd().try_clone_to_owned()? })
     }
 
-    /// Asks for the programs on these interfaces; the maps' descriptors, or why there are none.
-    pub(crate) fn attach(&self, interfaces: &[String]) -> Result<Vec<OwnedFd>, String> {
+    /// Asks for the programs on these interfaces; the maps' descriptors, or why there are none. What the
+    /// agent before has left comes first, and goes to `inherited`.
+    pub(crate) fn attach(
+        &self,
+        interfaces: &[String],
+        inherited: &mut Vec<(String, OwnedFd)>,
+    ) -> Result<Vec<OwnedFd>, String> {
         for name in interfaces {
             self.send(&match name.as_str() {
                 "auto" => Order::FollowAuto,
@@ -62,11 +67,15 @@ impl Link {
             })?;
         }
         self.send(&Order::Attach)?;
-        let (report, descriptors) = self.receive()?;
-        match report {
-            Report::Ready => Ok(descriptors),
-            Report::Failed(reason) => Err(reason),
-            other => Err(format!("the keeper said {other:?}")),
+        loop {
+            match self.receive()? {
+                (Report::Ready, descriptors) => return Ok(descriptors),
+                (Report::Inherited(owner), descriptors) => {
+                    inherited.extend(descriptors.into_iter().map(|socket| (owner.clone(), socket)));
+                }
+                (Report::Failed(reason), _) => return Err(reason),
+                (other, _) => return Err(format!("the keeper said {other:?}")),
+            }
         }
     }
 

@@ -4,15 +4,12 @@
 //! and a message it does not know ends the connection. Map descriptors travel as ancillary data of
 //! [`Report::Ready`].
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, socketpair,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::protected;
+use crate::{descriptors, protected};
 
 /// Size of every message.
 pub const BYTES: usize = 256;
@@ -26,8 +23,6 @@ pub const SOCKET_BYTES: usize = 107;
 pub const CONTAINER_BYTES: usize = 240;
 /// How long an investigation lasts that nobody prolongs.
 pub const INVESTIGATION: std::time::Duration = std::time::Duration::from_secs(15);
-/// Most descriptors that come with one message.
-const MAX_DESCRIPTORS: usize = 16;
 
 /// What the agent asks of the keeper.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +70,8 @@ pub enum Report {
     Detached(String),
     /// What became of the order with this id.
     Answered(u16, Answer),
+    /// A socket of the agent before, which comes along, and whose it was.
+    Inherited(String),
 }
 
 /// What became of an order.
@@ -99,6 +96,7 @@ const ATTACHED: u8 = 19;
 const DETACHED: u8 = 20;
 const RESTART_UNIT: u8 = 32;
 const RESTART_CONTAINER: u8 = 33;
+const INHERITED: u8 = 21;
 const DONE: u8 = 48;
 const NOT_DONE: u8 = 49;
 const REFUSED: u8 = 50;
@@ -145,6 +143,7 @@ impl Report {
             Self::Failed(text) => message(FAILED, text),
             Self::Attached(name) => message(ATTACHED, name),
             Self::Detached(name) => message(DETACHED, name),
+            Self::Inherited(owner) => message(INHERITED, owner),
             Self::Answered(id, Answer::Done(text)) => numbered(DONE, *id, text),
             Self::Answered(id, Answer::Failed(text)) => numbered(NOT_DONE, *id, text),
             Self::Answered(id, Answer::Refused(text)) => numbered(REFUSED, *id, text),
@@ -158,6 +157,7 @@ impl Report {
             (FAILED, text) => Some(Self::Failed(text)),
             (ATTACHED, name) => Some(Self::Attached(name)),
             (DETACHED, name) => Some(Self::Detached(name)),
+            (INHERITED, owner) => Some(Self::Inherited(owner)),
             (DONE, text) => answered(&text, Answer::Done),
             (NOT_DONE, text) => answered(&text, Answer::Failed),
             (REFUSED, text) => answered(&text, Answer::Refused),
@@ -246,31 +246,19 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Sends a message with descriptors.
-pub fn send(socket: &impl AsFd, bytes: &[u8; BYTES], descriptors: &[RawFd]) -> io::Result<()> {
-    let slices = [IoSlice::new(bytes)];
-    let rights = [ControlMessage::ScmRights(descriptors)];
-    let rights = if descriptors.is_empty() { &rights[..0] } else { &rights[..] };
-    let flags = MsgFlags::MSG_NOSIGNAL;
-    sendmsg::<()>(socket.as_fd().as_raw_fd(), &slices, rights, flags, None)?;
-    Ok(())
+pub fn send(
+    socket: &impl AsFd,
+    bytes: &[u8; BYTES],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    // A message of a sequenced socket goes whole or not at all.
+    descriptors::send(socket, bytes, descriptors).map(drop)
 }
 
 /// Receives a message and what came with it; zero bytes mean that the other side is gone.
 pub fn receive(socket: &impl AsFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = [0; BYTES];
-    let mut space = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
-    let mut slices = [IoSliceMut::new(&mut bytes)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let fd = socket.as_fd().as_raw_fd();
-    let received = recvmsg::<()>(fd, &mut slices, Some(&mut space), flags)?;
-    let mut descriptors = Vec::new();
-    for message in received.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(numbers) = message {
-            // SAFETY: the kernel made these descriptors for this call and nobody else knows them.
-            descriptors.extend(numbers.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-        }
-    }
-    let length = received.bytes;
+    let (length, descriptors) = descriptors::receive(socket, &mut bytes)?;
     Ok((bytes[..length].to_vec(), descriptors))
 }
 
@@ -328,7 +316,7 @@ mod tests {
     fn descriptors_travel() {
         let (ours, theirs) = pair().expect("a socketpair");
         let (carried, other) = pair().expect("a socketpair");
-        send(&ours, &Report::Ready.encode(), &[carried.as_raw_fd()]).expect("sent");
+        send(&ours, &Report::Ready.encode(), &[carried.as_fd()]).expect("sent");
         drop(carried);
         let (bytes, descriptors) = receive(&theirs).expect("received");
         assert_eq!(Report::decode(&bytes), Some(Report::Ready));

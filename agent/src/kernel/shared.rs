@@ -4,12 +4,13 @@ use super::maps::{Maps, Sampling};
 use super::reflex::{Arm, Armed, Event};
 use super::{Error, Latency, Limit, LimitTable, Target, Verdicts, Written};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Maps that several parts of the agent hold.
 #[derive(Clone)]
-pub struct SharedMaps(Arc<Mutex<Maps>>, Watchers);
+pub struct SharedMaps(Arc<Mutex<Maps>>, Watchers, Arc<AtomicBool>);
 
 /// How many parts of the agent watch a port.
 type Watchers = Arc<Mutex<BTreeMap<u16, usize>>>;
@@ -17,7 +18,12 @@ type Watchers = Arc<Mutex<BTreeMap<u16, usize>>>;
 impl SharedMaps {
     /// Shares these maps.
     pub fn new(maps: Maps) -> Self {
-        Self(Arc::new(Mutex::new(maps)), Watchers::default())
+        Self(Arc::new(Mutex::new(maps)), Watchers::default(), Arc::default())
+    }
+
+    /// Another process takes the maps over: what is watched stays watched, whoever leaves it here.
+    pub fn give_up(&self) {
+        self.2.store(true, Ordering::Release);
     }
 
     /// See [`Maps::watch`]. Several may watch a port; each leaves it by itself.
@@ -37,6 +43,9 @@ impl SharedMaps {
             return Ok(true);
         }
         watchers.remove(&port);
+        if self.2.load(Ordering::Acquire) {
+            return Ok(true);
+        }
         self.lock().unwatch(port)
     }
 

@@ -41,13 +41,13 @@ pub struct Arguments {
     #[arg(long, value_parser = context)]
     context: Option<Otlp>,
     /// A statement to run; repeated ones run in order for each record
-    #[arg(long = "statement", value_name = "S", group = "texts")]
+    #[arg(long = "statement", value_name = "S", group = "texts", allow_hyphen_values = true)]
     statements: Vec<String>,
     /// A condition to evaluate: prints true, false or null (failed) for each record
-    #[arg(long, value_name = "C", group = "texts")]
+    #[arg(long, value_name = "C", group = "texts", allow_hyphen_values = true)]
     condition: Option<String>,
     /// An expression to evaluate: prints a value or null for each record
-    #[arg(long = "value", value_name = "E", group = "texts")]
+    #[arg(long = "value", value_name = "E", group = "texts", allow_hyphen_values = true)]
     values: Vec<String>,
     /// A file of statements, one a line; lines that begin with a space go on, with # are comments
     #[arg(long, value_name = "F", group = "texts")]

@@ -155,6 +155,9 @@ impl Program {
             service.stop().await;
             return ExitCode::FAILURE;
         }
+        for address in service.context().ports.disinherit() {
+            tracing::info!("closed {address}, which the process before listened on");
+        }
         tracing::info!("{} is running", self.name);
         while let Wish::Reload = signals.next().await {
             self.reload(files, &service, applied).await;

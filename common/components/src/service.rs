@@ -51,7 +51,12 @@ impl Service {
     /// [`DRAIN`] at most.
     pub async fn stop(&self) {
         let parts = std::mem::take(&mut *self.parts.lock().await);
-        parts.retire(Instant::now() + DRAIN).await;
+        let deadline = Instant::now() + DRAIN;
+        if self.context.ports.are_handed_over() {
+            // Pages are the new process's from now on, or its readers would see two of everything.
+            parts.close_pages(deadline).await;
+        }
+        parts.retire(deadline).await;
     }
 
     /// What components are built from.

@@ -4,7 +4,7 @@
 //! while the state is open.
 
 use crate::constant::Constant;
-use crate::detector::{Config, Direction, Statistic, Verdict};
+use crate::detector::{Config, Direction, Statistic, Verdict, Weights};
 use crate::episode::{Change, Episode, Patience};
 use crate::fast::{self, Band, Fast};
 use crate::pace::{Pace, Tick};
@@ -24,14 +24,12 @@ pub(crate) struct Auto {
     readiness: Readiness,
     episode: Episode,
     alarm: Alarm,
+    weights: Weights,
 }
 
 /// What the gate on memory allows for a series.
 const STATE_BYTES_MAX: usize = 4096;
 const _: () = assert!(size_of::<Auto>() <= STATE_BYTES_MAX);
-
-/// A row of a well-known shape (a daily peak) has to be this much louder.
-const FAMILIAR_DIVIDES: f64 = 2.0;
 
 /// What the running alarm is about.
 #[derive(Clone, Debug)]
@@ -87,6 +85,7 @@ impl Auto {
                 baseline: 0.0,
                 upheld: false,
             },
+            weights: config.weights,
         }
     }
 
@@ -121,7 +120,7 @@ impl Auto {
         if long && !self.episode.is_open() {
             self.fast.forget_level();
             self.slow.restart_step();
-            self.readiness.be_silent();
+            self.readiness.learn_level();
         }
         self.pace.period_s()
     }
@@ -129,7 +128,7 @@ impl Auto {
     fn look(&mut self, t_ns: i64, value: f64) -> Row {
         let period_s = self.pace.period_s();
         let seen = self.fast.push(value, period_s);
-        let slow = self.slow.push(value, t_ns, period_s);
+        let slow = self.slow.push(value, t_ns, period_s, &self.weights);
         if self.episode.is_open() {
             return Row { t_ns, value, period_s, seen, slow: None, moved: false };
         }
@@ -149,17 +148,20 @@ impl Auto {
     }
 
     fn cause(&self, row: &Row) -> Cause {
+        let knows_level = self.readiness.knows_level();
         if self.constant.holds() {
-            let score = if row.moved { 2.0 } else { 0.0 };
+            let score = if row.moved && knows_level { 2.0 } else { 0.0 };
             let direction = direction(row.value > self.constant.value());
             return Cause { score, statistic: Statistic::Constant, direction };
         }
-        let mut cause = self.fast_cause(row);
+        let mut cause = if knows_level { self.fast_cause(row) } else { Cause::NONE };
+        cause.score *= match row.slow {
+            Some(seen) if seen.familiar => self.weights.familiar,
+            _ => self.weights.newest,
+        };
         let Some(seen) = row.slow else { return cause };
-        if seen.familiar {
-            cause.score /= FAMILIAR_DIVIDES;
-        }
-        if seen.score > cause.score { self.slow_cause(&seen) } else { cause }
+        let slow = self.slow_cause(&seen);
+        if slow.score > cause.score { slow } else { cause }
     }
 
     fn fast_cause(&self, row: &Row) -> Cause {

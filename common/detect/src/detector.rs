@@ -35,11 +35,38 @@ pub struct Config {
     pub clear_after_s: f64,
     /// A new level is normal after this long (and 120 rows).
     pub accept_after_s: f64,
+    /// How much each part of [`Method::Auto`] is believed.
+    pub weights: Weights,
+}
+
+/// Factors of the scores of [`Method::Auto`]'s parts. The default is what the gates judge; others are for evaluations:
+/// `examples/nab.rs` chooses them on one half of a corpus to see what that is worth on the other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// Level, distance and spread of the newest rows.
+    pub newest: f64,
+    /// The same where the row's shape is well known: a daily peak.
+    pub familiar: f64,
+    /// A shape never seen before.
+    pub shape: f64,
+    /// The time of day.
+    pub season: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { newest: 1.0, familiar: 0.5, shape: 1.0, season: 1.0 }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { method: Method::Auto, clear_after_s: 10.0, accept_after_s: 900.0 }
+        Self {
+            method: Method::Auto,
+            clear_after_s: 10.0,
+            accept_after_s: 900.0,
+            weights: Weights::default(),
+        }
     }
 }
 

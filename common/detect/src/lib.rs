@@ -45,4 +45,4 @@ mod unit;
 mod zscore;
 
 pub use counter::{Counter, Width};
-pub use detector::{Config, Detector, Direction, Method, Statistic, Verdict};
+pub use detector::{Config, Detector, Direction, Method, Statistic, Verdict, Weights};

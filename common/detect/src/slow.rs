@@ -4,7 +4,7 @@
 //! It learns whether an alarm is open or not: a memory that stood still meanwhile would find what comes
 //! after strange, and what a fault looked like is no news the second time.
 
-use crate::detector::Statistic;
+use crate::detector::{Statistic, Weights};
 use crate::pace::seconds;
 use crate::prototypes::Prototypes;
 use crate::seasonal::Season;
@@ -82,7 +82,13 @@ impl Slow {
     }
 
     /// Takes a row; evaluates when a step is complete.
-    pub(crate) fn push(&mut self, value: f64, t_ns: i64, period_s: f64) -> Option<Seen> {
+    pub(crate) fn push(
+        &mut self,
+        value: f64,
+        t_ns: i64,
+        period_s: f64,
+        weights: &Weights,
+    ) -> Option<Seen> {
         if self.rows == 0 {
             self.since_ns = t_ns;
         }
@@ -94,15 +100,15 @@ impl Slow {
         }
         let (mean, alone) = (self.sum / f64::from(self.rows), self.rows == 1);
         self.restart_step();
-        let mut seen = self.step(mean as f32, t_ns, STEP_S.max(period_s));
+        let mut seen = self.step(mean as f32, t_ns, STEP_S.max(period_s), weights);
         seen.familiar &= alone;
         Some(seen)
     }
 
-    fn step(&mut self, value: f32, t_ns: i64, step_s: f64) -> Seen {
+    fn step(&mut self, value: f32, t_ns: i64, step_s: f64, weights: &Weights) -> Seen {
         self.learn_spread(f64::from(value));
         let values = self.look(value, t_ns);
-        let (which, score) = self.best(&values, step_s);
+        let (which, score) = self.best(&values, step_s, weights);
         let tail = &self.tails[SHAPE];
         let familiar = tail.ready() && f64::from(values[SHAPE]) <= FAMILIAR * tail.threshold();
         self.learn(value, t_ns, step_s, values);
@@ -128,12 +134,13 @@ impl Slow {
         self.novelty.min(0.5 * (self.novelty + before))
     }
 
-    fn best(&self, values: &Values, step_s: f64) -> (usize, f64) {
+    fn best(&self, values: &Values, step_s: f64, weights: &Weights) -> (usize, f64) {
         let seen_s = f64::from(self.steps) * step_s;
         let mut best = (SHAPE, 0.0);
         for (index, (tail, value)) in self.tails.iter().zip(values).enumerate() {
             let warm_s = if index == SHAPE { WARM_S } else { SEASON_WARM_S };
-            let score = tail.score(*value, &KINDS[index], step_s, 0.0);
+            let weight = if index == SHAPE { weights.shape } else { weights.season };
+            let score = weight * tail.score(*value, &KINDS[index], step_s, 0.0);
             if score > best.1 && seen_s >= warm_s {
                 best = (index, score);
             }

@@ -11,7 +11,7 @@ pub(crate) const START_BLOCKS: u32 = 50;
 const GAIN: f32 = 0.03;
 /// Memory of rate and excesses.
 const MEMORY_S: f64 = 12.0 * 3600.0;
-const MEMORY_MIN_BLOCKS: f64 = 3000.0;
+const MEMORY_MIN_BLOCKS: f64 = 6000.0;
 /// Memory of the largest excess.
 const LARGEST_MEMORY_S: f64 = 2.0 * 86_400.0;
 /// An excess teaches at most this multiple of the mean excess.

@@ -1,7 +1,7 @@
 //! Requests in which each record has a resource and scope of its own, and back.
 //!
 //! Resource and scope are copied for each record, so a flat request can be larger than its source by orders:
-//! the caller says how much it may become. Going back, records whose resource and scope are equal stand
+//! [`flat_bytes`] says beforehand how large. Going back, records whose resource and scope are equal stand
 //! together again, in the order of their first ones. Equal are messages of the same fields (schema URL, dropped counts
 //! and unknown fields included); the order of attributes does not count. Resources and scopes without
 //! a record have no place in a flat request, so they are gone.
@@ -22,48 +22,82 @@ const OWNER: u32 = 1;
 const RESOURCE_ATTRIBUTES: u32 = 1;
 const SCOPE_ATTRIBUTES: u32 = 3;
 
-/// The request with a resource and scope for each record; nothing if that is more than `at_most` bytes.
-pub fn flatten(request: &[u8], at_most: usize) -> Result<Option<Vec<u8>>, Malformed> {
-    let mut flat = Vec::new();
+/// What the request would be with a resource and scope for each record, in bytes.
+pub fn flat_bytes(request: &[u8]) -> Result<usize, Malformed> {
+    let mut total = 0usize;
+    walk(request, |found| {
+        total = total.saturating_add(match found {
+            Found::Other(raw) => raw.len(),
+            Found::Record(record) => record.bytes(),
+        });
+    })?;
+    Ok(total)
+}
+
+/// The request with a resource and scope for each record; as large as [`flat_bytes`] says.
+pub fn flatten(request: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut flat = Vec::with_capacity(flat_bytes(request)?);
+    walk(request, |found| match found {
+        Found::Other(raw) => flat.extend_from_slice(raw),
+        Found::Record(record) => record.write(&mut flat),
+    })?;
+    Ok(flat)
+}
+
+/// What a walk over a request comes to.
+enum Found<'a> {
+    /// A field beside the resources.
+    Other(&'a [u8]),
+    Record(Lone<'a>),
+}
+
+/// A record and what is around it.
+struct Lone<'a> {
+    resource: &'a [u8],
+    scope: &'a [u8],
+    record: &'a [u8],
+}
+
+impl Lone<'_> {
+    fn scope_bytes(&self) -> usize {
+        self.scope.len() + field_bytes(self.record.len())
+    }
+
+    fn resource_bytes(&self) -> usize {
+        self.resource.len() + field_bytes(self.scope_bytes())
+    }
+
+    fn bytes(&self) -> usize {
+        field_bytes(self.resource_bytes())
+    }
+
+    fn write(&self, flat: &mut Vec<u8>) {
+        put_head(flat, RESOURCES, self.resource_bytes());
+        flat.extend_from_slice(self.resource);
+        put_head(flat, SCOPES, self.scope_bytes());
+        flat.extend_from_slice(self.scope);
+        put_bytes(flat, RECORDS, self.record);
+    }
+}
+
+fn walk(request: &[u8], mut found: impl FnMut(Found<'_>)) -> Result<(), Malformed> {
     let mut fields = Fields::new(request);
     while let Some(field) = fields.try_next()? {
         if field.number != RESOURCES {
-            flat.extend_from_slice(field.raw);
+            found(Found::Other(field.raw));
             continue;
         }
-        let resource = crate::edit::fields::bytes(field.value)?;
-        let around = without(resource, SCOPES)?;
-        for scope in repeated(resource, SCOPES) {
-            if !flatten_scope(scope?, &around, at_most, &mut flat)? {
-                return Ok(None);
+        let message = crate::edit::fields::bytes(field.value)?;
+        let resource = without(message, SCOPES)?;
+        for message in repeated(message, SCOPES) {
+            let scope = without(message?, RECORDS)?;
+            for record in repeated(message?, RECORDS) {
+                let (resource, scope) = (&resource[..], &scope[..]);
+                found(Found::Record(Lone { resource, scope, record: record? }));
             }
         }
     }
-    Ok(Some(flat))
-}
-
-/// Says whether there was room for all records.
-fn flatten_scope(
-    scope: &[u8],
-    resource: &[u8],
-    at_most: usize,
-    flat: &mut Vec<u8>,
-) -> Result<bool, Malformed> {
-    let around = without(scope, RECORDS)?;
-    for record in repeated(scope, RECORDS) {
-        let record = record?;
-        let scope_bytes = around.len() + field_bytes(record.len());
-        let resource_bytes = resource.len() + field_bytes(scope_bytes);
-        if flat.len() + field_bytes(resource_bytes) > at_most {
-            return Ok(false);
-        }
-        put_head(flat, RESOURCES, resource_bytes);
-        flat.extend_from_slice(resource);
-        put_head(flat, SCOPES, scope_bytes);
-        flat.extend_from_slice(&around);
-        put_bytes(flat, RECORDS, record);
-    }
-    Ok(true)
+    Ok(())
 }
 
 /// A message and what stands in it, in order.
@@ -87,7 +121,7 @@ impl<T: Default> Groups<T> {
 /// The request with equal resources joined, and equal scopes in them.
 pub fn regroup(request: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut resources: Groups<Groups<Vec<u8>>> = Groups::default();
-    let mut out = Vec::with_capacity(request.len());
+    let mut out = Vec::new();
     let mut fields = Fields::new(request);
     while let Some(field) = fields.try_next()? {
         if field.number != RESOURCES {

@@ -10,8 +10,9 @@ use crate::ast::{self, Comparison, Condition};
 use crate::context::{Context, Purpose};
 use crate::eval::constant;
 use crate::function::{Body, Definition, Kind};
+use crate::nearest::did_you_mean;
 use crate::plan::{CompareExpr, Cond, Expr, LevelSet, MathExpr};
-use crate::{Class, LoadError, compare, functions};
+use crate::{Class, LoadError, compare, functions, math, parse};
 
 mod argument;
 mod call;
@@ -202,16 +203,45 @@ impl<'b, C: Context> Binder<'b, C> {
                 folded(Expr::Map(entries.iter().map(entry).collect::<Result<_, _>>()?))
             }
             ast::Expr::Negate(inner) => folded(Expr::Negate(Box::new(self.expr(inner)?))),
-            ast::Expr::Math(left, op, right) => {
-                let (left, right) = (self.expr(left)?, self.expr(right)?);
-                folded(Expr::Math(Box::new(MathExpr { left, op: *op, right })))
-            }
+            ast::Expr::Math(first, rest) => self.math(first, rest)?,
         })
+    }
+
+    /// Arithmetic; the constants that it begins with are computed, as far as that goes.
+    fn math(
+        &mut self,
+        first: &ast::Expr,
+        rest: &[(ast::Operator, ast::Expr)],
+    ) -> Result<Expr<C>, LoadError> {
+        let mut first = self.expr(first)?;
+        let mut terms = Vec::new();
+        for (op, term) in rest {
+            let term = self.expr(term)?;
+            match (&first, &term) {
+                (Expr::Const(left), Expr::Const(right)) if terms.is_empty() => {
+                    match math::compute(left, *op, right) {
+                        Ok(value) => first = Expr::Const(value),
+                        Err(_) => terms.push((*op, term)),
+                    }
+                }
+                _ => terms.push((*op, term)),
+            }
+        }
+        if terms.is_empty() {
+            return Ok(first);
+        }
+        Ok(Expr::Math(Box::new(MathExpr { first, rest: terms })))
     }
 
     pub(crate) fn symbol(&self, name: &str, offset: usize) -> Result<i64, LoadError> {
         self.context.symbol(name).ok_or_else(|| {
-            let message = format!("the context {} has no enum symbol {name}", self.context.name());
+            let context = self.context.name();
+            let hint = match (parse::habit::word(name), self.functions.get(name)) {
+                (Some(form), _) => format!("; write {form}"),
+                (None, Some(_)) => format!("; {name} is a function and is called: {name}(...)"),
+                (None, None) => did_you_mean(name, &self.context.symbols()),
+            };
+            let message = format!("the context {context} has no enum symbol {name}{hint}");
             LoadError::new(Class::UnknownEnum, offset, message)
         })
     }
@@ -224,7 +254,6 @@ fn folded<C: Context>(expr: Expr<C>) -> Expr<C> {
         Expr::List(items) => items.iter().all(is_const),
         Expr::Map(entries) => entries.iter().all(|(_, value)| is_const(value)),
         Expr::Negate(inner) => is_const(inner),
-        Expr::Math(math) => is_const(&math.left) && is_const(&math.right),
         _ => false,
     };
     if !ready {

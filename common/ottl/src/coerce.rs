@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::function::Kind;
-use crate::{RunError, Value, json};
+use crate::{RunError, Value, bound, json};
 
 /// `value` as a parameter of that kind takes it.
 pub fn convert<'a>(kind: &Kind, value: Value<'a>) -> Result<Value<'a>, RunError> {
@@ -41,10 +41,14 @@ impl Kind {
     /// Its name in errors.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Str | Self::LiteralStr | Self::StrLike => "string",
-            Self::Int | Self::LiteralInt | Self::IntLike => "int",
-            Self::Double | Self::LiteralDouble | Self::DoubleLike => "double",
-            Self::Bool | Self::LiteralBool | Self::BoolLike => "bool",
+            Self::Str | Self::StrLike => "string",
+            Self::Int | Self::IntLike => "int",
+            Self::Double | Self::DoubleLike => "double",
+            Self::Bool | Self::BoolLike => "bool",
+            Self::LiteralStr => "a literal string",
+            Self::LiteralInt => "a literal int without a sign",
+            Self::LiteralDouble => "a literal double, with a point and without a sign",
+            Self::LiteralBool => "`true` or `false`",
             Self::BytesLike => "bytes",
             Self::Time => "time",
             Self::Duration => "duration",
@@ -68,7 +72,10 @@ fn str_like(value: Value<'_>) -> Result<Value<'_>, RunError> {
     match value {
         Value::Nil | Value::Str(_) => Ok(value),
         Value::Bytes(bytes) => Ok(Value::text(json::hex(&bytes))),
-        other => json::like(&other).map(Value::text),
+        other => {
+            bound::check_all(&other)?;
+            json::like(&other).map(Value::text)
+        }
     }
 }
 

@@ -56,6 +56,11 @@ pub trait Context: Send + Sync + 'static {
         None
     }
 
+    /// The names of its enum symbols, for hints.
+    fn symbols(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Functions that this context has beyond the common ones.
     fn special(&self, _purpose: Purpose) -> &'static [&'static [Definition]] {
         &[]

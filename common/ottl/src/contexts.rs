@@ -161,6 +161,10 @@ impl Context for Otlp {
         paths::resolve(*self, prefix, segments)
     }
 
+    fn symbols(&self) -> Vec<&'static str> {
+        symbols::names(*self)
+    }
+
     fn symbol(&self, name: &str) -> Option<i64> {
         symbols::number(*self, name)
     }

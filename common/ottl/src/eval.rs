@@ -11,7 +11,7 @@ use bumpalo::Bump;
 use crate::context::{Context, Key};
 use crate::plan::{CompareExpr, Cond, Expr, KeyExpr, LocalExpr, PathExpr};
 use crate::value::{Any, Map, Time};
-use crate::{RunError, Value, compare, index, math};
+use crate::{RunError, Value, bound, compare, index, math};
 
 mod call;
 mod edit;
@@ -26,13 +26,26 @@ pub struct Frame<'a, C: Context> {
     pub(crate) cache: Map,
     pub(crate) arena: &'a Bump,
     pub(crate) now: Option<&'a Time>,
+    /// The bytes that have been set so far.
+    pub(crate) made_bytes: usize,
 }
 
 impl<'a, C: Context> Frame<'a, C> {
+    /// Takes note of a value that is about to be set below so many keys.
+    #[inline]
+    fn spend(&mut self, value: &Value<'_>, keys: usize) -> Result<(), RunError> {
+        self.made_bytes += bound::weigh(value, keys)?;
+        if self.made_bytes > bound::RECORD_MAX_BYTES {
+            let message = format!("more than {} bytes set on one record", bound::RECORD_MAX_BYTES);
+            return Err(RunError::new(message));
+        }
+        Ok(())
+    }
+
     /// A frame with an empty cache; `now` is the clock, if there is one.
     #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
-        Self { record, cache: Map::new(), arena, now }
+        Self { record, cache: Map::new(), arena, now, made_bytes: 0 }
     }
 }
 
@@ -81,8 +94,11 @@ impl<C: Context> Expr<C> {
             }
             Self::Map(entries) => map(entries, env),
             Self::Math(math) => {
-                let left = math.left.eval(env)?;
-                math::compute(&left, math.op, &math.right.eval(env)?)
+                let mut value = math.first.eval(env)?;
+                for (op, term) in &math.rest {
+                    value = math::compute(&value, *op, &term.eval(env)?)?;
+                }
+                Ok(value)
             }
             Self::Negate(inner) => math::negate(&inner.eval(env)?),
         }
@@ -105,7 +121,6 @@ pub(crate) fn constant<C: Context>(expr: &Expr<C>) -> Option<Value<'static>> {
             Some(Value::map(map))
         }
         Expr::Negate(inner) => math::negate(&value(inner)?).ok(),
-        Expr::Math(math) => math::compute(&value(&math.left)?, math.op, &value(&math.right)?).ok(),
         _ => None,
     }
 }

@@ -37,6 +37,14 @@ pub fn common() -> impl Iterator<Item = &'static Definition> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
+/// The converter that differs from a name in case only.
+pub(crate) fn converter_like(name: &str) -> Option<&'static str> {
+    let special = [special::LOGS, special::SPANS, special::METRIC_FILTER];
+    let all = common().chain(special.into_iter().flatten());
+    let mut names = all.map(|definition| definition.name);
+    names.find(|known| known.starts_with(char::is_uppercase) && known.eq_ignore_ascii_case(name))
+}
+
 /// The functions that only one signal has.
 pub mod special {
     pub use super::logs::ALL as LOGS;

@@ -104,8 +104,12 @@ fn sign(text: &str) -> Result<(Token, usize), Mistake> {
     let hint = match found {
         '&' => "; write `and`",
         '|' => "; write `or`",
+        '!' if text.starts_with("!~") => "; write `not IsMatch(value, \"pattern\")`",
         '!' => "; write `not` or `!=`",
-        '\'' => "; texts stand in double quotes",
+        '\'' | '`' | '\u{2018}'..='\u{201f}' => "; texts stand in double quotes",
+        '~' => "; write `IsMatch(value, \"pattern\")`",
+        ';' => "; a statement stands alone",
+        '%' => "; arithmetic has `+`, `-`, `*` and `/`",
         '#' => "; the language has no comments",
         _ => "",
     };

@@ -21,6 +21,7 @@
 
 pub mod ast;
 mod bind;
+pub mod bound;
 pub mod coerce;
 pub mod compare;
 pub mod compile;
@@ -37,6 +38,7 @@ mod infer;
 pub mod json;
 mod lex;
 pub mod math;
+mod nearest;
 pub mod number;
 pub mod parse;
 pub mod pattern;

@@ -10,6 +10,7 @@ use crate::lex::{Spanned, Token, lex};
 use crate::{Class, LoadError};
 
 mod call;
+pub(crate) mod habit;
 mod value;
 
 /// How deep expressions may nest.
@@ -113,10 +114,10 @@ impl<'t> Parser<'t> {
                 Expr::Path(path)
                     if path.segments.len() == 1 && path.segments[0].keys.is_empty() =>
                 {
-                    self.expected("a comparison");
+                    self.expected("a comparison, since a path alone is no condition");
                     return Ok(Condition::Path(path));
                 }
-                _ => self.expected("a comparison"),
+                left => self.expected(&compared(&left)),
             };
         }
         self.next = start;
@@ -157,28 +158,30 @@ impl<'t> Parser<'t> {
     }
 
     fn sum(&mut self) -> Parsed<Expr> {
-        let mut left = self.product()?;
+        let first = self.product()?;
+        let mut rest = Vec::new();
         loop {
             let operator = match self.peek() {
                 Some(Token::Sign("+")) => Operator::Add,
                 Some(Token::Sign("-")) => Operator::Subtract,
-                _ => return Ok(left),
+                _ => return Ok(chain(first, rest)),
             };
             self.next += 1;
-            left = Expr::Math(Box::new(left), operator, Box::new(self.product()?));
+            rest.push((operator, self.product()?));
         }
     }
 
     fn product(&mut self) -> Parsed<Expr> {
-        let mut left = self.signed()?;
+        let first = self.signed()?;
+        let mut rest = Vec::new();
         loop {
             let operator = match self.peek() {
                 Some(Token::Sign("*")) => Operator::Multiply,
                 Some(Token::Sign("/")) => Operator::Divide,
-                _ => return Ok(left),
+                _ => return Ok(chain(first, rest)),
             };
             self.next += 1;
-            left = Expr::Math(Box::new(left), operator, Box::new(self.signed()?));
+            rest.push((operator, self.signed()?));
         }
     }
 
@@ -213,6 +216,18 @@ impl<'t> Parser<'t> {
 fn is_path_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.contains(|any: char| any.is_ascii_uppercase())
+}
+
+fn chain(first: Expr, rest: Vec<(Operator, Expr)>) -> Expr {
+    if rest.is_empty() { first } else { Expr::Math(Box::new(first), rest) }
+}
+
+/// What is expected behind the left side of a comparison.
+fn compared(left: &Expr) -> String {
+    match left {
+        Expr::Path(_) => "a comparison, since a path alone is no condition".to_owned(),
+        _ => "a comparison".to_owned(),
+    }
 }
 
 fn one_or(mut terms: Vec<Condition>, many: fn(Vec<Condition>) -> Condition) -> Condition {
@@ -258,9 +273,6 @@ impl<'t> Parser<'t> {
     fn end(&mut self) -> Parsed<()> {
         match self.peek() {
             None => Ok(()),
-            Some(Token::Sign(">")) => {
-                self.fail("the end; write `action where condition`, not `condition > action`")
-            }
             Some(_) => self.fail("the end"),
         }
     }
@@ -287,7 +299,9 @@ impl<'t> Parser<'t> {
             Some(token) => token.to_string(),
             None => "the end".to_owned(),
         };
-        self.note(format!("found {found}, expected {expected}"));
+        let hint = habit::hint(self.tokens, self.next);
+        let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+        self.note(format!("found {found}, expected {expected}{hint}"));
     }
 
     fn stop<T>(&mut self, message: &str) -> Parsed<T> {

@@ -33,7 +33,11 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
 pub(crate) fn build(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern).size_limit(MAX_COMPILED_BYTES).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(bytes) => format!("it takes more than {bytes} bytes"),
-        other => other.to_string(),
+        // Its last line says what is wrong; the ones before draw it.
+        other => {
+            let message = other.to_string();
+            message.rsplit("error: ").next().unwrap_or(&message).trim_end().to_owned()
+        }
     })
 }
 

@@ -27,6 +27,7 @@ pub const MAX_FLAT_BYTES: usize = 64 << 20;
 
 mod build;
 mod fuse;
+pub mod route;
 mod step;
 mod visit;
 
@@ -146,7 +147,12 @@ pub enum Refused {
     Failed(Failure),
     /// Flattened it would be larger than [`MAX_FLAT_BYTES`].
     TooLarge,
+    /// There is no memory for its flat form now.
+    NoMemory,
 }
+
+/// Asked before a run takes memory beside the request and what becomes of it; whether it may.
+pub type Memory<'m> = &'m mut dyn FnMut(usize) -> bool;
 
 impl From<Malformed> for Refused {
     fn from(_: Malformed) -> Self {
@@ -162,6 +168,7 @@ impl std::fmt::Display for Refused {
             Self::TooLarge => {
                 write!(f, "flattened it would be larger than {} MiB", MAX_FLAT_BYTES >> 20)
             }
+            Self::NoMemory => f.write_str("no memory for the flat request"),
         }
     }
 }
@@ -200,6 +207,18 @@ impl Program {
         request: &Request,
         now: &Time,
     ) -> Result<Outcome, Refused> {
+        self.run_within(&mut |_| true, runner, body, request, now)
+    }
+
+    /// Runs it over a request with as much memory as there is.
+    pub fn run_within(
+        &self,
+        memory: Memory<'_>,
+        runner: &mut Runner,
+        body: &Bytes,
+        request: &Request,
+        now: &Time,
+    ) -> Result<Outcome, Refused> {
         let mut outcome = Outcome {
             body: body.clone(),
             is_changed: false,
@@ -215,7 +234,7 @@ impl Program {
                 walks.iter().try_for_each(|walk| runner.walk(walk, request, now, outcome))
             };
             match walks[0].flattened() {
-                Some(_) => flattened(&mut outcome, run)?,
+                Some(_) => flattened(memory, &mut outcome, run)?,
                 None => run(&mut outcome)?,
             }
         }
@@ -225,17 +244,27 @@ impl Program {
 
 /// Runs over the flat request and groups it again. Where nothing changed the request stays as it was.
 fn flattened(
+    memory: Memory<'_>,
     outcome: &mut Outcome,
     mut run: impl FnMut(&mut Outcome) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
-    let flat = otlp::flat::flatten(&outcome.body, MAX_FLAT_BYTES)?.ok_or(Refused::TooLarge)?;
+    let mut ask = |bytes| if memory(bytes) { Ok(()) } else { Err(Refused::NoMemory) };
+    let flat_bytes = otlp::flat::flat_bytes(&outcome.body)?;
+    if flat_bytes > MAX_FLAT_BYTES {
+        return Err(Refused::TooLarge);
+    }
+    ask(flat_bytes)?;
+    let flat = otlp::flat::flatten(&outcome.body)?;
     let (body, was_changed) = (outcome.body.clone(), outcome.is_changed);
     (outcome.body, outcome.is_changed) = (flat.into(), false);
     run(outcome)?;
-    match outcome.is_changed {
-        true => outcome.body = otlp::flat::regroup(&outcome.body)?.into(),
-        false => (outcome.body, outcome.is_changed) = (body, was_changed),
+    if !outcome.is_changed {
+        (outcome.body, outcome.is_changed) = (body, was_changed);
+        return Ok(());
     }
+    // The groups are no larger than what they are made of.
+    ask(outcome.body.len())?;
+    outcome.body = otlp::flat::regroup(&outcome.body)?.into();
     Ok(())
 }
 

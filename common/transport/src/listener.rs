@@ -2,7 +2,9 @@
 //!
 //! A connection takes a permit from the process's connection limit before it is accepted; at the
 //! limit new ones wait in the kernel's backlog. Stopping is bounded: no new connections, idle ones
-//! closed, h2 told to go away, requests in progress given until the deadline, then cut off.
+//! closed, h2 told to go away, requests in progress given until the deadline, then cut off. Where the
+//! port goes on with somebody else, HTTP/1 connections first hear with an answer that it was the last
+//! one, for [`FAREWELL`]: a request that is on its way to a connection that closes is never answered.
 //!
 //! h2 bounds: [`STREAMS`] requests at a time per connection, windows of [`STREAM_WINDOW_BYTES`] and
 //! four times that, frames up to [`FRAME_BYTES`] (the default of 16 KiB costs half the throughput).
@@ -12,10 +14,12 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -38,6 +42,8 @@ pub const FRAME_BYTES: u32 = 1 << 20;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest HTTP/1 read buffer; a head must fit in it.
 pub const BUFFER_BYTES: usize = 512 << 10;
+/// How long busy connections get to hear that they end, where the port goes on.
+pub const FAREWELL: Duration = Duration::from_millis(500);
 /// Pause after accepting failed for want of a resource, such as descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -51,19 +57,29 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Body>> + Send;
 }
 
+/// How a server is to end.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    deadline: Instant,
+    /// Until when connections are told by their answers.
+    farewell: Instant,
+}
+
 /// A listener that serves.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    stop: Mutex<Option<oneshot::Sender<Instant>>>,
+    /// Keeps the port open while it serves.
+    socket: Mutex<Option<Arc<StdListener>>>,
+    stop: Mutex<Option<oneshot::Sender<Stop>>>,
     done: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Server {
-    /// Serves connections of `socket` (non-blocking) with `handler`. The socket itself stays the
-    /// caller's: it is open as long as anybody holds it.
+    /// Serves connections of `socket` (non-blocking) with `handler`. The port is open until this stops,
+    /// and longer if anybody else holds the socket.
     pub fn start<H: Handler>(
-        socket: &StdListener,
+        socket: Arc<StdListener>,
         connections: Arc<Semaphore>,
         handler: Arc<H>,
     ) -> io::Result<Self> {
@@ -72,7 +88,8 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let serving = serve(listener, connections, handler, stopped);
         let done = tokio::sync::Mutex::new(Some(tokio::spawn(serving)));
-        Ok(Self { address, stop: Mutex::new(Some(stop)), done })
+        let socket = Mutex::new(Some(socket));
+        Ok(Self { address, socket, stop: Mutex::new(Some(stop)), done })
     }
 
     /// The address it serves, with the port the kernel chose.
@@ -80,12 +97,16 @@ impl Server {
         self.address
     }
 
-    /// Stops; returns when the last request is answered, or at `deadline`.
-    pub async fn stop(&self, deadline: Instant) {
+    /// Stops; returns when the last request is answered, or at `deadline`. `handed_over`: another process
+    /// has the port.
+    pub async fn stop(&self, deadline: Instant, handed_over: bool) {
+        let socket = self.socket.lock().expect("taking an option cannot panic").take();
+        let goes_on = handed_over || socket.is_some_and(|socket| Arc::strong_count(&socket) > 1);
+        let farewell = Instant::now() + if goes_on { FAREWELL } else { Duration::ZERO };
         let stop = self.stop.lock().expect("taking an option cannot panic").take();
         if let Some(stop) = stop {
             // The server may have ended by itself; then there is nobody to tell.
-            let _ = stop.send(deadline);
+            let _ = stop.send(Stop { deadline, farewell: farewell.min(deadline) });
         }
         if let Some(done) = self.done.lock().await.take() {
             let _ = done.await;
@@ -97,16 +118,17 @@ async fn serve<H: Handler>(
     listener: TcpListener,
     connections: Arc<Semaphore>,
     handler: Arc<H>,
-    mut stopped: oneshot::Receiver<Instant>,
+    mut stopped: oneshot::Receiver<Stop>,
 ) {
     let builder = builder();
+    let closing = Arc::<AtomicBool>::default();
     let graceful = GracefulShutdown::new();
     let mut serving = JoinSet::new();
-    let deadline = loop {
+    let stop = loop {
         tokio::select! {
-            deadline = &mut stopped => break deadline.unwrap_or_else(|_| Instant::now()),
+            stop = &mut stopped => break stop.unwrap_or_else(|_| Stop::now()),
             (stream, peer, permit) = accept(&listener, &connections) => {
-                let service = answer(handler.clone(), peer);
+                let service = answer(handler.clone(), peer, closing.clone());
                 let connection = builder.serve_connection(TokioIo::new(stream), service);
                 let watched = graceful.watch(connection.into_owned());
                 serving.spawn(async move {
@@ -120,14 +142,24 @@ async fn serve<H: Handler>(
         }
     };
     drop(listener);
-    let _ = tokio::time::timeout_at(deadline, graceful.shutdown()).await;
+    closing.store(true, Ordering::Relaxed);
+    let ended = async { while serving.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout_at(stop.farewell, ended).await;
+    let _ = tokio::time::timeout_at(stop.deadline, graceful.shutdown()).await;
     serving.shutdown().await;
 }
 
-/// The handler as hyper's service.
+impl Stop {
+    fn now() -> Self {
+        Self { deadline: Instant::now(), farewell: Instant::now() }
+    }
+}
+
+/// The handler as hyper's service. Once it is `closing`, an answer over HTTP/1 is the connection's last.
 fn answer<H: Handler>(
     handler: Arc<H>,
     peer: SocketAddr,
+    closing: Arc<AtomicBool>,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = Response<Body>,
@@ -135,8 +167,15 @@ fn answer<H: Handler>(
     Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send,
 > {
     service_fn(move |request| {
-        let handler = handler.clone();
-        async move { Ok::<_, Infallible>(handler.call(request, peer).await) }
+        let (handler, closing) = (handler.clone(), closing.clone());
+        async move {
+            let is_http_1 = request.version() <= Version::HTTP_11;
+            let mut response = handler.call(request, peer).await;
+            if is_http_1 && closing.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     })
 }
 

@@ -145,7 +145,7 @@ async fn the_client_asks_over_a_socket() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
     let store = handler.store.clone();
-    let server = serve(&socket, Arc::new(Semaphore::new(8)), store).unwrap();
+    let server = serve(Arc::new(socket), Arc::new(Semaphore::new(8)), store).unwrap();
     let ask = async |command: QueryCommand, json: bool| {
         let mut out = Vec::new();
         let args = QueryArgs { address: server.address().to_string(), json, command };
@@ -171,8 +171,7 @@ async fn the_client_asks_over_a_socket() {
     let missing = ask(QueryCommand::Trace { id: "abd".into() }, false).await.unwrap_err();
     let expect = QueryError::Failed(format!("{}: No traces found", server.address()));
     assert_eq!(missing, expect);
-    server.stop(Instant::now()).await;
-    drop(socket);
+    server.stop(Instant::now(), false).await;
     let error = ask(QueryCommand::Services, false).await.unwrap_err();
     assert!(error.to_string().contains("cannot connect"), "{error}");
 }

@@ -8,7 +8,6 @@ use regex::Regex;
 
 use super::error::{Code, quote};
 use super::matching::left_out_of_each;
-use super::routing::compile;
 use super::section::{Field, Section};
 use super::value::{Core, Node, Value};
 
@@ -113,7 +112,7 @@ fn compile_for(signal: Signal, text: &str) -> Result<Condition<Otlp>, LoadError>
         Signal::Metrics => Otlp::DataPoint,
         _ => Otlp::Log,
     };
-    compile(text, context)
+    super::ottl::condition(text, context)
 }
 
 /// Reads the processor `resource`.

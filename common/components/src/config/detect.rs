@@ -34,6 +34,7 @@ impl Detect {
                 method: section.field("detector").map(|field| method(&field)).unwrap_or_default(),
                 clear_after_s: seconds("clear_after", 10, DAY),
                 accept_after_s: seconds("accept_after", 900, DAY * 30),
+                ..Config::default()
             },
         }
     }

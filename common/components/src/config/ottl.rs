@@ -1,7 +1,9 @@
 //! What the sections of `transform` and `filter` have in common: error modes, texts, and mistakes
 //! in them, each reported at its item with line and column.
 
+use ottl::contexts::Otlp;
 use ottl::program::{ErrorMode, Mistake};
+use ottl::{Compiler, Condition, Functions, LoadError, Purpose};
 
 use super::error::Code;
 use super::section::{Field, Section};
@@ -27,6 +29,13 @@ pub(super) fn error_mode(section: &Section<'_>, default: ErrorMode) -> ErrorMode
 
 fn is_empty_text(field: &Field<'_>) -> bool {
     field.string().is_some_and(|text| text.is_empty())
+}
+
+/// Compiles a condition; paths may have the context's name in front.
+pub(super) fn condition(text: &str, context: Otlp) -> Result<Condition<Otlp>, LoadError> {
+    let functions = Functions::new(&context, Purpose::Filter, false);
+    let compiler = Compiler { context: &context, functions: &functions, needs_prefix: false };
+    compiler.condition(text)
 }
 
 /// A group of texts with the places they were read from.

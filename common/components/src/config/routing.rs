@@ -2,9 +2,10 @@
 
 use ottl::contexts::Otlp;
 use ottl::program::ErrorMode;
-use ottl::{Compiler, Condition, Functions, LoadError, Purpose};
+use ottl::program::route::{Form, rule};
 
 use super::error::{Code, quote};
+use super::ottl::error_mode;
 use super::section::{Field, Section};
 
 /// Most rows of a table.
@@ -39,8 +40,6 @@ pub struct Row {
 /// What must hold for a row to take something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowCondition {
-    /// Nothing.
-    Always,
     /// A header of the request is, or is not, this.
     Header {
         /// In lower case.
@@ -51,7 +50,12 @@ pub enum RowCondition {
         equals: bool,
     },
     /// OTTL over the records of the context.
-    Record(String),
+    Record {
+        /// How `text` is to be read.
+        form: Form,
+        /// As it is written; it loads.
+        text: String,
+    },
 }
 
 /// What a row looks at.
@@ -63,13 +67,15 @@ pub enum RowContext {
     Records(Otlp),
 }
 
-const CONTEXTS: &[(&str, RowContext)] = &[
-    ("request", RowContext::Request),
-    ("resource", RowContext::Records(Otlp::Resource)),
-    ("span", RowContext::Records(Otlp::Span)),
-    ("metric", RowContext::Records(Otlp::Metric)),
-    ("datapoint", RowContext::Records(Otlp::DataPoint)),
-    ("log", RowContext::Records(Otlp::Log)),
+/// Those that can be written, and none, which leaves it to the paths.
+const CONTEXTS: &[(&str, Option<RowContext>)] = &[
+    ("", None),
+    ("request", Some(RowContext::Request)),
+    ("resource", Some(RowContext::Records(Otlp::Resource))),
+    ("span", Some(RowContext::Records(Otlp::Span))),
+    ("metric", Some(RowContext::Records(Otlp::Metric))),
+    ("datapoint", Some(RowContext::Records(Otlp::DataPoint))),
+    ("log", Some(RowContext::Records(Otlp::Log))),
 ];
 
 impl Routing {
@@ -83,15 +89,19 @@ impl Routing {
             let message = format!("{}, expected at most {MAX_ROWS}", rows.len());
             section.error("table", Code::TooLarge, message);
         }
-        let modes = [
-            ("propagate", ErrorMode::Propagate),
-            ("ignore", ErrorMode::Ignore),
-            ("silent", ErrorMode::Silent),
-        ];
+        if section.has("match_once") {
+            let message = "gone since 0.120: a row with action copy lets the rows behind it see \
+                           what it took";
+            section.error("match_once", Code::BadValue, message);
+        }
+        let mut table: Vec<Row> = Vec::new();
+        for field in rows.iter().take(MAX_ROWS) {
+            table.extend(row(field, &table));
+        }
         Self {
-            table: rows.iter().take(MAX_ROWS).filter_map(row).collect(),
+            table,
             default_pipelines: section.strings("default_pipelines"),
-            error_mode: section.one_of("error_mode", ErrorMode::Propagate, &modes),
+            error_mode: error_mode(section, ErrorMode::Propagate),
         }
     }
 
@@ -102,55 +112,67 @@ impl Routing {
     }
 }
 
-fn row(field: &Field<'_>) -> Option<Row> {
+/// A row; none if it is wrong, or says what one of `before` says already.
+fn row(field: &Field<'_>, before: &[Row]) -> Option<Row> {
     let section = field.section();
-    let context = section.one_of("context", RowContext::Records(Otlp::Resource), CONTEXTS);
-    let (condition, statement) = (section.opt_string("condition"), section.opt_string("statement"));
-    let condition = match (condition, statement) {
-        (Some(condition), None) => Some(condition),
-        (None, Some(statement)) => condition_of(&section, &statement)?,
-        (Some(_), Some(_)) => {
-            let message = "both condition and statement, expected one of them";
-            section.error("statement", Code::BadValue, message);
-            return None;
-        }
-        (None, None) => {
-            section.missing("condition", "a condition such as attributes[\"tenant\"] == \"a\"");
-            return None;
-        }
-    };
+    let context = section.one_of("context", None, CONTEXTS);
     let pipelines = section.strings("pipelines");
     if pipelines.is_empty() {
         section.missing("pipelines", "at least one pipeline");
     }
-    let condition = match (condition, context) {
-        (None, _) => RowCondition::Always,
-        (Some(text), RowContext::Request) => header(&section, &text)?,
-        (Some(text), RowContext::Records(context)) => {
-            check_condition(&section, &text, context);
-            RowCondition::Record(text)
+    let copies = section.one_of("action", false, &[("", false), ("move", false), ("copy", true)]);
+    let (key, form, text) = text(&section)?;
+    let (context, condition) = match context {
+        Some(RowContext::Request) if form == Form::Statement => {
+            let message = "a statement, expected a condition on request[\"header\"]";
+            section.error(key, Code::BadValue, message);
+            return None;
         }
+        Some(RowContext::Request) => (RowContext::Request, header(&section, &text)?),
+        Some(RowContext::Records(context)) => record(&section, key, form, text, Some(context))?,
+        None => record(&section, key, form, text, None)?,
     };
-    let copies = section.one_of("action", false, &[("move", false), ("copy", true)]);
+    let is_same = |other: &&Row| other.context == context && other.condition == condition;
+    if let Some(same) = before.iter().find(is_same) {
+        // As in the Collector.
+        let message = format!("the same as {}, and so without effect", same.path);
+        section.report().warn(field.value().origin, section.path(), Code::Unused, message);
+        return None;
+    }
     Some(Row { context, condition, pipelines, copies, path: section.path().to_owned() })
 }
 
-/// The condition of `route() where condition`.
-fn condition_of(section: &Section<'_>, statement: &str) -> Option<Option<String>> {
-    let text = statement.trim();
-    let rest = text.strip_prefix("route").map(str::trim_start);
-    let rest = rest.and_then(|rest| rest.strip_prefix('(')).map(str::trim_start);
-    let Some(rest) = rest.and_then(|rest| rest.strip_prefix(')')).map(str::trim) else {
-        let message = format!("{}, expected route() where CONDITION", quote(text));
-        section.error("statement", Code::NotBuiltIn, message);
-        return None;
-    };
-    match rest.strip_prefix("where") {
-        None if rest.is_empty() => Some(None),
-        Some(condition) => Some(Some(condition.trim().to_owned())),
-        None => {
-            let message = format!("{}, expected route() where CONDITION", quote(text));
+/// What a row is made of: exactly one of the two ways to write it.
+fn text(section: &Section<'_>) -> Option<(&'static str, Form, String)> {
+    let written = |key| section.opt_string(key).filter(|text| !text.is_empty());
+    match (written("condition"), written("statement")) {
+        (Some(text), None) => Some(("condition", Form::Condition, text)),
+        (None, Some(text)) => Some(("statement", Form::Statement, text)),
+        (Some(_), Some(_)) => {
+            let message = "both condition and statement, expected one of them";
             section.error("statement", Code::BadValue, message);
+            None
+        }
+        (None, None) => {
+            section.missing("condition", "a condition such as attributes[\"tenant\"] == \"a\"");
+            None
+        }
+    }
+}
+
+fn record(
+    section: &Section<'_>,
+    key: &'static str,
+    form: Form,
+    text: String,
+    context: Option<Otlp>,
+) -> Option<(RowContext, RowCondition)> {
+    match rule(form, &text, context) {
+        Ok(rule) => Some((RowContext::Records(rule.context), RowCondition::Record { form, text })),
+        Err(error) => {
+            let (line, column) = error.position(&text);
+            let message = format!("{} at {line}:{column}: {error}", quote(&text));
+            section.error(key, Code::BadValue, message);
             None
         }
     }
@@ -175,20 +197,4 @@ fn header(section: &Section<'_>, text: &str) -> Option<RowCondition> {
         section.error("condition", Code::BadValue, message);
     }
     found
-}
-
-/// Reports what is wrong with a condition.
-fn check_condition(section: &Section<'_>, text: &str, context: Otlp) {
-    if let Err(error) = compile(text, context) {
-        let (line, column) = error.position(text);
-        let message = format!("{} at {line}:{column}: {error}", quote(text));
-        section.error("condition", Code::BadValue, message);
-    }
-}
-
-/// Compiles the condition of a row; paths may have the context's name in front.
-pub fn compile(text: &str, context: Otlp) -> Result<Condition<Otlp>, LoadError> {
-    let functions = Functions::new(&context, Purpose::Filter, false);
-    let compiler = Compiler { context: &context, functions: &functions, needs_prefix: false };
-    compiler.condition(text)
 }

@@ -3,7 +3,8 @@
 //! A row that moves takes what it matches away from the rows behind it; one that copies does not. What
 //! no row takes goes to the default pipelines, or is dropped and counted as `no_route`. A request goes to
 //! one place as it is; to several it is divided by slices, and its sender hears once all have
-//! arrived. The conditions of neighbouring rows of one context are evaluated in one walk.
+//! arrived. The conditions of neighbouring rows of one context are evaluated in one walk. A statement may take
+//! attributes out of what its row takes (`delete_key`, `delete_matching_keys`); rows behind one that copies see it so.
 
 mod divide;
 mod table;
@@ -136,3 +137,6 @@ fn refuse(batch: Batch, message: &'static str) {
         part.ack.settle(Outcome::refused(RefusalKind::Unimplemented, message), None);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,11 +26,7 @@ pub(crate) struct Page {
 }
 
 /// A page server that runs.
-pub(crate) struct Serving {
-    server: Server,
-    /// Keeps the port open while the server runs.
-    _socket: Arc<TcpListener>,
-}
+pub(crate) struct Serving(Server);
 
 struct Service<P>(P);
 
@@ -42,13 +38,13 @@ impl Serving {
         pages: impl Pages,
     ) -> std::io::Result<Self> {
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let server = Server::start(&socket, connections, Arc::new(Service(pages)))?;
+        let server = Server::start(socket, connections, Arc::new(Service(pages)))?;
         tracing::info!("listening {name} {}", server.address());
-        Ok(Self { server, _socket: socket })
+        Ok(Self(server))
     }
 
     pub(crate) async fn stop(&self, deadline: Instant) {
-        self.server.stop(deadline).await;
+        self.0.stop(deadline, false).await;
     }
 }
 

@@ -86,7 +86,7 @@ fn outcome(
         Ok(outcome) if outcome.body.is_empty() => json!({"dropped": true}),
         Ok(outcome) => result(signal, &outcome.body),
         Err(Refused::Malformed) => json!({"case_error": "the request is malformed"}),
-        Err(refused @ (Refused::Failed(_) | Refused::TooLarge)) => {
+        Err(refused @ (Refused::Failed(_) | Refused::TooLarge | Refused::NoMemory)) => {
             json!({"consume_error": refused.to_string(), "dropped": true})
         }
     }

@@ -8,7 +8,7 @@
 //! What is dropped counts as `filtered`, and so do points that an aggregation made fewer. A text
 //! that fails under `propagate` refuses its part for good (the same bytes would fail again); where
 //! another branch of a fan-out was a success, its records count as `error`. A body that grows beyond
-//! the byte budget is refused retryably. `Now()` is when the
+//! the byte budget is refused retryably, and so is one whose flat form (`flatten_data`) has no room in it. `Now()` is when the
 //! batch arrived: processors have no clock.
 
 use std::any::Any;
@@ -19,8 +19,8 @@ use ottl::contexts::Request;
 use ottl::program::{Counted, Failure, Outcome as Ran, Refused, Runner};
 use ottl::{Program, Time};
 use pipeline::{
-    Batch, Cause, DropReason, Kind, Outcome, Part, Processor, ProcessorLedger, RefusalKind, Sample,
-    Signal, Source,
+    Batch, Cause, DropReason, Exhausted, Kind, Outcome, Part, Permit, Processor, ProcessorLedger,
+    RefusalKind, Sample, Signal, Source,
 };
 use tokio::time::Instant;
 
@@ -119,8 +119,15 @@ impl Texts {
     /// One part; nothing if nothing of it is left, or it was refused.
     fn part(&self, mut part: Part, around: &Around, runner: &mut Runner) -> Option<Part> {
         let program = self.program.as_ref()?;
-        let ran = match program.run(runner, &part.body, &around.request, &around.now) {
+        let mut spare = None;
+        let mut memory = |bytes| grow(&mut spare, &part.permit, bytes).is_ok();
+        let (request, now) = (&around.request, &around.now);
+        let ran = match program.run_within(&mut memory, runner, &part.body, request, now) {
             Ok(ran) => ran,
+            Err(Refused::NoMemory) => {
+                part.ack.settle(Outcome::retry(Cause::Budget), None);
+                return None;
+            }
             Err(refused) => {
                 self.refuse(part, &refused);
                 return None;
@@ -168,7 +175,9 @@ impl Texts {
             Refused::Failed(failure) => {
                 (self.stage_of(failure), DropReason::Error, RefusalKind::Rejected)
             }
-            Refused::TooLarge => (None, DropReason::Error, RefusalKind::Rejected),
+            Refused::TooLarge | Refused::NoMemory => {
+                (None, DropReason::Error, RefusalKind::Rejected)
+            }
         };
         let stage = stage.unwrap_or(&self.stages[0]);
         stage.ledger.take(part.records);
@@ -206,6 +215,14 @@ impl Texts {
             stage.ledger.take(batch.records());
             stage.ledger.pass(batch.records());
         }
+    }
+}
+
+/// Permits bytes beside those of a request, until `spare` ends.
+fn grow(spare: &mut Option<Permit>, beside: &Permit, bytes: usize) -> Result<(), Exhausted> {
+    match spare {
+        Some(permit) => permit.grow(bytes),
+        None => beside.beside(bytes).map(|permit| *spare = Some(permit)),
     }
 }
 

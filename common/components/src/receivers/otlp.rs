@@ -21,6 +21,7 @@ use crate::component::{BoxFuture, BuildError, Context, Receiver};
 use crate::config::ComponentConfig;
 use crate::config::otlp_receiver::OtlpReceiver;
 use crate::config::quantity::Address;
+use crate::ports::Ports;
 
 /// One ledger per signal.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ fn index(signal: Signal) -> usize {
 struct OtlpServers {
     /// Shared by both protocols.
     inlets: Arc<Inlets>,
+    ports: Arc<Ports>,
     grpc: Option<Listening<grpc::Service>>,
     http: Option<Listening<http::Service>>,
 }
@@ -51,7 +53,8 @@ struct OtlpServers {
 struct Listening<H> {
     component: String,
     path: String,
-    socket: Arc<TcpListener>,
+    /// Until it serves.
+    socket: Mutex<Option<Arc<TcpListener>>>,
     service: Arc<H>,
     server: Mutex<Option<Arc<Server>>>,
 }
@@ -89,7 +92,7 @@ pub(crate) fn build(
         Listening::new(bind("http", &server.endpoint)?, http::Service(admission))
     });
     let (grpc, http) = (grpc.transpose()?, http.transpose()?);
-    Ok(Arc::new(OtlpServers { inlets, grpc, http }))
+    Ok(Arc::new(OtlpServers { inlets, ports: context.ports.clone(), grpc, http }))
 }
 
 impl Receiver for OtlpServers {
@@ -112,11 +115,12 @@ impl Receiver for OtlpServers {
             self.grpc.as_ref().and_then(Listening::take),
             self.http.as_ref().and_then(Listening::take),
         ];
+        let handed_over = self.ports.are_handed_over();
         Box::pin(async move {
             let [grpc, http] = servers;
             let stop = async |server: Option<Arc<Server>>| {
                 if let Some(server) = server {
-                    server.stop(deadline).await;
+                    server.stop(deadline, handed_over).await;
                 }
             };
             tokio::join!(stop(grpc), stop(http));
@@ -129,13 +133,16 @@ impl<H: transport::listener::Handler> Listening<H> {
         (component, path, socket): (String, String, Arc<TcpListener>),
         service: H,
     ) -> Result<Self, BuildError> {
-        let (service, server) = (Arc::new(service), Mutex::default());
+        let (socket, service, server) =
+            (Mutex::new(Some(socket)), Arc::new(service), Mutex::default());
         Ok(Self { component, path, socket, service, server })
     }
 
     fn start(&self, admission: &admit::Admission) -> Result<(), BuildError> {
         let connections = admission.connections.clone();
-        let server = Server::start(&self.socket, connections, self.service.clone());
+        let socket = self.socket.lock().expect("taking an option cannot panic").take();
+        let socket = socket.expect("a receiver is started once");
+        let server = Server::start(socket, connections, self.service.clone());
         let server = server
             .map_err(|error| BuildError { path: self.path.clone(), message: error.to_string() })?;
         tracing::info!("listening {} {}", self.component, server.address());

@@ -166,6 +166,11 @@ impl Parts {
         }
         let ways = self.outlets.iter().flat_map(|outlet| &outlet.queues);
         all(ways.map(|way| way.drain(deadline))).await;
+        self.close_pages(deadline).await;
+    }
+
+    /// Ends extensions and self-metrics.
+    pub(super) async fn close_pages(&self, deadline: Instant) {
         all(self.extensions.iter().map(|built| built.part.stop(deadline))).await;
         all(self.metrics.iter().map(|port| port.serving.stop(deadline))).await;
     }

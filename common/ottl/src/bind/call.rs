@@ -4,6 +4,7 @@ use super::Binder;
 use crate::ast::{Argument, Call, Given as Written};
 use crate::context::Context;
 use crate::function::{Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param};
+use crate::nearest::did_you_mean;
 use crate::plan::{Action, CallExpr, Callable, EditBody, Expr, Given, LevelSet, Place};
 use crate::{Class, LoadError, Value};
 
@@ -109,12 +110,8 @@ impl<C: Context> Binder<'_, C> {
             return "is no function; conditions of the filter processor drop records".to_owned();
         }
         let context = self.context.name();
-        let plain = |name: &str| name.replace('_', "").to_lowercase();
-        let near = self.functions.names().into_iter().find(|known| plain(known) == plain(name));
-        match near {
-            Some(near) => format!("is no function; did you mean {near}"),
-            None => format!("is no function of the context {context}"),
-        }
+        let near = did_you_mean(name, &self.functions.names());
+        format!("is no function of the context {context}{near}")
     }
 }
 
@@ -204,9 +201,18 @@ fn matched<'c>(
 
 fn superfluous(definition: &Definition, argument: &Argument) -> LoadError {
     let name = definition.name;
+    let known: Vec<&str> = definition.params.iter().map(|param| param.name).collect();
     let message = match &argument.name {
-        Some(argument) => format!("{name} has no parameter {argument}"),
-        None => format!("{name} takes at most {} arguments", definition.params.len()),
+        Some(argument) => {
+            format!("{name} has no parameter {argument}; it has {}", known.join(", "))
+        }
+        None => {
+            format!(
+                "{name} takes at most {} arguments: {}",
+                definition.params.len(),
+                known.join(", ")
+            )
+        }
     };
     LoadError::new(Class::Arity, argument.offset, message)
 }

@@ -139,8 +139,14 @@ impl<C: Context> Binder<'_, C> {
     ) -> Result<Found<C::Path>, LoadError> {
         let known: Vec<Segment<'_>> = segments.iter().map(known).collect();
         self.context.resolve(prefix, &known).map_err(|message| {
-            let hint = dotted_map(path).map_or_else(String::new, |form| format!("; write {form}"));
-            LoadError::new(Class::UnknownPath, path.offset, message + &hint)
+            // What is known to be meant says more than what there is.
+            let message = match hint(path) {
+                Some(form) => {
+                    format!("{}; write {form}", message.split("; ").next().unwrap_or_default())
+                }
+                None => message,
+            };
+            LoadError::new(Class::UnknownPath, path.offset, message)
         })
     }
 
@@ -186,6 +192,15 @@ fn dotted(segments: &[ast::Segment]) -> String {
         }
     }
     out
+}
+
+/// Today's form of what the path was meant to be.
+fn hint(path: &ast::Path) -> Option<String> {
+    let word = match &path.segments[..] {
+        [only] => crate::parse::habit::word(&only.name).map(str::to_owned),
+        _ => None,
+    };
+    dotted_map(path).or(word)
 }
 
 /// Earlier drafts had dots into maps: today's form of `resource.attributes.a.b`.

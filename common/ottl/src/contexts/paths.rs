@@ -6,6 +6,7 @@ use super::request::{self, RequestPath};
 use super::tables::{Kind, Nest, Row, rows};
 use super::{Otlp, Record};
 use crate::context::{Found, KeyText, Segment};
+use crate::nearest::nearest;
 
 /// A path of OTLP, resolved.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +90,8 @@ pub(super) fn resolve(
     let owner = Otlp::from_name(prefix).filter(|owner| context.chain().any(|it| it == *owner));
     let owner = owner.ok_or_else(|| format!("{} has no path {prefix}", context.title()))?;
     let known = rows(owner);
-    let row = known.iter().find(|row| row.name == name).ok_or_else(|| unknown(owner, &name))?;
+    let row = known.iter().find(|row| row.name == name);
+    let row = row.ok_or_else(|| unknown(context, owner, segments))?;
     if is_early || !takes_keys(row.kind, keys) {
         return Err(format!("{}.{name} cannot be indexed like this", owner.title()));
     }
@@ -131,7 +133,21 @@ fn resolve_request(
     Ok(Found::new(Path(Target::Request(*path)), 0))
 }
 
-fn unknown(owner: Otlp, name: &str) -> String {
+fn unknown(context: Otlp, owner: Otlp, segments: &[Segment<'_>]) -> String {
+    let name = segments.iter().map(|segment| segment.name).collect::<Vec<_>>().join(".");
+    if let [first, _, ..] = segments
+        && Otlp::from_name(first.name).is_some()
+    {
+        let around: Vec<_> = context.chain().map(Otlp::title).collect();
+        return format!(
+            "{} has no path {name}; paths start with one of {} here",
+            context.title(),
+            around.join(", ")
+        );
+    }
     let names: Vec<_> = rows(owner).iter().map(|row| row.name).collect();
-    format!("{} has no path {name}; it has {}", owner.title(), names.join(", "))
+    match nearest(&name, &names) {
+        Some(near) => format!("{} has no path {name}; did you mean {near}", owner.title()),
+        None => format!("{} has no path {name}; it has {}", owner.title(), names.join(", ")),
+    }
 }

@@ -29,33 +29,56 @@ const METRIC: &[(&str, i64)] = &[
 
 const POINT: &[(&str, i64)] = &[("FLAG_NONE", 0), ("FLAG_NO_RECORDED_VALUE", 1)];
 
+const SEVERITY: &[(&str, i64)] = &[
+    ("SEVERITY_NUMBER_UNSPECIFIED", 0),
+    ("SEVERITY_NUMBER_TRACE", 1),
+    ("SEVERITY_NUMBER_TRACE2", 2),
+    ("SEVERITY_NUMBER_TRACE3", 3),
+    ("SEVERITY_NUMBER_TRACE4", 4),
+    ("SEVERITY_NUMBER_DEBUG", 5),
+    ("SEVERITY_NUMBER_DEBUG2", 6),
+    ("SEVERITY_NUMBER_DEBUG3", 7),
+    ("SEVERITY_NUMBER_DEBUG4", 8),
+    ("SEVERITY_NUMBER_INFO", 9),
+    ("SEVERITY_NUMBER_INFO2", 10),
+    ("SEVERITY_NUMBER_INFO3", 11),
+    ("SEVERITY_NUMBER_INFO4", 12),
+    ("SEVERITY_NUMBER_WARN", 13),
+    ("SEVERITY_NUMBER_WARN2", 14),
+    ("SEVERITY_NUMBER_WARN3", 15),
+    ("SEVERITY_NUMBER_WARN4", 16),
+    ("SEVERITY_NUMBER_ERROR", 17),
+    ("SEVERITY_NUMBER_ERROR2", 18),
+    ("SEVERITY_NUMBER_ERROR3", 19),
+    ("SEVERITY_NUMBER_ERROR4", 20),
+    ("SEVERITY_NUMBER_FATAL", 21),
+    ("SEVERITY_NUMBER_FATAL2", 22),
+    ("SEVERITY_NUMBER_FATAL3", 23),
+    ("SEVERITY_NUMBER_FATAL4", 24),
+];
+
 /// The number of a symbol in a context.
 pub(super) fn number(context: Otlp, symbol: &str) -> Option<i64> {
+    tables(context)
+        .iter()
+        .flat_map(|table| table.iter())
+        .find(|(name, _)| *name == symbol)
+        .map(|(_, number)| *number)
+}
+
+/// All symbols of a context.
+pub(super) fn names(context: Otlp) -> Vec<&'static str> {
+    tables(context).iter().flat_map(|table| table.iter()).map(|(name, _)| *name).collect()
+}
+
+type Table = &'static [(&'static str, i64)];
+
+fn tables(context: Otlp) -> &'static [Table] {
     match context {
-        Otlp::Span | Otlp::SpanEvent | Otlp::SpanLink => find(SPAN, symbol),
-        Otlp::Metric => find(METRIC, symbol),
-        Otlp::DataPoint => find(METRIC, symbol).or_else(|| find(POINT, symbol)),
-        Otlp::Log => severity(symbol),
-        Otlp::Resource | Otlp::Scope | Otlp::Exemplar => None,
+        Otlp::Span | Otlp::SpanEvent | Otlp::SpanLink => &[SPAN],
+        Otlp::Metric => &[METRIC],
+        Otlp::DataPoint => &[METRIC, POINT],
+        Otlp::Log => &[SEVERITY],
+        Otlp::Resource | Otlp::Scope | Otlp::Exemplar => &[],
     }
-}
-
-fn find(table: &[(&str, i64)], symbol: &str) -> Option<i64> {
-    table.iter().find(|(name, _)| *name == symbol).map(|(_, number)| *number)
-}
-
-/// `SEVERITY_NUMBER_INFO3`: four steps in each of six ranges.
-fn severity(symbol: &str) -> Option<i64> {
-    const RANGES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
-    let name = symbol.strip_prefix("SEVERITY_NUMBER_")?;
-    if name == "UNSPECIFIED" {
-        return Some(0);
-    }
-    let step = match name.as_bytes().last() {
-        Some(digit @ b'2'..=b'4') => i64::from(digit - b'0'),
-        _ => 1,
-    };
-    let range = if step > 1 { &name[..name.len() - 1] } else { name };
-    let index = RANGES.iter().position(|known| *known == range)?;
-    Some(index as i64 * 4 + step)
 }

@@ -83,3 +83,29 @@ fn symbols_have_the_numbers_of_the_collector() {
     check(Otlp::DataPoint, "FLAG_NO_RECORDED_VALUE", Some(1));
     check(Otlp::SpanEvent, "STATUS_CODE_ERROR", Some(2));
 }
+
+/// What is not known has a hint, and a place.
+#[test]
+fn unknown_names_have_hints() {
+    for (text, part) in [
+        ("resource.attributes.service.name == 1", r#"write resource.attributes["service.name"]"#),
+        ("attributes.x == 1", r#"write attributes["x"]"#),
+        ("attributes[\"a\"].b == 1", r#"write attributes["a"]["b"]"#),
+        ("log.cache.x == 1", r#"write log.cache["x"]"#),
+        ("atributes[\"x\"] == 1", "did you mean attributes"),
+        ("severity == 1", "did you mean severity_"),
+        ("span.name == 1", "log, scope, resource"),
+        ("body == null", "write `nil`"),
+        ("severity_number == WARN", "did you mean SEVERITY_NUMBER_WARN"),
+        ("severity_number == INF0", "no enum symbol INF0"),
+        ("body == SHA256", "SHA256(...)"),
+        ("Ismatch(body, \"x\")", "did you mean IsMatch"),
+        ("IsMatch(body, patern=\"x\")", "it has target, pattern"),
+        ("resource.cache[\"x\"] == 1", "only log.cache"),
+    ] {
+        let functions = Functions::new(&Otlp::Log, Purpose::Filter, false);
+        let compiler = Compiler { context: &Otlp::Log, functions: &functions, needs_prefix: false };
+        let error = compiler.condition(text).err().expect("nothing of that name");
+        assert!(error.message.contains(part), "{text}: {error}");
+    }
+}

@@ -49,7 +49,7 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         name: "MapKeys",
-        params: &[required("source", Kind::Map), required("mapper", Kind::Lambda(2))],
+        params: &[required("source", Kind::Map), required("key_mapper", Kind::Lambda(2))],
         body: Body::Plain(lambda::map_keys),
     },
     Definition {
@@ -57,7 +57,7 @@ pub const ALL: &[Definition] = &[
         params: &[
             required("source", Kind::Any),
             required("seed", Kind::Any),
-            required("reducer", Kind::Lambda(3)),
+            required("accumulator", Kind::Lambda(3)),
         ],
         body: Body::Plain(lambda::reduce),
     },
@@ -65,8 +65,8 @@ pub const ALL: &[Definition] = &[
         name: "When",
         params: &[
             required("condition", Kind::Lambda(0)),
-            required("when_true", Kind::Lazy),
-            required("when_false", Kind::Lazy),
+            required("true_value", Kind::Lazy),
+            required("false_value", Kind::Lazy),
         ],
         body: Body::Plain(lambda::when),
     },

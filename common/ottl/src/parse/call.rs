@@ -10,8 +10,9 @@ impl Parser<'_> {
         let offset = self.offset();
         let Some(Token::Name(name)) = self.peek() else { return self.fail("an editor") };
         if !matches!(self.ahead(1), Some(Token::Sign("("))) {
-            let hint = "an editor: a statement is `editor(...) where condition`";
-            return self.fail(hint);
+            let hint = super::habit::beginning(self.tokens)
+                .unwrap_or("a statement is `editor(...) where condition`");
+            return self.fail(&format!("an editor: {hint}"));
         }
         if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
             let hint = "an editor, whose name starts in lower case; a converter alone does nothing";
@@ -29,8 +30,14 @@ impl Parser<'_> {
     pub(super) fn converter(&mut self, name: &str) -> Parsed<Expr> {
         let offset = self.offset();
         if !name.starts_with(|first: char| first.is_ascii_uppercase()) {
-            return self
-                .fail("a converter, whose name starts in upper case; an editor has no value");
+            let expected = match crate::functions::converter_like(name) {
+                Some(near) => {
+                    format!("a converter, whose name starts in upper case, such as {near}")
+                }
+                None => "a converter, whose name starts in upper case; an editor has no value"
+                    .to_owned(),
+            };
+            return self.fail(&expected);
         }
         self.next += 1;
         let arguments = self.arguments()?;

@@ -55,6 +55,57 @@ fn mistakes_have_a_place_and_an_expectation() {
     assert!(value("1 2").is_err());
 }
 
+/// What people write from habit, and today's form of it.
+#[test]
+fn habits_are_named() {
+    for (text, form) in [
+        (r#"attributes["a"] == "x" > drop()"#, "`action where condition`"),
+        (r#"attributes["a"] = 1"#, "`set(path, value)`"),
+        ("set(a, 1) if true", "`where`"),
+        ("set(a, 1) WHERE true", "`where`"),
+        ("set(a, 1) where a == 1 > drop()", "`action where condition`"),
+        (r#"set(a["b"] = 1)"#, "`set(path, value)`"),
+        ("set(a, 1);", "stands alone"),
+        ("set(a, b == 'x')", "double quotes"),
+    ] {
+        let error = statement(text).unwrap_err();
+        assert!(error.message.contains(form), "{text}: {error}");
+    }
+    for (text, form) in [
+        ("a == 1 && true", "`and`"),
+        ("a == 1 || true", "`or`"),
+        ("a == 1 AND true", "`and`"),
+        ("true OR true", "`or`"),
+        ("NOT true", "`not`"),
+        ("!true", "`not`"),
+        ("a = 1", "`==`"),
+        ("a === 1", "`==`"),
+        ("a <> 1", "`!=`"),
+        ("a =~ 1", "IsMatch"),
+        ("a !~ 1", "not IsMatch"),
+        ("a matches \"x\"", "IsMatch"),
+        ("a in [1]", "ContainsValue"),
+        ("a contains 1", "ContainsValue"),
+        ("a is nil", "`nil`"),
+        ("a == None", "`nil`"),
+        ("a == Nil", "`nil`"),
+        ("a == True", "`true`"),
+        ("TRUE", "`true`"),
+        ("a == `x`", "double quotes"),
+        ("a == \u{201c}x\u{201d}", "double quotes"),
+        ("a == 1e5", "1.0e5"),
+        ("a % 2 == 1", "arithmetic"),
+        ("a + \"x\" == b", "Concat"),
+        ("a == 1 // why", "comments"),
+        ("a == 1 # why", "comments"),
+        ("a[\"x\"]", "a path alone is no condition"),
+        ("ismatch(a, \"x\")", "IsMatch"),
+    ] {
+        let error = condition(text).unwrap_err();
+        assert!(error.message.contains(form), "{text}: {error}");
+    }
+}
+
 #[test]
 fn hostile_nesting_ends_in_an_error() {
     let deep = "(".repeat(100_000);

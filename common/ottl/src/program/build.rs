@@ -71,23 +71,7 @@ impl std::error::Error for Mistake {}
 
 /// Compiles groups of statements. All mistakes are reported.
 pub fn transform(signal: Signal, groups: &[Group], lambdas: bool) -> Result<Program, Vec<Mistake>> {
-    let mut builder = Builder::new(signal, Purpose::Transform, lambdas);
-    builder.cache = NEXT_CACHE.fetch_add(1, Ordering::Relaxed);
-    let mut mistakes = Vec::new();
-    let mut steps = Vec::new();
-    for (index, group) in groups.iter().enumerate() {
-        match builder.group(group) {
-            // A group of a named context may do nothing.
-            Ok(step) if step.lines() == 0 => {}
-            Ok(step) => steps.push(step),
-            Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
-        }
-    }
-    // Who writes nothing around records cannot tell the difference.
-    if !steps.iter().any(Step::writes_around) {
-        steps.iter_mut().for_each(|step| step.flattened = None);
-    }
-    builder.program(steps.into_iter().map(Arc::new).collect(), mistakes)
+    Builder::new(signal, Purpose::Transform, lambdas).groups(groups)
 }
 
 /// Compiles conditions that drop records: those of the outer levels run first.
@@ -129,7 +113,7 @@ impl Found {
     }
 }
 
-struct Builder {
+pub(super) struct Builder {
     signal: Signal,
     /// The number of the cache that groups share, and of the request that they flatten together.
     cache: u64,
@@ -140,7 +124,7 @@ struct Builder {
 type Parsed<'t, T> = Vec<(&'t str, T)>;
 
 impl Builder {
-    fn new(signal: Signal, purpose: Purpose, lambdas: bool) -> Self {
+    pub(super) fn new(signal: Signal, purpose: Purpose, lambdas: bool) -> Self {
         let contexts = Otlp::ALL.into_iter().filter(|context| {
             let is_leaf = matches!(context, Otlp::Exemplar | Otlp::SpanLink);
             context.is_in(signal) && !(purpose == Purpose::Filter && is_leaf)
@@ -150,6 +134,26 @@ impl Builder {
             functions: Functions::new(&context, purpose, lambdas),
         };
         Self { signal, cache: 0, candidates: contexts.map(candidate).collect() }
+    }
+
+    /// Groups of statements, which share a cache if they say so. All mistakes are reported.
+    pub(super) fn groups(mut self, groups: &[Group]) -> Result<Program, Vec<Mistake>> {
+        self.cache = NEXT_CACHE.fetch_add(1, Ordering::Relaxed);
+        let mut mistakes = Vec::new();
+        let mut steps = Vec::new();
+        for (index, group) in groups.iter().enumerate() {
+            match self.group(group) {
+                // A group of a named context may do nothing.
+                Ok(step) if step.lines() == 0 => {}
+                Ok(step) => steps.push(step),
+                Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
+            }
+        }
+        // Who writes nothing around records cannot tell the difference.
+        if !steps.iter().any(Step::writes_around) {
+            steps.iter_mut().for_each(|step| step.flattened = None);
+        }
+        self.program(steps.into_iter().map(Arc::new).collect(), mistakes)
     }
 
     fn program(

@@ -334,7 +334,7 @@ service:
             "processors.filter.logs.include.match_type: bad_value: \"glob\", expected one of regexp, \
              strict",
             "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
-             '~'",
+             '~'; write `IsMatch(value, \"pattern\")`",
         ],
     );
 }

@@ -7,12 +7,10 @@ use bytes::Bytes;
 use otlp::Malformed;
 use otlp::edit::{At, Changes, Editor, Route, Verdict, Visitor};
 use ottl::contexts::{Record, Request, Scratch};
-use ottl::program::ErrorMode;
+use ottl::program::{ErrorMode, Runner};
 use ottl::value::{Any, Time};
-use ottl::{Frame, RunError};
+use ottl::{Frame, Program, RunError};
 use pipeline::Signal;
-
-use crate::config::routing::RowCondition;
 
 use super::table::{Choice, Looks, Stage, Table, Test};
 
@@ -35,6 +33,8 @@ pub(super) struct Piece {
 thread_local! {
     /// Scratch of this thread's walks.
     static SCRATCH: RefCell<(Editor, Bump, Scratch, Vec<u64>)> = RefCell::default();
+    /// The same for statements.
+    static RUNNER: RefCell<Runner> = RefCell::default();
 }
 
 /// Divides a request by the table. The error is for its sender.
@@ -49,6 +49,11 @@ pub(super) fn divide(
     for stage in &table.stages {
         let Some(body) = rest.take() else { break };
         let decided = decide(stage, table.error_mode, &body, request, now)?;
+        // It drops nothing, so what was decided is still about the same records.
+        let body = match &stage.edit {
+            Some(program) => edited(program, &body, request, now)?,
+            None => body,
+        };
         for (row, choice) in stage.rows.iter().enumerate() {
             if let Some(piece) = decided.pick(&body, |word| word >> row & 1 == 1)? {
                 divided.add(table.signal(), choice.place, piece)?;
@@ -63,6 +68,13 @@ pub(super) fn divide(
         (None, _) => {}
     }
     Ok(divided)
+}
+
+/// The request with what a row takes out of what it takes.
+fn edited(program: &Program, body: &Bytes, request: &Request, now: &Time) -> Result<Bytes, String> {
+    let run = |runner: &mut Runner| program.run(runner, body, request, now);
+    let ran = RUNNER.with_borrow_mut(run);
+    ran.map(|ran| ran.body).map_err(|refused| format!("a routing statement failed: {refused}"))
 }
 
 impl Divided {
@@ -170,11 +182,10 @@ impl Stage {
 }
 
 fn by_header(test: &Test, request: &Request) -> bool {
-    let Test::Plain(RowCondition::Header { name, value, equals }) = test else { return true };
-    // As in the Collector a header that is absent is neither.
+    let Test::Header { name, value, equals } = test else { return true };
+    // As in the Collector one value of several is enough, and a header that is absent is neither.
     let Some(Any::Slice(values)) = request.metadata.get(name) else { return false };
-    let has = values.iter().any(|found| matches!(found, Any::Str(text) if text == value));
-    has == *equals
+    values.iter().any(|found| matches!(found, Any::Str(text) if (text == value) == *equals))
 }
 
 /// Why a walk ends.
@@ -224,7 +235,7 @@ impl Assign<'_> {
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let word = self.stage.first(|test| match test {
             Test::Record(condition) => forgive(self.error_mode, condition.holds(&frame)),
-            Test::Plain(_) => Ok(true),
+            Test::Always | Test::Header { .. } => Ok(true),
         });
         frame.record.finish(&mut Changes::default());
         word.map_err(|error| Refused(format!("a routing condition failed: {error}")))

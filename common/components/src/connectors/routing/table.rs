@@ -1,12 +1,13 @@
 //! A routing table, compiled for one signal.
 
 use otlp::edit::{Level, Levels, Route};
-use ottl::Condition;
 use ottl::contexts::Otlp;
 use ottl::program::ErrorMode;
+use ottl::program::route::{edit, rule};
+use ottl::{Condition, Program};
 use pipeline::Signal;
 
-use crate::config::routing::{Routing, Row, RowCondition, RowContext, compile};
+use crate::config::routing::{Routing, Row, RowCondition, RowContext};
 
 /// Names of pipelines that get the same records.
 pub(super) type Place = Vec<String>;
@@ -28,6 +29,8 @@ pub(super) struct Table {
 pub(super) struct Stage {
     pub(super) rows: Vec<Choice>,
     pub(super) looks: Looks,
+    /// What its only row does to what it takes, before anybody else sees it.
+    pub(super) edit: Option<Program>,
 }
 
 /// What a stage looks at.
@@ -47,8 +50,8 @@ pub(super) struct Choice {
 
 /// The condition of a row.
 pub(super) enum Test {
-    /// Nothing, or a header.
-    Plain(RowCondition),
+    Always,
+    Header { name: String, value: String, equals: bool },
     Record(Condition<Otlp>),
 }
 
@@ -81,15 +84,21 @@ impl Table {
     }
 
     fn add(&mut self, row: &Row) -> Option<()> {
-        let test = match (&row.condition, row.context) {
+        let (test, program) = match (&row.condition, row.context) {
             (_, RowContext::Records(context)) if !context.is_in(self.signal) => return None,
-            (RowCondition::Record(text), RowContext::Records(context)) => {
-                Test::Record(compile(text, context).ok()?)
+            (RowCondition::Record { form, text }, RowContext::Records(context)) => {
+                let rule = rule(*form, text, Some(context)).ok()?;
+                let program = rule.edits.then(|| edit(self.signal, text, context, self.error_mode));
+                (rule.condition.map_or(Test::Always, Test::Record), program.transpose().ok()?)
             }
-            (condition, _) => Test::Plain(condition.clone()),
+            (RowCondition::Header { name, value, equals }, _) => {
+                let (name, value) = (name.clone(), value.clone());
+                (Test::Header { name, value, equals: *equals }, None)
+            }
+            (RowCondition::Record { .. }, RowContext::Request) => return None,
         };
         let place = self.place(&row.pipelines);
-        let stage = self.stage(row.context);
+        let stage = self.stage(row.context, program);
         if let (Test::Record(condition), Looks::Records(_, route)) = (&test, &mut stage.looks) {
             let reads = condition.uses().reads;
             let around = Level::ALL.into_iter().filter(|level| reads.has(*level as u8));
@@ -107,10 +116,12 @@ impl Table {
         self.places.len() - 1
     }
 
-    /// The last stage, if it looks at the same and has room; else a new one.
-    fn stage(&mut self, context: RowContext) -> &mut Stage {
+    /// The last stage, if it looks at the same and has room; else a new one. Rows that edit have theirs alone.
+    fn stage(&mut self, context: RowContext, edit: Option<Program>) -> &mut Stage {
         let fits = self.stages.last().is_some_and(|stage| {
             stage.rows.len() < STAGE_ROWS
+                && stage.edit.is_none()
+                && edit.is_none()
                 && match (&stage.looks, context) {
                     (Looks::Request, RowContext::Request) => true,
                     (Looks::Records(known, _), RowContext::Records(context)) => *known == context,
@@ -124,7 +135,7 @@ impl Table {
                     Looks::Records(context, route(self.signal, context))
                 }
             };
-            self.stages.push(Stage { rows: Vec::new(), looks });
+            self.stages.push(Stage { rows: Vec::new(), looks, edit });
         }
         self.stages.last_mut().expect("one was just added")
     }

@@ -41,9 +41,17 @@ fn dropping(stats: &Stats, id: &str, condition: &str) -> Texts {
 
 /// Pushes requests as one batch; the bodies that come out.
 async fn through(processor: &dyn Processor, bodies: &[Bytes]) -> (Vec<Bytes>, Vec<Outcome>) {
+    through_within(&Budget::new(1 << 20, 1.0), processor, bodies).await
+}
+
+/// The same with a budget of one's own.
+async fn through_within(
+    budget: &Arc<Budget>,
+    processor: &dyn Processor,
+    bodies: &[Bytes],
+) -> (Vec<Bytes>, Vec<Outcome>) {
     let stats = Stats::default();
     let ledger = stats.receiver("otlp", "http", Signal::Logs);
-    let budget = Budget::new(1 << 20, 1.0);
     let (mut parts, mut waiters) = (Vec::new(), Vec::new());
     for body in bodies {
         let records = otlp::check(Signal::Logs, body).expect("sound").records;
@@ -68,6 +76,28 @@ async fn through(processor: &dyn Processor, bodies: &[Bytes]) -> (Vec<Bytes>, Ve
         answers.push(waiter.wait().await.outcome);
     }
     (left, answers)
+}
+
+#[tokio::test]
+async fn a_flat_form_is_charged_to_the_budget_while_it_lasts() {
+    let stats = Stats::default();
+    let group = Group {
+        statements: vec![r#"set(resource.attributes["n"], log.event_name)"#.to_owned()],
+        flattened: true,
+        ..Group::default()
+    };
+    let program = transform(Signal::Logs, &[group], true).expect("a good statement");
+    let texts = Texts::new(vec![stage(&stats, "flat", program.clone(), false)], Some(program));
+    let body = logs(&"r".repeat(1000), &["one"; 100]);
+    let flat = otlp::flat::flat_bytes(&body).expect("sound");
+    assert!(flat > 100_000 && body.len() < 3000);
+    for (budget_bytes, is_enough) in [(body.len() + flat, false), (body.len() + 3 * flat, true)] {
+        let budget = Budget::new(budget_bytes, 1.0);
+        let (left, answers) = through_within(&budget, &texts, std::slice::from_ref(&body)).await;
+        let answer = if is_enough { Outcome::ACCEPTED } else { Outcome::retry(Cause::Budget) };
+        assert_eq!((left.len(), answers), (usize::from(is_enough), vec![answer]));
+        assert_eq!(budget.used_bytes(), 0);
+    }
 }
 
 #[tokio::test]
