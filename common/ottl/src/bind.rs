@@ -97,6 +97,9 @@ impl Uses {
     }
 }
 
+/// A key under which a text looks into a map at a level.
+pub(crate) type Lookup = (u8, Box<str>);
+
 /// Makes plans of trees.
 pub(crate) struct Binder<'b, C: Context> {
     pub(crate) context: &'b C,
@@ -105,13 +108,16 @@ pub(crate) struct Binder<'b, C: Context> {
     pub(crate) needs_prefix: bool,
     /// What the texts bound so far use.
     pub(crate) uses: Uses,
+    /// The keys under which they look into maps: the level of the path and its first key, if it is a literal.
+    pub(crate) lookups: Vec<Lookup>,
     /// The formals in scope, the innermost last.
     scopes: Vec<Vec<String>>,
 }
 
 impl<'b, C: Context> Binder<'b, C> {
     pub(crate) fn new(context: &'b C, functions: &'b Functions, needs_prefix: bool) -> Self {
-        Self { context, functions, needs_prefix, uses: Uses::default(), scopes: Vec::new() }
+        let (uses, lookups, scopes) = (Uses::default(), Vec::new(), Vec::new());
+        Self { context, functions, needs_prefix, uses, lookups, scopes }
     }
 
     pub(crate) fn condition(&mut self, tree: &Condition) -> Result<Cond<C>, LoadError> {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 
 use crate::context::{Context, Key};
-use crate::plan::{Cond, Expr, KeyExpr, LocalExpr, PathExpr};
+use crate::plan::{CompareExpr, Cond, Expr, KeyExpr, LocalExpr, PathExpr};
 use crate::value::{Any, Map, Time};
 use crate::{RunError, Value, bound, compare, index, math};
 
@@ -153,6 +153,17 @@ impl<C: Context> PathExpr<C> {
     }
 }
 
+impl<C: Context> CompareExpr<C> {
+    /// Whether it holds, where a path of one literal key is compared with a constant and the context can say so without
+    /// making a value.
+    #[inline]
+    fn in_place<'a>(&'a self, env: Env<'_, 'a, C>) -> Option<Result<bool, RunError>> {
+        let (Expr::Path(path), Expr::Const(right)) = (&self.left, &self.right) else { return None };
+        let [KeyExpr::Str(key)] = &path.keys[..] else { return None };
+        C::compare(&env.frame.record, &path.path, key, self.op, right)
+    }
+}
+
 impl<C: Context> LocalExpr<C> {
     fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<Value<'a>, RunError> {
         let mut scope = env.scope;
@@ -188,6 +199,9 @@ impl<C: Context> Cond<C> {
             }
             Self::Not(inner) => inner.eval(env).map(|holds| !holds),
             Self::Compare(compare) => {
+                if let Some(holds) = compare.in_place(env) {
+                    return holds;
+                }
                 let left = compare.left.eval(env)?;
                 // A constant is compared where it is.
                 let Expr::Const(right) = &compare.right else {

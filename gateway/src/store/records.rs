@@ -171,7 +171,8 @@ impl Look<'_> {
             return Ok(false);
         }
         if let Some(service) = &query.service {
-            let resource = ResourceView::view(at.messages[Level::Resource as usize])?;
+            let resource: ResourceView<'_> =
+                ResourceView::view(at.messages[Level::Resource as usize])?;
             if resource.service_name()? != Some(service) {
                 return Ok(false);
             }
@@ -182,7 +183,8 @@ impl Look<'_> {
     fn holds(&self, at: At<'_>) -> bool {
         let Some(condition) = &self.query.condition else { return true };
         let arena = Bump::new();
-        let record = Record::new(at, self.request, Scratch::default());
+        let mut scratch = Scratch::default();
+        let record = Record::new(&at, self.request, &mut scratch);
         let frame = Frame::new(record, &arena, None);
         condition.holds(&frame).unwrap_or(false)
     }
