@@ -45,8 +45,9 @@ impl Base {
         self.plain_distance
     }
 
+    /// The usual distance in a window; 0 until as many windows moved as the level needs rows.
     pub(crate) fn window_distance(&self) -> f64 {
-        self.window_distance
+        if f64::from(self.window_rows) < LEVEL_ROWS { 0.0 } else { self.window_distance }
     }
 
     pub(crate) fn rows(&self) -> u32 {
