@@ -150,7 +150,7 @@ impl Fast {
             self.tainted_rows -= 1;
             return;
         }
-        if self.distance > 0.0 {
+        if self.ring.filled() >= self.spans.spread {
             self.base.learn_window(self.distance, period_s);
         }
         if self.base.rows() < BASE_ROWS || f64::from(self.base.rows()) * period_s < BASE_S {
