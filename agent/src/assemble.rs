@@ -226,6 +226,7 @@ impl Reflexes {
         };
         let outlook = Outlook {
             pause_file: folders.state.join("pause.json"),
+            budget_file: folders.state.join("budgets.json"),
             outage: outage(context.stats.clone()),
             written,
         };

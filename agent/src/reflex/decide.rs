@@ -17,6 +17,7 @@
 mod armed;
 mod budget;
 mod event;
+mod past;
 mod run;
 mod steps;
 
@@ -31,6 +32,8 @@ use steps::Load;
 
 pub use armed::{News, Terms};
 pub use event::{ActionId, Effect, Event, EventNo, Kind, Outcome};
+use past::OfRule;
+pub use past::Past;
 
 /// Time since some fixed moment, never going back.
 pub type Moment = Duration;
@@ -141,6 +144,8 @@ pub struct Core {
     busy: BTreeMap<String, u32>,
     /// Until when what was restarted is left alone.
     spared: BTreeMap<String, Moment>,
+    /// What rules have done that are there no more, and since when they are not.
+    gone: BTreeMap<String, (Moment, OfRule)>,
     now: Moment,
     settles_at: Moment,
     next_event: EventNo,
@@ -162,6 +167,8 @@ struct RuleState {
     armed: armed::Armed,
     /// Whether a run has begun and not ended.
     running: bool,
+    /// Until when a run of another process may be gone on with.
+    resumes_until: Option<Moment>,
     /// It has nothing but alerts; then those make a run.
     only_speaks: bool,
 }
@@ -184,17 +191,12 @@ impl Core {
             starts: Starts::default(),
             busy: BTreeMap::new(),
             spared: BTreeMap::new(),
+            gone: BTreeMap::new(),
             now: Moment::ZERO,
             settles_at: Moment::ZERO,
             next_event: 1,
             effects: Vec::new(),
         }
-    }
-
-    /// Goes on where another core ended: its rules are gone, but not what was done by them.
-    pub fn inherit(&mut self, old: &Self) {
-        self.starts = old.starts.clone();
-        self.spared = old.spared.clone();
     }
 
     /// Nothing restarts this target before then.
@@ -285,9 +287,14 @@ impl Core {
         std::mem::take(&mut self.effects)
     }
 
-    /// Ends everything, in an orderly stop or before other rules take over.
+    /// Ends everything, in an orderly stop.
     pub fn stop(&mut self, reason: &str) -> Vec<Effect> {
-        for rule in 0..self.rules.len() {
+        self.retire(|_| false, reason)
+    }
+
+    /// Ends what rules do that are not to go on.
+    pub fn retire(&mut self, goes_on: impl Fn(usize) -> bool, reason: &str) -> Vec<Effect> {
+        for rule in (0..self.rules.len()).filter(|rule| !goes_on(*rule)) {
             self.end_lease(rule, Outcome::Undone, reason);
             self.end_all(rule, Outcome::Undone, reason);
             self.close(rule);
@@ -431,4 +438,4 @@ fn lowered(per_hour: u32, gateway_lost: bool) -> u32 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

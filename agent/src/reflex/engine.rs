@@ -6,6 +6,7 @@
 //! outbox hold.
 
 mod armed;
+mod budgets;
 mod hands;
 mod host;
 mod memory;
@@ -37,6 +38,7 @@ use crate::kernel::shared::SharedMaps;
 use crate::limits::Standing;
 pub(crate) use armed::Held;
 use armed::Watchdogs;
+use budgets::BudgetFile;
 use hands::Hands;
 use host::HostWatch;
 pub(crate) use host::Outage;
@@ -88,6 +90,8 @@ pub(crate) struct World {
 pub(crate) struct Outlook {
     /// Where a pause is written down.
     pub(crate) pause_file: PathBuf,
+    /// Where it is written down how often rules have acted.
+    pub(crate) budget_file: PathBuf,
     /// How long gateways have been lost.
     pub(crate) outage: Outage,
     /// What the run before has written down.
@@ -218,6 +222,7 @@ struct Engine {
     host: HostWatch,
     hands: Hands,
     recorder: Recorder,
+    budgets: BudgetFile,
 }
 
 impl Engine {
@@ -229,7 +234,9 @@ impl Engine {
         handle: Handle,
     ) -> Self {
         let ports = Ports::new(world.samples.clone(), world.tls_ports.clone());
-        let Outlook { pause_file, outage, written } = outlook;
+        let Outlook { pause_file, budget_file, outage, written } = outlook;
+        let budgets = BudgetFile::new(budget_file);
+        let past = budgets.past(SystemTime::now());
         let mut engine = Self {
             mind: Mind::new(Policy::default(), Vec::new()),
             tick: settings.tick,
@@ -245,8 +252,10 @@ impl Engine {
             host: HostWatch::new(world.desk.is_killed(), pause_file, outage, SystemTime::now()),
             hands: Hands::new(world, handle),
             recorder,
+            budgets,
         };
         engine.remember(&written);
+        engine.mind.resume(&past);
         engine.apply(settings);
         engine
     }
@@ -317,20 +326,24 @@ impl Engine {
         rules.len()
     }
 
-    /// Other rules: what the old ones did is undone first.
+    /// Other rules: those that are the same go on, what the others did is undone first.
     fn apply(&mut self, settings: Settings) {
-        let undone = self.mind.stop("the rules have changed");
+        let same = self.mind.same(&settings.policy, &settings.conditions);
+        let undone = self.mind.retire(&same, "the rules have changed");
         self.carry_out(undone);
+        let moved = |rule: usize| same.iter().position(|place| *place == Some(rule));
         self.epoch += 1;
         self.tick = settings.tick;
         self.host.follow(settings.kill_file.clone());
         self.ports.follow(&settings, self.begun.elapsed());
         self.services.follow(&settings);
         self.meters.follow(&settings);
-        self.hands.follow(&settings, self.epoch);
-        self.blind_since = vec![None; settings.conditions.len()];
+        self.hands.follow(&settings, self.epoch, moved);
+        let blind = same.iter().map(|place| place.and_then(|place| self.blind_since[place]));
+        self.blind_since = blind.collect();
         self.dogs.follow(&settings.policy);
-        self.mind.follow(settings.policy, settings.conditions);
+        self.mind.follow(settings.policy, settings.conditions, &same);
+        self.budgets.keep(&self.mind.core().past(), SystemTime::now());
     }
 
     fn tick(&mut self) {
@@ -359,6 +372,7 @@ impl Engine {
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
+        let counts = effects.iter().any(Effect::counts);
         for effect in effects {
             match effect {
                 Effect::Event(event) => self.write(event),
@@ -370,6 +384,9 @@ impl Engine {
                     self.hands.carry_out(&other, self.mind.core().policy(), show);
                 }
             }
+        }
+        if counts {
+            self.budgets.keep(&self.mind.core().past(), SystemTime::now());
         }
     }
 

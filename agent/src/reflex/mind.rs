@@ -6,9 +6,9 @@
 use bumpalo::Bump;
 
 use super::decide::{
-    ActionId, Core, Effect, EventNo, Facts, Host, Inputs, Moment, News, Report, Terms,
+    ActionId, Core, Effect, EventNo, Facts, Host, Inputs, Moment, News, Past, Report, Terms,
 };
-use super::policy::Policy;
+use super::policy::{Policy, Rule};
 use super::rules::Conditions;
 use super::signals::Snapshot;
 
@@ -29,10 +29,37 @@ impl Mind {
         Self { core: Core::new(policy), conditions, inputs, cause, arena }
     }
 
-    /// Other rules, at rest; what the old ones did still counts.
-    pub fn follow(&mut self, policy: Policy, conditions: Vec<Conditions>) {
-        let old = std::mem::replace(self, Self::new(policy, conditions));
-        self.core.inherit(&old.core);
+    /// The rules that stay as they are: for each of these, its place among those that run.
+    pub fn same(&self, policy: &Policy, conditions: &[Conditions]) -> Vec<Option<usize>> {
+        let running = self.core.policy().rules.iter().zip(&self.conditions);
+        let place = |(rule, conditions): (&Rule, &Conditions)| {
+            let is_same = |(one, of): (&Rule, &Conditions)| one == rule && of.is_same(conditions);
+            running.clone().position(is_same)
+        };
+        policy.rules.iter().zip(conditions).map(place).collect()
+    }
+
+    /// Ends what rules do that are not among the `same`.
+    pub fn retire(&mut self, same: &[Option<usize>], reason: &str) -> Vec<Effect> {
+        self.core.retire(|rule| same.contains(&Some(rule)), reason)
+    }
+
+    /// Other rules; the `same` go on, and what all have done still counts.
+    pub fn follow(&mut self, policy: Policy, conditions: Vec<Conditions>, same: &[Option<usize>]) {
+        let mut old = std::mem::replace(self, Self::new(policy, conditions));
+        self.core.follow(old.core, same);
+        self.cause = old.cause;
+        let moved = |rule: usize| same.iter().position(|place| *place == Some(rule));
+        let reports = old.inputs.reports.drain(..);
+        self.inputs.reports =
+            reports.filter_map(|((rule, action), r)| Some(((moved(rule)?, action), r))).collect();
+        let news = old.inputs.kernel.drain(..);
+        self.inputs.kernel = news.filter_map(|(rule, news)| Some((moved(rule)?, news))).collect();
+    }
+
+    /// Goes on where another process ended.
+    pub fn resume(&mut self, past: &Past) {
+        self.core.resume(past);
     }
 
     /// Nothing restarts this target before then.
@@ -110,7 +137,7 @@ impl Mind {
         effects
     }
 
-    /// Ends everything, in an orderly stop or before other rules take over.
+    /// Ends everything, in an orderly stop.
     pub fn stop(&mut self, reason: &str) -> Vec<Effect> {
         self.core.stop(reason)
     }

@@ -89,6 +89,13 @@ impl Conditions {
         }
     }
 
+    /// Whether they say the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let clear =
+            |conditions: &Self| conditions.clear.as_ref().map(|clear| clear.text().to_owned());
+        self.when.text() == other.when.text() && clear(self) == clear(other)
+    }
+
     /// Whether nothing that it reads has data.
     pub fn is_blind(&self, snapshot: &Snapshot) -> bool {
         self.signals.iter().all(|signal| snapshot.get(signal).is_none())

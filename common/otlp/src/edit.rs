@@ -238,6 +238,8 @@ pub struct Summary {
     pub is_changed: bool,
     /// Spans, log records or metric points that the visitor dropped.
     pub dropped: u64,
+    /// Spans, metrics or log records that the visitor appended; of them, too, some may be dropped.
+    pub appended: u64,
 }
 
 /// Walks requests and holds the result of the last walk. Scratch: keep it and use it again.

@@ -68,7 +68,8 @@ pub enum Expr {
     Call(Call),
     List(Vec<Expr>),
     Map(Vec<(String, Expr)>),
-    Math(Box<Expr>, Operator, Box<Expr>),
+    /// Operands of one precedence from left to right. A chain is no tree, so that a long one is not a deep one.
+    Math(Box<Expr>, Vec<(Operator, Expr)>),
     /// `-x`; `+x` is `x`.
     Negate(Box<Expr>),
     /// `( math )`: a value that is no literal any more.
@@ -158,7 +159,7 @@ pub(crate) fn has_call(tree: &Expr) -> bool {
         Expr::Call(_) => true,
         Expr::List(items) => items.iter().any(has_call),
         Expr::Map(entries) => entries.iter().any(|(_, value)| has_call(value)),
-        Expr::Math(left, _, right) => has_call(left) || has_call(right),
+        Expr::Math(first, rest) => has_call(first) || rest.iter().any(|(_, term)| has_call(term)),
         Expr::Negate(inner) | Expr::Group(inner) => has_call(inner),
         _ => false,
     }

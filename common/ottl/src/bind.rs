@@ -12,7 +12,7 @@ use crate::eval::constant;
 use crate::function::{Body, Definition, Kind};
 use crate::nearest::did_you_mean;
 use crate::plan::{CompareExpr, Cond, Expr, LevelSet, MathExpr};
-use crate::{Class, LoadError, compare, functions, parse};
+use crate::{Class, LoadError, compare, functions, math, parse};
 
 mod argument;
 mod call;
@@ -97,6 +97,9 @@ impl Uses {
     }
 }
 
+/// A key under which a text looks into a map at a level.
+pub(crate) type Lookup = (u8, Box<str>);
+
 /// Makes plans of trees.
 pub(crate) struct Binder<'b, C: Context> {
     pub(crate) context: &'b C,
@@ -105,13 +108,16 @@ pub(crate) struct Binder<'b, C: Context> {
     pub(crate) needs_prefix: bool,
     /// What the texts bound so far use.
     pub(crate) uses: Uses,
+    /// The keys under which they look into maps: the level of the path and its first key, if it is a literal.
+    pub(crate) lookups: Vec<Lookup>,
     /// The formals in scope, the innermost last.
     scopes: Vec<Vec<String>>,
 }
 
 impl<'b, C: Context> Binder<'b, C> {
     pub(crate) fn new(context: &'b C, functions: &'b Functions, needs_prefix: bool) -> Self {
-        Self { context, functions, needs_prefix, uses: Uses::default(), scopes: Vec::new() }
+        let (uses, lookups, scopes) = (Uses::default(), Vec::new(), Vec::new());
+        Self { context, functions, needs_prefix, uses, lookups, scopes }
     }
 
     pub(crate) fn condition(&mut self, tree: &Condition) -> Result<Cond<C>, LoadError> {
@@ -197,11 +203,34 @@ impl<'b, C: Context> Binder<'b, C> {
                 folded(Expr::Map(entries.iter().map(entry).collect::<Result<_, _>>()?))
             }
             ast::Expr::Negate(inner) => folded(Expr::Negate(Box::new(self.expr(inner)?))),
-            ast::Expr::Math(left, op, right) => {
-                let (left, right) = (self.expr(left)?, self.expr(right)?);
-                folded(Expr::Math(Box::new(MathExpr { left, op: *op, right })))
-            }
+            ast::Expr::Math(first, rest) => self.math(first, rest)?,
         })
+    }
+
+    /// Arithmetic; the constants that it begins with are computed, as far as that goes.
+    fn math(
+        &mut self,
+        first: &ast::Expr,
+        rest: &[(ast::Operator, ast::Expr)],
+    ) -> Result<Expr<C>, LoadError> {
+        let mut first = self.expr(first)?;
+        let mut terms = Vec::new();
+        for (op, term) in rest {
+            let term = self.expr(term)?;
+            match (&first, &term) {
+                (Expr::Const(left), Expr::Const(right)) if terms.is_empty() => {
+                    match math::compute(left, *op, right) {
+                        Ok(value) => first = Expr::Const(value),
+                        Err(_) => terms.push((*op, term)),
+                    }
+                }
+                _ => terms.push((*op, term)),
+            }
+        }
+        if terms.is_empty() {
+            return Ok(first);
+        }
+        Ok(Expr::Math(Box::new(MathExpr { first, rest: terms })))
     }
 
     pub(crate) fn symbol(&self, name: &str, offset: usize) -> Result<i64, LoadError> {
@@ -225,7 +254,6 @@ fn folded<C: Context>(expr: Expr<C>) -> Expr<C> {
         Expr::List(items) => items.iter().all(is_const),
         Expr::Map(entries) => entries.iter().all(|(_, value)| is_const(value)),
         Expr::Negate(inner) => is_const(inner),
-        Expr::Math(math) => is_const(&math.left) && is_const(&math.right),
         _ => false,
     };
     if !ready {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::function::Kind;
-use crate::{RunError, Value, json};
+use crate::{RunError, Value, bound, json};
 
 /// `value` as a parameter of that kind takes it.
 pub fn convert<'a>(kind: &Kind, value: Value<'a>) -> Result<Value<'a>, RunError> {
@@ -72,7 +72,10 @@ fn str_like(value: Value<'_>) -> Result<Value<'_>, RunError> {
     match value {
         Value::Nil | Value::Str(_) => Ok(value),
         Value::Bytes(bytes) => Ok(Value::text(json::hex(&bytes))),
-        other => json::like(&other).map(Value::text),
+        other => {
+            bound::check_all(&other)?;
+            json::like(&other).map(Value::text)
+        }
     }
 }
 

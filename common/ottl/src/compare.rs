@@ -9,6 +9,7 @@ use crate::ast::Comparison;
 use crate::value::{Any, Map, Value};
 
 /// Whether `left op right` holds.
+#[inline]
 pub fn holds(left: &Value<'_>, op: Comparison, right: &Value<'_>) -> bool {
     use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
     match op {
@@ -29,6 +30,8 @@ pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
     match (left, right) {
         // What is compared most, and faster than for an order.
         (Value::Str(left), Value::Str(right)) => left == right,
+        (Value::Int(left), Value::Int(right)) => left == right,
+        (Value::Bool(left), Value::Bool(right)) => left == right,
         (Value::TraceId(left), Value::TraceId(right))
         | (Value::ProfileId(left), Value::ProfileId(right)) => left == right,
         (Value::SpanId(left), Value::SpanId(right)) => left == right,

@@ -1,7 +1,7 @@
 //! Texts compiled for a context: what the users of the crate hold and run.
 
 use crate::ast;
-use crate::bind::{Binder, Functions, Uses};
+use crate::bind::{Binder, Functions, Lookup, Uses};
 use crate::context::Context;
 use crate::eval::{Env, Frame};
 use crate::plan::{Action, Cond, Expr};
@@ -23,6 +23,7 @@ pub struct Statement<C: Context> {
     pub(crate) condition: Option<Cond<C>>,
     uses: Uses,
     condition_uses: Uses,
+    lookups: Vec<Lookup>,
     text: Box<str>,
 }
 
@@ -30,6 +31,7 @@ pub struct Statement<C: Context> {
 pub struct Condition<C: Context> {
     pub(crate) condition: Cond<C>,
     uses: Uses,
+    lookups: Vec<Lookup>,
     text: Box<str>,
 }
 
@@ -56,7 +58,8 @@ impl<C: Context> Compiler<'_, C> {
         let mut uses = std::mem::take(&mut binder.uses);
         let condition = tree.condition.as_ref().map(|tree| binder.condition(tree)).transpose()?;
         uses.add(binder.uses);
-        Ok(Statement { action, condition, uses, condition_uses: binder.uses, text: text.into() })
+        let (condition_uses, lookups) = (binder.uses, binder.lookups);
+        Ok(Statement { action, condition, uses, condition_uses, lookups, text: text.into() })
     }
 
     /// Compiles a condition.
@@ -71,7 +74,8 @@ impl<C: Context> Compiler<'_, C> {
     ) -> Result<Condition<C>, LoadError> {
         let mut binder = self.binder();
         let condition = binder.condition(tree)?;
-        Ok(Condition { condition, uses: binder.uses, text: text.into() })
+        let (uses, lookups) = (binder.uses, binder.lookups);
+        Ok(Condition { condition, uses, lookups, text: text.into() })
     }
 
     /// Compiles a value expression.
@@ -128,6 +132,11 @@ impl<C: Context> Statement<C> {
     pub fn uses(&self) -> Uses {
         self.uses
     }
+
+    /// The keys under which it looks into maps.
+    pub(crate) fn lookups(&self) -> &[Lookup] {
+        &self.lookups
+    }
 }
 
 impl<C: Context> Condition<C> {
@@ -152,6 +161,11 @@ impl<C: Context> Condition<C> {
     /// What it reads.
     pub fn uses(&self) -> Uses {
         self.uses
+    }
+
+    /// The keys under which it looks into maps.
+    pub(crate) fn lookups(&self) -> &[Lookup] {
+        &self.lookups
     }
 }
 

@@ -10,6 +10,7 @@
 
 use bumpalo::Bump;
 
+use crate::ast::Comparison;
 use crate::function::{Changed, Definition};
 use crate::{Map, RunError, Value};
 
@@ -71,6 +72,18 @@ pub trait Context: Send + Sync + 'static {
         path: &Self::Path,
         keys: &[Key<'_>],
     ) -> Result<Value<'a>, RunError>;
+
+    /// Whether a path with this one key compares with a value, as [`get`](Self::get) and [`holds`](crate::compare::holds)
+    /// together say it; nothing where they are to be asked. For contexts that need not make a value for it.
+    fn compare(
+        _record: &Self::Record<'_>,
+        _path: &Self::Path,
+        _key: &str,
+        _op: Comparison,
+        _right: &Value<'_>,
+    ) -> Option<Result<bool, RunError>> {
+        None
+    }
 
     /// Writes a path. A failure leaves the record as it was.
     fn set<'a>(

@@ -19,6 +19,7 @@ use bumpalo::Bump;
 use otlp::Signal;
 use otlp::edit::{Data, Level};
 
+use crate::ast::Comparison;
 use crate::context::{Context, Found, Keep, Key, Purpose, Segment};
 use crate::function::{Changed, Definition};
 use crate::functions::special;
@@ -185,6 +186,17 @@ impl Context for Otlp {
         keys: &[Key<'_>],
     ) -> Result<Value<'a>, RunError> {
         read::get(record, path, keys)
+    }
+
+    #[inline]
+    fn compare(
+        record: &Self::Record<'_>,
+        path: &Path,
+        key: &str,
+        op: Comparison,
+        right: &Value<'_>,
+    ) -> Option<Result<bool, RunError>> {
+        read::compare(record, path, key, op, right)
     }
 
     fn set<'a>(

@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// The longest message: texts of statements and records stand in messages, and may be long.
+const MESSAGE_MAX_BYTES: usize = 1000;
+
+/// Cuts a message that is too long.
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_MAX_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_MAX_BYTES));
+        message.push_str("...");
+    }
+    message
+}
+
 /// Why a text cannot be loaded. It is a configuration error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
@@ -50,7 +62,7 @@ impl Class {
 impl LoadError {
     /// A mistake at `offset`.
     pub fn new(class: Class, offset: usize, message: impl Into<String>) -> Self {
-        Self { class, offset, message: message.into() }
+        Self { class, offset, message: cut(message.into()) }
     }
 
     /// Line and column in `text`, both from 1, columns in characters.
@@ -82,7 +94,7 @@ struct Failure {
 impl RunError {
     /// A failure that is not about types.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(Box::new(Failure { message: message.into(), is_type: false }))
+        Self(Box::new(Failure { message: cut(message.into()), is_type: false }))
     }
 
     /// A value of another type than expected: what the `Is*` converters answer with false.

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 
 use crate::context::{Context, Key};
-use crate::plan::{Cond, Expr, KeyExpr, LocalExpr, PathExpr};
+use crate::plan::{CompareExpr, Cond, Expr, KeyExpr, LocalExpr, PathExpr};
 use crate::value::{Any, Map, Time};
-use crate::{RunError, Value, compare, index, math};
+use crate::{RunError, Value, bound, compare, index, math};
 
 mod call;
 mod edit;
@@ -26,13 +26,26 @@ pub struct Frame<'a, C: Context> {
     pub(crate) cache: Map,
     pub(crate) arena: &'a Bump,
     pub(crate) now: Option<&'a Time>,
+    /// The bytes that have been set so far.
+    pub(crate) made_bytes: usize,
 }
 
 impl<'a, C: Context> Frame<'a, C> {
+    /// Takes note of a value that is about to be set below so many keys.
+    #[inline]
+    fn spend(&mut self, value: &Value<'_>, keys: usize) -> Result<(), RunError> {
+        self.made_bytes += bound::weigh(value, keys)?;
+        if self.made_bytes > bound::RECORD_MAX_BYTES {
+            let message = format!("more than {} bytes set on one record", bound::RECORD_MAX_BYTES);
+            return Err(RunError::new(message));
+        }
+        Ok(())
+    }
+
     /// A frame with an empty cache; `now` is the clock, if there is one.
     #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
-        Self { record, cache: Map::new(), arena, now }
+        Self { record, cache: Map::new(), arena, now, made_bytes: 0 }
     }
 }
 
@@ -81,8 +94,11 @@ impl<C: Context> Expr<C> {
             }
             Self::Map(entries) => map(entries, env),
             Self::Math(math) => {
-                let left = math.left.eval(env)?;
-                math::compute(&left, math.op, &math.right.eval(env)?)
+                let mut value = math.first.eval(env)?;
+                for (op, term) in &math.rest {
+                    value = math::compute(&value, *op, &term.eval(env)?)?;
+                }
+                Ok(value)
             }
             Self::Negate(inner) => math::negate(&inner.eval(env)?),
         }
@@ -105,7 +121,6 @@ pub(crate) fn constant<C: Context>(expr: &Expr<C>) -> Option<Value<'static>> {
             Some(Value::map(map))
         }
         Expr::Negate(inner) => math::negate(&value(inner)?).ok(),
-        Expr::Math(math) => math::compute(&value(&math.left)?, math.op, &value(&math.right)?).ok(),
         _ => None,
     }
 }
@@ -135,6 +150,17 @@ impl<C: Context> PathExpr<C> {
             [KeyExpr::Str(key)] => C::get(&env.frame.record, &self.path, &[Key::Str(key)]),
             keys => C::get(&env.frame.record, &self.path, Keys::eval(keys, env)?.as_slice()),
         }
+    }
+}
+
+impl<C: Context> CompareExpr<C> {
+    /// Whether it holds, where a path of one literal key is compared with a constant and the context can say so without
+    /// making a value.
+    #[inline]
+    fn in_place<'a>(&'a self, env: Env<'_, 'a, C>) -> Option<Result<bool, RunError>> {
+        let (Expr::Path(path), Expr::Const(right)) = (&self.left, &self.right) else { return None };
+        let [KeyExpr::Str(key)] = &path.keys[..] else { return None };
+        C::compare(&env.frame.record, &path.path, key, self.op, right)
     }
 }
 
@@ -173,6 +199,9 @@ impl<C: Context> Cond<C> {
             }
             Self::Not(inner) => inner.eval(env).map(|holds| !holds),
             Self::Compare(compare) => {
+                if let Some(holds) = compare.in_place(env) {
+                    return holds;
+                }
                 let left = compare.left.eval(env)?;
                 // A constant is compared where it is.
                 let Expr::Const(right) = &compare.right else {

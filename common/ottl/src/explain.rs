@@ -123,7 +123,10 @@ impl<C: Context> Display for Expr<C> {
                 }
                 f.write_str("}")
             }
-            Self::Math(math) => write!(f, "({} {} {})", math.left, sign(math.op), math.right),
+            Self::Math(math) => {
+                write!(f, "{}{}", "(".repeat(math.rest.len()), math.first)?;
+                math.rest.iter().try_for_each(|(op, term)| write!(f, " {} {term})", sign(*op)))
+            }
             Self::Negate(inner) => write!(f, "-{inner}"),
         }
     }

@@ -98,9 +98,9 @@ impl Needs {
             Expr::Call(call) => self.call(call),
             Expr::List(items) => items.iter().for_each(|item| self.expr(item)),
             Expr::Map(entries) => entries.iter().for_each(|(_, value)| self.expr(value)),
-            Expr::Math(left, _, right) => {
-                self.expr(left);
-                self.expr(right);
+            Expr::Math(first, rest) => {
+                self.expr(first);
+                rest.iter().for_each(|(_, term)| self.expr(term));
             }
             Expr::Negate(inner) | Expr::Group(inner) => self.expr(inner),
             _ => {}

@@ -21,6 +21,7 @@
 
 pub mod ast;
 mod bind;
+pub mod bound;
 pub mod coerce;
 pub mod compare;
 pub mod compile;

@@ -158,28 +158,30 @@ impl<'t> Parser<'t> {
     }
 
     fn sum(&mut self) -> Parsed<Expr> {
-        let mut left = self.product()?;
+        let first = self.product()?;
+        let mut rest = Vec::new();
         loop {
             let operator = match self.peek() {
                 Some(Token::Sign("+")) => Operator::Add,
                 Some(Token::Sign("-")) => Operator::Subtract,
-                _ => return Ok(left),
+                _ => return Ok(chain(first, rest)),
             };
             self.next += 1;
-            left = Expr::Math(Box::new(left), operator, Box::new(self.product()?));
+            rest.push((operator, self.product()?));
         }
     }
 
     fn product(&mut self) -> Parsed<Expr> {
-        let mut left = self.signed()?;
+        let first = self.signed()?;
+        let mut rest = Vec::new();
         loop {
             let operator = match self.peek() {
                 Some(Token::Sign("*")) => Operator::Multiply,
                 Some(Token::Sign("/")) => Operator::Divide,
-                _ => return Ok(left),
+                _ => return Ok(chain(first, rest)),
             };
             self.next += 1;
-            left = Expr::Math(Box::new(left), operator, Box::new(self.signed()?));
+            rest.push((operator, self.signed()?));
         }
     }
 
@@ -214,6 +216,10 @@ impl<'t> Parser<'t> {
 fn is_path_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.contains(|any: char| any.is_ascii_uppercase())
+}
+
+fn chain(first: Expr, rest: Vec<(Operator, Expr)>) -> Expr {
+    if rest.is_empty() { first } else { Expr::Math(Box::new(first), rest) }
 }
 
 /// What is expected behind the left side of a comparison.

@@ -46,11 +46,10 @@ pub(crate) enum KeyExpr<C: Context> {
     Dynamic(Expr<C>),
 }
 
-/// `left op right`
+/// `first op term op term`, from left to right.
 pub(crate) struct MathExpr<C: Context> {
-    pub(crate) left: Expr<C>,
-    pub(crate) op: Operator,
-    pub(crate) right: Expr<C>,
+    pub(crate) first: Expr<C>,
+    pub(crate) rest: Vec<(Operator, Expr<C>)>,
 }
 
 /// A converter's call.

@@ -158,7 +158,8 @@ impl Visitor for Each<'_> {
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
         if !self.stopped {
             let arena = Bump::new();
-            let record = Record::new(at, self.request, Scratch::default());
+            let mut scratch = Scratch::default();
+            let record = Record::new(&at, self.request, &mut scratch);
             let mut frame = Frame::new(record, &arena, Some(&self.setting.now));
             match self.work {
                 Work::Statements(plans) => {

@@ -113,6 +113,8 @@ pub struct Outcome {
     pub is_changed: bool,
     /// Spans, log records or metric points that were dropped.
     pub dropped: u64,
+    /// Spans, metrics or log records that were added.
+    pub appended: u64,
     /// Records that could not be read and stay as they were.
     pub malformed: u64,
     /// How many evaluations failed and were ignored.
@@ -221,6 +223,7 @@ impl Program {
             body: body.clone(),
             is_changed: false,
             dropped: 0,
+            appended: 0,
             malformed: 0,
             failures: 0,
             first_failure: None,

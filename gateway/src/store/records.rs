@@ -182,7 +182,8 @@ impl Look<'_> {
     fn holds(&self, at: At<'_>) -> bool {
         let Some(condition) = &self.query.condition else { return true };
         let arena = Bump::new();
-        let record = Record::new(at, self.request, Scratch::default());
+        let mut scratch = Scratch::default();
+        let record = Record::new(&at, self.request, &mut scratch);
         let frame = Frame::new(record, &arena, None);
         condition.holds(&frame).unwrap_or(false)
     }

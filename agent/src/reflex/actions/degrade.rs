@@ -39,13 +39,16 @@ pub struct FlagFile {
 
 impl FlagFile {
     /// Writes the file as rules with these actions need it; nothing if none of them degrades. So evaluators find it
-    /// before the first degradation, and a mistake shows at the start. What was degraded before is undone.
+    /// before the first degradation, and a mistake shows at the start. What is degraded stays so while a rule still may.
     pub fn follow<'a>(&mut self, flags: &Flags, actions: impl Iterator<Item = &'a Action>) {
         let named = actions.filter_map(|action| match action {
             Action::Degrade(plan) => Some((plan.feature.clone(), plan.variant.clone())),
             _ => None,
         });
-        *self = Self { flags: flags.clone(), features: named.collect(), ..Self::default() };
+        let features: BTreeMap<String, String> = named.collect();
+        let mut degraded = std::mem::take(&mut self.degraded);
+        degraded.retain(|feature, _| features.contains_key(feature));
+        *self = Self { flags: flags.clone(), features, degraded, ..Self::default() };
         self.show();
     }
 

@@ -50,7 +50,8 @@ pub(super) struct Armed {
     vetoed: Option<Option<Refusal>>,
     /// The lease that runs, in any mode.
     lease: Option<Lease>,
-    strikes: u32,
+    /// Leases in a row that did no good.
+    pub(super) strikes: u32,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -9,17 +9,20 @@ use super::Moment;
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// Longest rest that doubling leads to.
 const COOLDOWN_MAX: Duration = Duration::from_secs(600);
+/// Longest rest that is taken up from another process.
+const REST_MAX: Duration = Duration::from_secs(24 * 3600);
+const DOUBLINGS_MAX: u32 = 16;
 /// A repeat within this time of the last end doubles the rest.
 const REPEAT_WITHIN: Duration = Duration::from_secs(1800);
 
-/// Starts of the last hour; never more of them than the budget.
+/// Starts of the last hour, each as the moment from which it counts no more; never more of them than the budget.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Starts(VecDeque<Moment>);
 
 impl Starts {
     /// Whether one more fits into `per_hour`.
     pub(super) fn allow(&mut self, now: Moment, per_hour: u32) -> bool {
-        while self.0.front().is_some_and(|start| *start + HOUR <= now) {
+        while self.0.front().is_some_and(|end| *end <= now) {
             self.0.pop_front();
         }
         self.0.len() < per_hour as usize
@@ -32,7 +35,18 @@ impl Starts {
 
     /// Counts one.
     pub(super) fn count(&mut self, now: Moment) {
-        self.0.push_back(now);
+        self.0.push_back(now + HOUR);
+    }
+
+    /// How long each still counts.
+    pub(super) fn left(&self, now: Moment) -> Vec<Duration> {
+        self.0.iter().map(|end| end.saturating_sub(now)).filter(|left| !left.is_zero()).collect()
+    }
+
+    /// What [`left`](Self::left) said, in any order.
+    pub(super) fn resumed(mut left: Vec<Duration>, now: Moment) -> Self {
+        left.sort_unstable();
+        Self(left.into_iter().map(|left| now + left.min(HOUR)).collect())
     }
 }
 
@@ -40,26 +54,27 @@ impl Starts {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cooldown {
     doublings: u32,
-    ended: Option<Moment>,
-    until: Option<Moment>,
+    /// A run that begins before then is a repeat.
+    repeats_until: Moment,
+    until: Moment,
 }
 
 impl Cooldown {
     /// What is left of the rest.
     pub(super) fn left(&self, now: Moment) -> Option<Duration> {
-        self.until.map(|until| until.saturating_sub(now)).filter(|left| !left.is_zero())
+        Some(self.until.saturating_sub(now)).filter(|left| !left.is_zero())
     }
 
     /// The rule begins to act.
     pub(super) fn begin(&mut self, now: Moment) {
-        let repeats = self.ended.is_some_and(|ended| ended + REPEAT_WITHIN > now);
-        self.doublings = if repeats { (self.doublings + 1).min(16) } else { 0 };
+        let repeats = self.repeats_until > now;
+        self.doublings = if repeats { (self.doublings + 1).min(DOUBLINGS_MAX) } else { 0 };
     }
 
     /// The last of its actions has ended.
     pub(super) fn end(&mut self, now: Moment, base: Duration) {
-        self.ended = Some(now);
-        self.until = Some(now + self.rest(base));
+        self.repeats_until = now + REPEAT_WITHIN;
+        self.until = now + self.rest(base);
     }
 
     /// The rest after a run that begins now.
@@ -67,6 +82,22 @@ impl Cooldown {
         let mut begun = *self;
         begun.begin(now);
         begun.rest(base)
+    }
+
+    /// Doublings, how long a run is a repeat, and what is left of the rest.
+    pub(super) fn standing(&self, now: Moment) -> (u32, Duration, Duration) {
+        let left = |until: Moment| until.saturating_sub(now);
+        (self.doublings, left(self.repeats_until), left(self.until))
+    }
+
+    /// What [`standing`](Self::standing) said.
+    pub(super) fn resumed(
+        (doublings, repeats, rest): (u32, Duration, Duration),
+        now: Moment,
+    ) -> Self {
+        let (repeats, rest) = (repeats.min(REPEAT_WITHIN), rest.min(REST_MAX));
+        let doublings = doublings.min(DOUBLINGS_MAX);
+        Self { doublings, repeats_until: now + repeats, until: now + rest }
     }
 
     fn rest(&self, base: Duration) -> Duration {

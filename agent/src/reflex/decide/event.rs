@@ -40,6 +40,18 @@ pub enum Effect {
     Event(Event),
 }
 
+impl Effect {
+    /// Whether something has begun or ended that budgets and rests go by.
+    pub fn counts(&self) -> bool {
+        let is_refused = |event: &Event| event.outcome == Some(Outcome::Refused);
+        match self {
+            Self::Event(event) => event.kind == Kind::Action && !is_refused(event),
+            Self::Trouble(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A decision, or what became of an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {

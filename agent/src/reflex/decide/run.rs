@@ -320,7 +320,11 @@ impl Core {
         let state = &mut self.rules[rule];
         let only_speaks = state.only_speaks;
         let acting = |live: &Live| only_speaks || !matches!(live, Live::Alert);
-        if state.running && !state.live.iter().flatten().any(acting) {
+        let is_live = state.live.iter().flatten().any(acting);
+        let resumes = state.resumes_until.is_some_and(|until| now < until);
+        if is_live {
+            state.resumes_until = None;
+        } else if state.running && !resumes {
             state.running = false;
             state.cooldown.end(now, base);
         }

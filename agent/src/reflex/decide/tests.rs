@@ -15,7 +15,7 @@ use crate::reflex::policy::{
 pub(super) const TICK: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(in crate::reflex) struct World {
     pub(super) admitted_per_s: Option<f64>,
     pub(super) dropped: u64,
     pub(super) protected: bool,
@@ -66,6 +66,13 @@ fn degrade() -> Action {
 
 pub(super) fn rule(mode: Mode, actions: Vec<Action>) -> Rule {
     Rule::new("shed-load", mode, actions)
+}
+
+/// What a rule leaves that has acted a second ago.
+pub(in crate::reflex) fn acted() -> Past {
+    let mut bench = Bench::new(vec![rule(Mode::Act, vec![limit(8080)])]);
+    bench.run(1, true);
+    bench.core.past()
 }
 
 /// A core and its clock.
@@ -255,6 +262,8 @@ struct Observer {
     runs: BTreeMap<usize, Vec<Moment>>,
     restarts: Vec<Moment>,
     troubled: BTreeMap<usize, Moment>,
+    /// Rules that were at work when a process ended: they may go on.
+    gone: Vec<usize>,
 }
 
 impl Observer {
@@ -284,6 +293,12 @@ impl Observer {
         // The tick after a lease's end has taken it away.
         assert!(self.live.values().all(|(until, _)| *until > at.now), "left after its lease");
         assert!(!at.host.killed || self.live.is_empty(), "live under the kill switch");
+    }
+
+    /// What was live ends by itself.
+    fn crash(&mut self) {
+        self.gone.extend(self.live.keys().map(|id| id.0));
+        self.live.clear();
     }
 
     fn heard(&mut self, event: &Event) {
@@ -338,7 +353,9 @@ impl Observer {
         assert!(within_hour(&self.starts) < (at.policy.budget.per_hour / halved).max(1));
         self.starts.push(at.now);
         let others = self.live.keys().filter(|other| other.0 == id.0).count();
-        if others == 1 {
+        let goes_on = self.gone.contains(&id.0);
+        self.gone.retain(|rule| *rule != id.0);
+        if others == 1 && !goes_on {
             let runs = self.runs.entry(id.0).or_default();
             assert!(within_hour(runs) < (plan.per_hour / halved).max(1));
             runs.push(at.now);
@@ -369,8 +386,9 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
             vec![limit(8080), restart(), degrade()],
             vec![degrade(), limit(9090)],
         ];
-        let plans = plans.into_iter().zip(actions);
-        let made = plans.map(|((mode, hold, priority, per_hour, flags, lease), mut actions)| {
+        let plans = plans.into_iter().zip(actions).enumerate();
+        let made = plans.map(|(index, (plan, mut actions))| {
+            let (mode, hold, priority, per_hour, flags, lease) = plan;
             for action in &mut actions {
                 if let Action::RateLimit(plan) = action {
                     plan.immediate = flags[1];
@@ -378,6 +396,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
                 }
             }
             Rule {
+                name: format!("rule-{index}"),
                 hold: Duration::from_secs(hold),
                 priority,
                 per_hour,
@@ -445,6 +464,24 @@ proptest! {
             let effects = core.tick(now, &inputs, None, &world);
             let at = At { now, host, world: &world, sources, policy: &policy };
             observer.see(&effects, &at);
+            match report % 32 {
+                5 => {
+                    let same = [(report & 64 > 0).then_some(0), Some(1), None];
+                    let undone = core.retire(|rule| same.contains(&Some(rule)), "others");
+                    observer.see(&undone, &at);
+                    let old = std::mem::replace(&mut core, Core::new(policy.clone()));
+                    core.follow(old, &same[..policy.rules.len()]);
+                }
+                6 => {
+                    let spared = core.spared.clone();
+                    let past = core.past();
+                    core = Core::new(policy.clone());
+                    (core.now, core.spared) = (now, spared);
+                    core.resume(&past);
+                    observer.crash();
+                }
+                _ => {}
+            }
         }
         let last = core.stop("the end");
         let world = QUIET;

@@ -58,14 +58,23 @@ impl Hands {
         }
     }
 
-    /// Other settings from now on.
-    pub(super) fn follow(&mut self, settings: &Settings, epoch: u64) {
+    /// Other settings from now on; `moved` says where a rule is that goes on.
+    pub(super) fn follow(
+        &mut self,
+        settings: &Settings,
+        epoch: u64,
+        moved: impl Fn(usize) -> Option<usize>,
+    ) {
         self.epoch = epoch;
         self.webhook = settings.webhook.clone();
         let actions = settings.policy.rules.iter().flat_map(|rule| &rule.actions);
         self.flags.follow(&settings.flags, actions);
         self.protected = settings.protected.clone();
-        self.ordered.clear();
+        let place = |id: ActionId| Some((moved(id.0)?, id.1));
+        let firing = std::mem::take(&mut self.firing).into_iter();
+        self.firing = firing.filter_map(|(id, alert)| Some((place(id)?, alert))).collect();
+        let ordered = std::mem::take(&mut self.ordered).into_iter();
+        self.ordered = ordered.filter_map(|(order, id)| Some((order, place(id)?))).collect();
     }
 
     /// Does one thing. What fails is reported at the next tick.

@@ -221,7 +221,10 @@ impl Walk {
             Expr::Call(call) => self.call(call),
             Expr::List(items) => self.sources_of(items.iter()),
             Expr::Map(entries) => self.sources_of(entries.iter().map(|(_, value)| value)),
-            Expr::Math(left, _, right) => self.sources_of([&**left, &**right].into_iter()),
+            Expr::Math(first, rest) => {
+                let rest = rest.iter().map(|(_, operand)| operand);
+                self.sources_of(std::iter::once(&**first).chain(rest))
+            }
             Expr::Negate(inner) | Expr::Group(inner) => self.sources(inner),
             _ => Ok(Sources::NONE),
         }
@@ -290,8 +293,10 @@ fn constant(expr: &Expr) -> Option<Constant> {
             Constant::Number(value) => Constant::Number(-value),
             Constant::Duration(ns) => Constant::Duration(-ns),
         }),
-        Expr::Math(left, operator, right) => {
-            calculate(constant(left)?, *operator, constant(right)?)
+        Expr::Math(first, rest) => {
+            rest.iter().try_fold(constant(first)?, |left, (operator, right)| {
+                calculate(left, *operator, constant(right)?)
+            })
         }
         Expr::Call(call) if call.name == "Duration" => duration(call),
         _ => None,

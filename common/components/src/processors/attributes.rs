@@ -74,10 +74,10 @@ impl Records<'_> {
     fn leaves(&mut self, at: At<'_>, changes: &mut Changes) -> bool {
         let Some(condition) = &self.of.left_out else { return false };
         self.arena.reset();
-        let record = Record::new(at, &self.request, std::mem::take(&mut self.scratch));
+        let record = Record::new(&at, &self.request, &mut self.scratch);
         let mut frame = Frame::new(record, &self.arena, None);
         let leaves = condition.holds(&frame).unwrap_or(true);
-        self.scratch = frame.record.finish(changes);
+        frame.record.finish(changes);
         leaves
     }
 }

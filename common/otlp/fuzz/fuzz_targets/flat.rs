@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use otlp::edit::fields::attribute;
-use otlp::edit::index::Index;
+use otlp::edit::index::{Index, Wanted};
 use otlp::flat::{flat_bytes, flatten, regroup};
 use otlp::{Signal, check};
 
@@ -33,8 +33,10 @@ fn grouped(request: &[u8]) {
 
 fn indexed(message: &[u8]) {
     let mut index = Index::default();
+    let mut wanted = Wanted::default();
+    [&b"k"[..], b""].iter().for_each(|key| wanted.add(key));
     for number in [1, 6] {
-        let Ok(found) = index.find(message, number, b"k") else { continue };
+        let Ok(found) = index.find(message, number, &wanted, b"k") else { continue };
         let scanned = attribute(message, number, b"k");
         assert_eq!(found.map(|place| place.value(message)).transpose(), scanned);
     }

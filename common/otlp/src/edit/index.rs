@@ -1,22 +1,61 @@
 //! Where the attributes of a message stand: one scan for many look-ups.
 //!
-//! An index belongs to one version of a message; who changes the message clears it. Messages of more than
-//! [`MAX_INDEXED`] attributes, or that cannot be scanned to their end, have none: look-ups then scan as far
-//! as they must.
+//! Who looks says beforehand which keys may be asked for ([`Wanted`]). A look-up scans to the attribute it is for, notes
+//! where the others stand on the way, and the next one goes on from there. An index belongs to one version of a
+//! message; who changes the message clears it, unless bytes were only appended. Where a message cannot be scanned
+//! there is no index: look-ups then scan for themselves, and find out.
 
 use std::borrow::Cow;
 
-use super::fields::{Found, bytes, key, value};
-use crate::wire::{Field, Fields, Malformed};
+use super::fields::{Found, bytes, key, plain_entry, value};
+use crate::wire::{Fields, Malformed};
 
-/// The most attributes of a message that has an index.
-pub const MAX_INDEXED: usize = 128;
+/// The keys that look-ups may ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    keys: Vec<Box<[u8]>>,
+    /// Their [`mark`]s: most other keys have none of these.
+    marks: u64,
+}
+
+/// One bit for a key, by its length and its last byte.
+#[inline]
+fn mark(key: &[u8]) -> u64 {
+    let last = key.last().map_or(0, |last| usize::from(*last));
+    1 << ((key.len() ^ last.wrapping_mul(5)) % 64)
+}
+
+impl Wanted {
+    /// Adds a key.
+    pub fn add(&mut self, key: &[u8]) {
+        if self.slot(key).is_none() {
+            self.keys.push(key.into());
+            self.marks |= mark(key);
+        }
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    #[inline]
+    fn slot(&self, key: &[u8]) -> Option<usize> {
+        if self.marks & mark(key) == 0 {
+            return None;
+        }
+        self.keys.iter().position(|known| **known == *key)
+    }
+}
 
 /// Where attributes stand. Scratch: keep it and use it again.
 #[derive(Debug, Default)]
 pub struct Index {
     state: State,
-    entries: Vec<Entry>,
+    /// For each of the wanted keys.
+    places: Vec<Option<Place>>,
+    /// How far the message was scanned.
+    bytes_read: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,24 +64,19 @@ enum State {
     Unread,
     /// The attributes in the field of that number.
     Of(u32),
-    Unusable,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    place: Place,
-    key_start: u32,
-    key_bytes: u32,
 }
 
 /// Where the field of an attribute stands in its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     start: u32,
+    /// Where the bytes of the value begin and end, if they stand together; else there are no such places.
+    value: (u32, u32),
 }
 
 impl Place {
     /// The bytes before the attribute, the attribute without its tag and length, and the bytes behind it.
+    #[inline]
     pub fn parts(self, message: &[u8]) -> Result<Found<'_>, Malformed> {
         let (before, rest) = message.split_at_checked(self.start as usize).ok_or(Malformed)?;
         let field = Fields::new(rest).try_next()?.ok_or(Malformed)?;
@@ -50,87 +84,86 @@ impl Place {
     }
 
     /// The bytes of the attribute's value.
+    #[inline]
     pub fn value(self, message: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
-        value(self.parts(message)?.1)
+        let (start, end) = (self.value.0 as usize, self.value.1 as usize);
+        match message.get(start..end) {
+            Some(value) if start > 0 => Ok(Cow::Borrowed(value)),
+            _ => value(self.parts(message)?.1),
+        }
     }
 }
 
 impl Index {
     /// Forgets the message.
+    #[inline]
     pub fn clear(&mut self) {
         self.state = State::Unread;
     }
 
-    /// The first attribute under a key, the attributes being field `number` of `message`, which is scanned
-    /// unless it was. `Err` says that there is no index.
+    /// The first attribute under a key, the attributes being field `number` of `message`. Until it is cleared `wanted`
+    /// is the same, and so is `message`, but that more may have been appended to it. `Err` says that there is no
+    /// index, or not of this key.
+    #[inline]
     pub fn find(
         &mut self,
         message: &[u8],
         number: u32,
-        wanted: &[u8],
+        wanted: &Wanted,
+        key: &[u8],
     ) -> Result<Option<Place>, Unindexed> {
+        let slot = wanted.slot(key).ok_or(Unindexed)?;
         if self.state == State::Unread {
-            let is_read = self.scan(message, number);
-            self.state = if is_read { State::Of(number) } else { State::Unusable };
+            self.begin(number, wanted);
         }
         if self.state != State::Of(number) {
             return Err(Unindexed);
         }
-        let is_wanted = |entry: &&Entry| {
-            let (start, bytes) = (entry.key_start as usize, entry.key_bytes as usize);
-            bytes == wanted.len() && message.get(start..start + bytes) == Some(wanted)
-        };
-        Ok(self.entries.iter().find(is_wanted).map(|entry| entry.place))
+        match self.places.get(slot) {
+            Some(Some(place)) => Ok(Some(*place)),
+            Some(None) => self.scan(message, number, wanted, slot),
+            None => Err(Unindexed),
+        }
     }
 
-    /// Says whether the index can be used.
-    fn scan(&mut self, message: &[u8], number: u32) -> bool {
-        self.entries.clear();
+    fn begin(&mut self, number: u32, wanted: &Wanted) {
+        self.places.clear();
+        self.places.resize(wanted.keys.len(), None);
+        (self.state, self.bytes_read) = (State::Of(number), 0);
+    }
+
+    /// Goes on to the attribute of a slot.
+    fn scan(
+        &mut self,
+        message: &[u8],
+        number: u32,
+        wanted: &Wanted,
+        slot: usize,
+    ) -> Result<Option<Place>, Unindexed> {
         // As everywhere in an edit, messages are under 4 GiB.
-        if u32::try_from(message.len()).is_err() {
-            return false;
-        }
-        let mut fields = Fields::new(message);
-        while let Ok(found) = fields.next_of(number) {
-            let Some(field) = found else { return true };
-            let end = message.len() - fields.bytes_left();
-            if !self.push(message, field, end) {
-                return false;
+        u32::try_from(message.len()).map_err(|_| Unindexed)?;
+        let mut fields = Fields::new(message.get(self.bytes_read..).ok_or(Unindexed)?);
+        while let Some(field) = fields.next_of(number).map_err(|_| Unindexed)? {
+            let entry = bytes(field.value).map_err(|_| Unindexed)?;
+            let (name, any) = match plain_entry(entry) {
+                Some((name, any)) => (name, Some(any)),
+                None => (key(entry).map_err(|_| Unindexed)?, None),
+            };
+            let Some(found) = wanted.slot(name) else { continue };
+            if self.places[found].is_none() {
+                let end = message.len() - fields.bytes_left();
+                // The value of a plain entry is the last of it.
+                let value = any.map_or((0, 0), |any| ((end - any.len()) as u32, end as u32));
+                let place = Place { start: (end - field.raw.len()) as u32, value };
+                self.places[found] = Some(place);
+                self.bytes_read = end;
+                if found == slot {
+                    return Ok(Some(place));
+                }
             }
         }
-        false
-    }
-
-    /// Adds an attribute whose field ends at `end`, and says whether it could.
-    fn push(&mut self, message: &[u8], field: Field<'_>, end: usize) -> bool {
-        let Ok(name) = bytes(field.value).and_then(key) else { return false };
-        // Without a key there is nothing to point to.
-        let key_start = match name.is_empty() {
-            true => 0,
-            false => name.as_ptr().addr() - message.as_ptr().addr(),
-        };
-        let place = Place { start: (end - field.raw.len()) as u32 };
-        self.entries.push(Entry {
-            place,
-            key_start: key_start as u32,
-            key_bytes: name.len() as u32,
-        });
-        self.entries.len() <= MAX_INDEXED
-    }
-
-    /// Hears that an attribute was appended, so that the message is now `message`: the same up to `start`.
-    pub fn appended(&mut self, message: &[u8], start: usize) {
-        let (State::Of(number), Ok(_)) = (self.state, u32::try_from(message.len())) else {
-            return self.clear();
-        };
-        let field = message.get(start..).map(|new| Fields::new(new).next_of(number));
-        let is_added = match field {
-            Some(Ok(Some(field))) => self.push(message, field, message.len()),
-            _ => false,
-        };
-        if !is_added {
-            self.clear();
-        }
+        self.bytes_read = message.len();
+        Ok(None)
     }
 }
 

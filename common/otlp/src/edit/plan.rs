@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::wire::{Malformed, put_varint};
+use crate::wire::{Malformed, put_bytes, put_varint};
 
 /// Bytes on their way into the plan: part of the request, or made.
 #[derive(Clone, Copy, Debug)]
@@ -92,10 +92,25 @@ impl Plan {
     fn copy_made(&mut self, bytes: &[u8]) {
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
+        self.cover_made(start);
+    }
+
+    /// Takes in what is in the arena from `start` on.
+    fn cover_made(&mut self, start: usize) {
         match self.segments.last_mut() {
             Some(Segment::Arena(last)) => last.end = self.arena.len(),
             _ => self.segments.push(Segment::Arena(start..self.arena.len())),
         }
+    }
+
+    /// Appends the field of a message that is not in the request.
+    pub(super) fn put_made(&mut self, number: u32, message: &[u8]) -> Result<(), Malformed> {
+        u32::try_from(message.len()).map_err(|_| Malformed)?;
+        let start = self.arena.len();
+        put_bytes(&mut self.arena, number, message);
+        self.length += (self.arena.len() - start) as u64;
+        self.cover_made(start);
+        Ok(())
     }
 
     /// Here. Good for a rollback only right behind an [`open`](Self::open).

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use super::metric::{self, Data};
 use super::plan::Text;
 use super::{
-    At, Editor, Frame, LEVELS, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor,
-    Wholes,
+    At, Editor, LEVELS, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor, Wholes,
 };
 use crate::check::records;
 use crate::wire::{Fields, Malformed, Value, put_bytes};
@@ -73,6 +72,8 @@ struct Walk<'w, V> {
     appended: VecDeque<(u32, Vec<u8>)>,
     generation: u32,
     dropped: u64,
+    /// How many new siblings were walked.
+    siblings: u64,
 }
 
 /// Walks a request.
@@ -97,9 +98,13 @@ pub(super) fn request<V: Visitor>(
         appended: VecDeque::new(),
         generation: 0,
         dropped: 0,
+        siblings: 0,
     };
     match walk.children(text, RESOURCES, None, false) {
-        Ok(seen) => Ok(Summary { is_changed: seen.is_changed, dropped: walk.dropped }),
+        Ok(seen) => {
+            let (dropped, appended) = (walk.dropped, walk.siblings);
+            Ok(Summary { is_changed: seen.is_changed, dropped, appended })
+        }
         Err(Stop::Malformed) => Err(Malformed.into()),
         Err(Stop::Visitor(error)) => Err(error),
     }
@@ -158,6 +163,9 @@ impl<V: Visitor> Walk<'_, V> {
         nest: Nest,
         seen: &mut Seen,
     ) -> Result<(), Stop<V::Error>> {
+        if nest.level == self.deepest && nest.level >= Level::Record {
+            return self.innermost(raw, inner, nest, seen);
+        }
         let mark = self.editor.plan.open(nest.number);
         let fate = self.message(inner, nest.level)?;
         match fate {
@@ -169,6 +177,32 @@ impl<V: Visitor> Walk<'_, V> {
         }
         seen.left += usize::from(fate != Fate::Dropped);
         seen.is_changed |= fate != Fate::Kept;
+        Ok(())
+    }
+
+    /// [`child`](Self::child) where nothing below is looked at.
+    fn innermost(
+        &mut self,
+        raw: Text<'_>,
+        inner: Text<'_>,
+        nest: Nest,
+        seen: &mut Seen,
+    ) -> Result<(), Stop<V::Error>> {
+        let level = nest.level;
+        let is_visited = self.route.visits.has(level);
+        if is_visited && self.visit(level, Some(inner.bytes))? == Verdict::Drop {
+            self.drop(inner, level)?;
+            seen.is_changed = true;
+            return Ok(());
+        }
+        seen.left += 1;
+        let Editor { plan, changes, .. } = &mut *self.editor;
+        if is_visited && changes.is_set[level as usize] {
+            plan.put_made(nest.number, &changes.messages[level as usize])?;
+            seen.is_changed = true;
+        } else {
+            plan.copy(raw);
+        }
         Ok(())
     }
 
@@ -376,9 +410,14 @@ impl<V: Visitor> Walk<'_, V> {
         let Editor { frames, changes, .. } = &mut *self.editor;
         changes.begin(self.generation);
         let data = self.data.filter(|_| level > Level::Record);
-        let messages = messages(frames, level, own);
         let may_append = self.generation < MAX_GENERATIONS;
-        let at = At { level, messages, wholes: Wholes(frames), data, may_append };
+        let messages = [&[][..]; LEVELS];
+        let mut at = At { level, messages, wholes: Wholes(frames), data, may_append };
+        let around = at.messages.iter_mut().zip(frames.iter()).take(level as usize + 1);
+        around.for_each(|(message, frame)| *message = &frame.message);
+        if let Some(own) = own {
+            at.messages[level as usize] = own;
+        }
         let verdict = self.visitor.visit(at, changes).map_err(Stop::Visitor)?;
         let last = level as usize + usize::from(own.is_none());
         for index in (0..last).filter(|index| changes.is_set[*index]) {
@@ -399,23 +438,12 @@ impl<V: Visitor> Walk<'_, V> {
             let mut field = Vec::with_capacity(message.len() + 8);
             put_bytes(&mut field, RECORDS.number, &message);
             self.child(Text::made(&field), Text::made(&message), RECORDS, seen)?;
+            self.siblings += 1;
             seen.is_changed = true;
         }
         self.generation = 0;
         Ok(())
     }
-}
-
-fn messages<'w>(
-    frames: &'w [Frame; LEVELS],
-    level: Level,
-    own: Option<&'w [u8]>,
-) -> [&'w [u8]; LEVELS] {
-    std::array::from_fn(|index| match index.cmp(&(level as usize)) {
-        std::cmp::Ordering::Less => &frames[index].message[..],
-        std::cmp::Ordering::Equal => own.unwrap_or(&frames[index].message),
-        std::cmp::Ordering::Greater => &[],
-    })
 }
 
 /// The fields of a message but those in `number`.

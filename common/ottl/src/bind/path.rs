@@ -124,6 +124,9 @@ impl<C: Context> Binder<'_, C> {
         for segment in segments {
             keys.extend(self.keys(&segment.keys)?);
         }
+        if let Some(KeyExpr::Str(key)) = keys.first() {
+            self.lookups.push((found.level, key.clone()));
+        }
         let text = format!("{prefix}.{}", dotted(segments)).into();
         Ok((found.level, PathExpr { path: found.path, keys, text }))
     }

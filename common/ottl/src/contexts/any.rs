@@ -9,6 +9,8 @@ use otlp::edit::fields::{key, repeated, value};
 use otlp::wire::{self, Fields, put_bytes, put_fixed64, put_varint};
 use otlp::{MAX_DEPTH, Malformed};
 
+use crate::ast::Comparison;
+use crate::compare::holds;
 use crate::context::Key;
 use crate::value::{Any, Map};
 use crate::{RunError, Value};
@@ -75,10 +77,15 @@ pub fn read(any: Cow<'_, [u8]>) -> Result<Value<'_>, Malformed> {
     }
 }
 
+#[inline]
 fn read_borrowed(any: &[u8]) -> Result<Value<'_>, Malformed> {
-    if let Some(value) = plain(any) {
-        return value;
+    match plain(any) {
+        Some(value) => value,
+        None => read_of_any_form(any),
     }
+}
+
+fn read_of_any_form(any: &[u8]) -> Result<Value<'_>, Malformed> {
     Ok(match member(any)? {
         Member::Empty => Value::Nil,
         Member::Text(text) => Value::Str(utf8(text)?),
@@ -104,6 +111,33 @@ fn plain(any: &[u8]) -> Option<Result<Value<'_>, Malformed>> {
         },
         [BOOL_TAG, value @ 0..0x80] => Some(Ok(Value::Bool(*value != 0))),
         _ => None,
+    }
+}
+
+/// Whether an `AnyValue` compares with a value; of most nothing is made for it.
+#[inline]
+pub fn compare(any: &[u8], op: Comparison, right: &Value<'_>) -> Result<bool, Malformed> {
+    let is_equal = match (any, right) {
+        ([BOOL_TAG, left @ 0..0x80], Value::Bool(right)) => (*left != 0) == *right,
+        ([INT_TAG, left @ ..], Value::Int(number)) => match wire::varint(left) {
+            Ok((left, [])) => left.cast_signed() == *number,
+            _ => return Ok(holds(&read_borrowed(any)?, op, right)),
+        },
+        ([TEXT_TAG, length @ 0..0x80, left @ ..], Value::Str(right))
+            if usize::from(*length) == left.len() =>
+        {
+            let is_equal = left == right.as_bytes();
+            if !is_equal && std::str::from_utf8(left).is_err() {
+                return Err(Malformed);
+            }
+            is_equal
+        }
+        _ => return Ok(holds(&read_borrowed(any)?, op, right)),
+    };
+    match op {
+        Comparison::Equal => Ok(is_equal),
+        Comparison::NotEqual => Ok(!is_equal),
+        _ => Ok(holds(&read_borrowed(any)?, op, right)),
     }
 }
 
@@ -157,8 +191,10 @@ fn map_at(message: &[u8], number: u32, depth: usize) -> Result<Map, Malformed> {
 
 /// What `keys` find in an `AnyValue`, without decoding what is beside them. A key that a map lacks
 /// ends the search with nil.
+#[inline]
 pub fn find<'a>(any: Cow<'a, [u8]>, keys: &[Key<'_>]) -> Result<Value<'a>, RunError> {
     match any {
+        Cow::Borrowed(any) if keys.is_empty() => Ok(read_borrowed(any)?),
         Cow::Borrowed(any) => find_borrowed(any, keys),
         Cow::Owned(any) => Ok(find_borrowed(&any, keys)?.into_owned()),
     }

@@ -10,6 +10,8 @@ use super::paths::{Field, Path, Target};
 use super::tables::{Kind, Nest};
 use super::trace_state::TraceState;
 use super::{Record, any, request};
+use crate::ast::Comparison;
+use crate::compare::holds;
 use crate::context::Key;
 use crate::json::{as_string, hex};
 use crate::value::{Opaque, OpaqueKind, Time};
@@ -41,17 +43,18 @@ pub(super) fn get<'a>(
     };
     let data = if field.level == Level::Child { record.data() } else { None };
     let Some(number) = field.number(data) else { return Ok(Value::Nil) };
-    if let Some(value) = of_metric(record, &field)? {
-        return Ok(value);
-    }
-    if let Kind::Messages(kind) = field.kind() {
-        return messages(record.whole(field.level), number, kind);
-    }
+    // What is read most.
     if let (Kind::Attributes, [Key::Str(name), rest @ ..]) = (field.kind(), keys)
         && field.is_own(record)
     {
         let found = record.attribute(number, name.as_bytes())?;
         return found.map_or(Ok(Value::Nil), |found| any::find(found, rest));
+    }
+    if let Some(value) = of_metric(record, &field)? {
+        return Ok(value);
+    }
+    if let Kind::Messages(kind) = field.kind() {
+        return messages(record.whole(field.level), number, kind);
     }
     let message = record.message(field.level);
     match field.nest() {
@@ -62,6 +65,29 @@ pub(super) fn get<'a>(
             Some(Cow::Owned(inner)) => Ok(value(&inner, &field, number, keys)?.into_owned()),
         },
     }
+}
+
+/// Whether an attribute of the record itself compares with a value; nothing where the path is not to one.
+#[inline]
+pub(super) fn compare(
+    record: &Record<'_>,
+    path: &Path,
+    key: &str,
+    op: Comparison,
+    right: &Value<'_>,
+) -> Option<Result<bool, RunError>> {
+    let Target::Field(field) = path.0 else { return None };
+    if field.kind() != Kind::Attributes || !field.is_own(record) {
+        return None;
+    }
+    let data = if field.level == Level::Child { record.data() } else { None };
+    let found = record.attribute(field.number(data)?, key.as_bytes());
+    Some(match found {
+        Ok(Some(Cow::Borrowed(found))) => any::compare(found, op, right).map_err(RunError::from),
+        Ok(Some(found)) => any::read(found).map_err(RunError::from).map(|it| holds(&it, op, right)),
+        Ok(None) => Ok(holds(&Value::Nil, op, right)),
+        Err(malformed) => Err(malformed.into()),
+    })
 }
 
 /// The field `number` of a message.

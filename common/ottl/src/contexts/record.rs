@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use bumpalo::Bump;
 use otlp::Malformed;
-use otlp::edit::index::{Index, Place, Unindexed};
+use otlp::edit::index::{Index, Place, Unindexed, Wanted};
 use otlp::edit::{At, Changes, Data, LEVELS, Level, fields};
 
 use super::Request;
@@ -24,43 +24,49 @@ pub struct Scratch {
 /// A record and the messages around it.
 #[derive(Debug)]
 pub struct Record<'a> {
-    at: At<'a>,
-    is_changed: [bool; LEVELS],
+    at: &'a At<'a>,
+    /// The messages that were changed, by level.
+    changed: [Option<&'a [u8]>; LEVELS],
     appended: Vec<Vec<u8>>,
     request: &'a Request,
-    /// Whether an index of the record's own attributes is worth its scan.
-    is_indexed: bool,
+    /// The keys of the record's own attributes for which one scan is worth it.
+    wanted: Option<&'a Wanted>,
     /// The level whose message the scratch buffer holds, too, because it was written last.
     written: Option<Level>,
-    pub(super) scratch: Scratch,
+    pub(super) scratch: &'a mut Scratch,
 }
 
 impl<'a> Record<'a> {
     /// The record that a walk is at.
     #[inline(always)]
-    pub fn new(at: At<'a>, request: &'a Request, scratch: Scratch) -> Self {
-        let (is_changed, appended) = ([false; LEVELS], Vec::new());
-        let (is_indexed, written) = (false, None);
-        Self { at, is_changed, appended, request, is_indexed, written, scratch }
+    pub fn new(at: &'a At<'a>, request: &'a Request, scratch: &'a mut Scratch) -> Self {
+        Self::expecting(at, request, scratch, None)
     }
 
-    /// Says that several attributes of the record itself will be looked up: all of them are then found in one
-    /// scan.
-    #[inline]
-    #[must_use]
-    pub fn indexed(mut self) -> Self {
-        self.is_indexed = true;
-        self.scratch.index.get_mut().clear();
-        self
+    /// The record that a walk is at, of which attributes under these keys will be looked up: all of them are found in
+    /// one scan.
+    #[inline(always)]
+    pub fn expecting(
+        at: &'a At<'a>,
+        request: &'a Request,
+        scratch: &'a mut Scratch,
+        wanted: Option<&'a Wanted>,
+    ) -> Self {
+        scratch.index.get_mut().clear();
+        let (changed, appended, written) = ([None; LEVELS], Vec::new(), None);
+        Self { at, changed, appended, request, wanted, written, scratch }
     }
 
-    /// Says what changed, and gives the buffers back.
+    /// Says what changed.
     #[inline]
-    pub fn finish(&mut self, changes: &mut Changes) -> Scratch {
-        for level in Level::ALL.into_iter().filter(|level| self.is_changed[*level as usize]) {
-            match self.written == Some(level) {
-                true => changes.replace_with(level, &mut self.scratch.message),
-                false => changes.replace(level, self.message(level)),
+    pub fn finish(&mut self, changes: &mut Changes) {
+        for (level, changed) in Level::ALL.into_iter().zip(self.changed) {
+            match changed {
+                Some(_) if self.written == Some(level) => {
+                    changes.replace_with(level, &mut self.scratch.message);
+                }
+                Some(message) => changes.replace(level, message),
+                None => {}
             }
         }
         for message in self.appended.drain(..) {
@@ -68,12 +74,11 @@ impl<'a> Record<'a> {
             let appended = changes.append(message);
             debug_assert!(appended.is_ok(), "nothing is appended where nothing may be");
         }
-        std::mem::take(&mut self.scratch)
     }
 
     /// The levels at which something changed.
     pub fn is_changed(&self, level: Level) -> bool {
-        self.is_changed[level as usize]
+        self.changed[level as usize].is_some()
     }
 
     #[inline]
@@ -92,7 +97,7 @@ impl<'a> Record<'a> {
     /// The message of a level; of those around the record without the children.
     #[inline]
     pub(super) fn message(&self, level: Level) -> &'a [u8] {
-        self.at.messages[level as usize]
+        self.changed[level as usize].unwrap_or(self.at.messages[level as usize])
     }
 
     /// The message of a level with its children.
@@ -104,10 +109,8 @@ impl<'a> Record<'a> {
     /// `Err` says that there is no index of them.
     #[inline]
     fn place(&self, number: u32, key: &[u8]) -> Result<Option<Place>, Unindexed> {
-        if !self.is_indexed {
-            return Err(Unindexed);
-        }
-        self.scratch.index.borrow_mut().find(self.message(self.at.level), number, key)
+        let wanted = self.wanted.ok_or(Unindexed)?;
+        self.scratch.index.borrow_mut().find(self.message(self.at.level), number, wanted, key)
     }
 
     /// The value of the first attribute of the record itself under a key.
@@ -139,18 +142,15 @@ impl<'a> Record<'a> {
                 Ok(true)
             });
         };
-        let old = self.scratch.index.take();
-        let bytes_before = self.message(level).len();
-        self.edit(arena, level, |message, out| {
+        if place.is_some() {
+            self.scratch.index.get_mut().clear();
+        }
+        // Where there is none yet it is appended.
+        self.write(arena, level, |message, out| {
             let found = place.map(|place| place.parts(message)).transpose()?;
             fields::put_attribute_at(message, number, found, key, any, out)?;
             Ok(true)
         })?;
-        if place.is_none() {
-            let index = self.scratch.index.get_mut();
-            *index = old;
-            index.appended(self.at.messages[level as usize], bytes_before);
-        }
         Ok(())
     }
 
@@ -161,18 +161,30 @@ impl<'a> Record<'a> {
         level: Level,
         write: impl FnOnce(&'a [u8], &mut Vec<u8>) -> Result<bool, RunError>,
     ) -> Result<(), RunError> {
+        if self.write(arena, level, write)? {
+            self.scratch.index.get_mut().clear();
+        }
+        Ok(())
+    }
+
+    /// [`edit`](Self::edit) that leaves the index of attributes as it is; says whether anything changed.
+    fn write(
+        &mut self,
+        arena: &'a Bump,
+        level: Level,
+        write: impl FnOnce(&'a [u8], &mut Vec<u8>) -> Result<bool, RunError>,
+    ) -> Result<bool, RunError> {
         let mut out = std::mem::take(&mut self.scratch.message);
         out.clear();
         self.written = None;
         let written = write(self.message(level), &mut out);
-        if matches!(written, Ok(true)) && out != self.message(level) {
-            self.scratch.index.get_mut().clear();
-            self.at.messages[level as usize] = arena.alloc_slice_copy(&out);
-            self.is_changed[level as usize] = true;
+        let is_changed = matches!(written, Ok(true)) && out != self.message(level);
+        if is_changed {
+            self.changed[level as usize] = Some(arena.alloc_slice_copy(&out));
             self.written = Some(level);
         }
         self.scratch.message = out;
-        written.map(|_| ())
+        written.map(|_| is_changed)
     }
 
     pub(super) fn change(&mut self, arena: &'a Bump, changed: Changed) -> Result<(), RunError> {

@@ -23,7 +23,9 @@ fn run(context: Otlp, message: &[u8], statements: &[&str], value: &str) -> Resul
     let statements = statements.map_err(text)?;
     let value = compiler.expression(value).map_err(text)?;
     let (arena, request) = (Bump::new(), Request::default());
-    let record = Record::new(at(context.level(), message), &request, Scratch::default());
+    let mut scratch = Scratch::default();
+    let at = at(context.level(), message);
+    let record = Record::new(&at, &request, &mut scratch);
     let mut frame = Frame::new(record, &arena, None);
     for statement in &statements {
         statement.run(&mut frame).map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::function::{Args, Argument, LambdaFn, LazyFn};
 use crate::plan::{CallExpr, Callable, Expr, FunctionRef, Given, LambdaBody, LambdaExpr};
 use crate::value::Time;
-use crate::{RunError, Value, index};
+use crate::{RunError, Value, bound, index};
 
 impl<C: Context> CallExpr<C> {
     pub(crate) fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<Value<'a>, RunError> {
@@ -17,6 +17,7 @@ impl<C: Context> CallExpr<C> {
             arguments(&self.given, env, &mut args)?;
             self.run(&args, env)?
         };
+        bound::check(&value)?;
         if self.keys.is_empty() {
             return Ok(value);
         }

@@ -79,6 +79,7 @@ impl<'a, C: Context> Target<'a> for PathTarget<'_, 'a, C> {
 
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
         let arena = self.frame.arena;
+        self.frame.spend(&value, self.keys.as_slice().len())?;
         C::set(&mut self.frame.record, arena, self.path, self.keys.as_slice(), value)
     }
 
@@ -106,6 +107,7 @@ impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
     }
 
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
+        self.frame.spend(&value, self.keys.as_slice().len())?;
         let value = value.into_any().map_err(super::unsupported)?;
         let cache = &mut self.frame.cache;
         match (self.keys.as_slice(), value) {

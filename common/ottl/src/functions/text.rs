@@ -4,7 +4,7 @@
 //! each run of them becomes one replacement character.
 
 use crate::function::{Args, Body, Call, Definition, Kind, Param, optional, required};
-use crate::{RunError, Value, coerce};
+use crate::{RunError, Value, bound, coerce};
 
 mod case;
 mod format;
@@ -88,7 +88,10 @@ pub const ALL: &[Definition] = &[
     Definition {
         name: "Format",
         params: &[required("format", Kind::LiteralStr), required("vals", Kind::Items(&Kind::Any))],
-        body: Body::Plain(|args| Ok(Value::text(sprintf(args.str(0)?, &args.items(1)?)))),
+        body: Body::Plain(|args| {
+            bound::check_all(args.peek(1))?;
+            Ok(Value::text(sprintf(args.str(0)?, &args.items(1)?)))
+        }),
     },
 ];
 
@@ -119,6 +122,9 @@ fn concat<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
         match coerce::convert(&Kind::StrLike, item)? {
             Value::Str(text) => out.push_str(&text),
             _ => out.push_str("<nil>"),
+        }
+        if bound::is_over(out.len()) {
+            break;
         }
     }
     Ok(Value::text(out))

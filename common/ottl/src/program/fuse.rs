@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use otlp::Signal;
-use otlp::edit::{Level, Levels, Route};
+use otlp::edit::index::Wanted;
+use otlp::edit::{LEVELS, Level, Levels, Route};
 
 use super::step::{Step, Work};
 use crate::contexts::Otlp;
@@ -14,8 +15,8 @@ pub(crate) struct Walk {
     pub(crate) route: Route,
     /// The levels that conditions are hoisted to.
     pub(crate) hoists: Levels,
-    /// The levels whose records several texts look into, so that an index of their attributes pays.
-    pub(crate) indexes: Levels,
+    /// The keys of attributes by the level of the records, where so many are looked up that one scan for all pays.
+    pub(crate) wanted: [Option<Wanted>; LEVELS],
     pub(crate) steps: Vec<Arc<Step>>,
 }
 
@@ -36,8 +37,8 @@ pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) 
         }
     }
     let walk = |steps: Vec<Arc<Step>>| {
-        let (hoists, indexes) = (hoists(&steps), indexes(&steps));
-        Arc::new(Walk { route: route(signal, &steps), hoists, indexes, steps })
+        let (hoists, wanted) = (hoists(&steps), Level::ALL.map(|level| wanted(&steps, level)));
+        Arc::new(Walk { route: route(signal, &steps), hoists, wanted, steps })
     };
     groups.into_iter().map(walk).collect()
 }
@@ -88,17 +89,16 @@ fn appends(step: &Step) -> bool {
     step.statements().iter().any(|line| line.plan.changes_record())
 }
 
-/// So many texts look into a record before one scan for all of them costs less than one for each, which ends where
-/// it finds its attribute. Measured with ten attributes.
-const INDEXED_FROM: usize = 6;
+/// So many look-ups in a record cost more than one scan for all of them, although each would end where it finds its
+/// attribute. Measured with ten attributes.
+const INDEXED_FROM: usize = 2;
 
-fn indexes(steps: &[Arc<Step>]) -> Levels {
-    let looks = |level: &Level| -> usize {
-        let own = steps.iter().filter(|step| step.level() == *level as u8);
-        own.map(|step| step.looks()).sum()
-    };
-    let levels = Level::ALL.into_iter().filter(|level| looks(level) >= INDEXED_FROM);
-    levels.fold(Levels::NONE, Levels::with)
+fn wanted(steps: &[Arc<Step>], level: Level) -> Option<Wanted> {
+    let own = steps.iter().filter(|step| step.level() == level as u8);
+    let lookups: Vec<&str> = own.flat_map(|step| step.lookups()).collect();
+    let mut wanted = Wanted::default();
+    lookups.iter().for_each(|key| wanted.add(key.as_bytes()));
+    (lookups.len() >= INDEXED_FROM).then_some(wanted)
 }
 
 fn hoists(steps: &[Arc<Step>]) -> Levels {

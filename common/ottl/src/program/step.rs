@@ -89,16 +89,12 @@ impl Step {
         uses
     }
 
-    /// How many conditions and editors read or write the record itself.
-    pub(crate) fn looks(&self) -> usize {
-        let level = self.level();
-        let is_own = |uses: Uses| uses.reads.has(level) || uses.writes.has(level);
-        let conditions = self.conditions.iter().filter(|line| is_own(line.plan.uses()));
-        let statements = self.statements().iter().map(|line| {
-            let in_condition = line.plan.condition_uses().is_some_and(is_own);
-            usize::from(in_condition) + usize::from(line.plan.uses().writes.has(level))
-        });
-        conditions.count() + statements.sum::<usize>()
+    /// The keys under which its texts look into the maps of the record itself, one for each place in a text.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &str> {
+        let conditions = self.conditions.iter().flat_map(|line| line.plan.lookups());
+        let statements = self.statements().iter().flat_map(|line| line.plan.lookups());
+        let own = conditions.chain(statements).filter(|(level, _)| *level == self.level());
+        own.map(|(_, key)| &**key)
     }
 
     pub(crate) fn statements(&self) -> &[Line<Statement<Otlp>>] {

@@ -105,6 +105,7 @@ impl Runner {
         outcome.body = self.editor.body(&outcome.body);
         outcome.is_changed |= summary.is_changed;
         outcome.dropped += summary.dropped;
+        outcome.appended += summary.appended;
         outcome.malformed += self.state.malformed;
         outcome.failures += self.state.failures;
         if outcome.first_failure.is_none() {
@@ -158,9 +159,9 @@ impl Visit<'_> {
 
     /// Runs the steps of the record's level.
     fn record(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
-        let record = Record::new(at, self.request, std::mem::take(self.scratch));
         let walk: &Walk = self.walk;
-        let record = if walk.indexes.has(at.level) { record.indexed() } else { record };
+        let wanted = walk.wanted[at.level as usize].as_ref();
+        let record = Record::expecting(&at, self.request, &mut *self.scratch, wanted);
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let mut line = 0;
         let mut verdict = Verdict::Keep;
@@ -179,7 +180,7 @@ impl Visit<'_> {
             }
             line += step.lines();
         }
-        *self.scratch = frame.record.finish(changes);
+        frame.record.finish(changes);
         Ok(verdict)
     }
 }

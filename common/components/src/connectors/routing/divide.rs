@@ -231,13 +231,13 @@ impl Visitor for Assign<'_> {
 
 impl Assign<'_> {
     fn word(&mut self, at: At<'_>) -> Result<u64, Refused> {
-        let record = Record::new(at, self.request, std::mem::take(self.scratch));
+        let record = Record::new(&at, self.request, self.scratch);
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let word = self.stage.first(|test| match test {
             Test::Record(condition) => forgive(self.error_mode, condition.holds(&frame)),
             Test::Always | Test::Header { .. } => Ok(true),
         });
-        *self.scratch = frame.record.finish(&mut Changes::default());
+        frame.record.finish(&mut Changes::default());
         word.map_err(|error| Refused(format!("a routing condition failed: {error}")))
     }
 }

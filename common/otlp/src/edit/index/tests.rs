@@ -22,44 +22,70 @@ fn keys() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec("[ab]{0,2}", 0..10)
 }
 
+fn wanting(keys: &[String]) -> Wanted {
+    let mut wanted = Wanted::default();
+    keys.iter().for_each(|key| wanted.add(key.as_bytes()));
+    wanted
+}
+
 proptest! {
     #[test]
-    fn it_finds_what_a_scan_finds(keys in keys(), wanted in "[ab]{0,2}") {
-        let message = message(&keys);
+    fn it_finds_what_a_scan_finds(there in keys(), asked in keys(), key in "[ab]{0,2}") {
+        let (message, wanted) = (message(&there), wanting(&asked));
         let mut index = Index::default();
-        let found = index.find(&message, NUMBER, wanted.as_bytes()).unwrap();
-        let value = found.map(|place| place.value(&message).unwrap());
-        prop_assert_eq!(value, attribute(&message, NUMBER, wanted.as_bytes()).unwrap());
-        prop_assert_eq!(index.find(&message, NUMBER + 1, b"a"), Err(Unindexed));
+        for asked in &asked {
+            let found = index.find(&message, NUMBER, &wanted, asked.as_bytes()).unwrap();
+            let value = found.map(|place| place.value(&message).unwrap());
+            prop_assert_eq!(value, attribute(&message, NUMBER, asked.as_bytes()).unwrap());
+        }
+        let is_wanted = asked.contains(&key);
+        prop_assert_eq!(index.find(&message, NUMBER, &wanted, key.as_bytes()).is_ok(), is_wanted);
+        prop_assert_eq!(index.find(&message, NUMBER + 1, &wanted, b"a"), Err(Unindexed));
     }
 
     #[test]
-    fn it_hears_of_what_is_appended(keys in keys(), new in "[ab]{3}", wanted in "[ab]{1,3}") {
-        let message = message(&keys);
+    fn what_is_appended_is_found(there in keys(), asked in keys(), new in "[ab]{3}") {
+        let message = message(&there);
+        let mut wanted = wanting(&asked);
+        wanted.add(b"aab");
         let mut index = Index::default();
-        prop_assert_eq!(index.find(&message, NUMBER, new.as_bytes()), Ok(None));
+        prop_assert_eq!(index.find(&message, NUMBER, &wanted, b"aab"), Ok(None));
         let mut longer = Vec::new();
         put_attribute(&message, NUMBER, new.as_bytes(), b"", &mut longer).unwrap();
-        index.appended(&longer, message.len());
         let mut fresh = Index::default();
-        let expect = fresh.find(&longer, NUMBER, wanted.as_bytes());
-        prop_assert_eq!(index.find(&longer, NUMBER, wanted.as_bytes()), expect);
+        for asked in asked.iter().map(|key| key.as_bytes()).chain([&b"aab"[..]]) {
+            let expect = fresh.find(&longer, NUMBER, &wanted, asked);
+            prop_assert_eq!(index.find(&longer, NUMBER, &wanted, asked), expect);
+        }
     }
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         let mut index = Index::default();
-        if let Ok(Some(place)) = index.find(&bytes, 1, b"") {
+        let wanted = wanting(&[String::new(), "a".to_owned()]);
+        if let Ok(Some(place)) = index.find(&bytes, 1, &wanted, b"") {
             let _ = place.value(&bytes);
         }
-        index.appended(&bytes, 3);
     }
 }
 
 #[test]
-fn a_message_of_too_many_attributes_has_none() {
-    let many: Vec<String> = (0..=MAX_INDEXED).map(|index| index.to_string()).collect();
-    let found = Index::default().find(&message(&many), NUMBER, b"0");
-    assert_eq!(found, Err(Unindexed));
-    assert!(Index::default().find(&message(&many[1..]), NUMBER, b"1").unwrap().is_some());
+fn long_keys_are_told_apart() {
+    let long: Vec<String> = (60..70).map(|length| "k".repeat(length)).collect();
+    let (message, wanted) = (message(&long), wanting(&long));
+    let mut index = Index::default();
+    for (number, key) in long.iter().enumerate() {
+        let place = index.find(&message, NUMBER, &wanted, key.as_bytes()).unwrap().unwrap();
+        assert_eq!(&*place.value(&message).unwrap(), &[0x18, number as u8]);
+    }
+}
+
+#[test]
+fn what_is_broken_behind_the_wanted_is_not_looked_at() {
+    let mut message = message(&["a".to_owned()]);
+    message.push(0xff);
+    let wanted = wanting(&["a".to_owned(), "b".to_owned()]);
+    let mut index = Index::default();
+    assert!(index.find(&message, NUMBER, &wanted, b"a").unwrap().is_some());
+    assert_eq!(index.find(&message, NUMBER, &wanted, b"b"), Err(Unindexed));
 }

@@ -5,7 +5,7 @@
 
 use super::{any as to_any, merged};
 use crate::function::Args;
-use crate::{RunError, Value};
+use crate::{RunError, Value, bound};
 
 /// The keys and values of a map or list.
 fn pairs<'a>(args: &Args<'a>) -> Result<Vec<(Value<'a>, Value<'a>)>, RunError> {
@@ -74,12 +74,18 @@ pub(super) fn find<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
 
 /// Each value replaced by what the lambda makes of it.
 pub(super) fn map_each<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
-    let mut made = Vec::new();
+    let (mut made, mut bytes) = (Vec::new(), 0);
     for (key, value) in pairs(args)? {
         let value = match args.call(1, &[key.by_ref(), value])? {
             Value::Nil => return Err(RunError::of_type("a value", "nil")),
-            value => Value::from(to_any(value)?),
+            value => {
+                bytes += bound::weigh(&value, 0)?;
+                Value::from(to_any(value)?)
+            }
         };
+        if bound::is_over(bytes) {
+            return Err(RunError::new("the values that were made are too large together"));
+        }
         made.push((key, value));
     }
     collected(args, made)
@@ -102,6 +108,7 @@ pub(super) fn reduce<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     let mut made = args.value(1);
     for (key, value) in pairs(args)? {
         made = args.call(2, &[made, key, value])?;
+        bound::weigh(&made, 0)?;
     }
     Ok(made)
 }

@@ -13,7 +13,7 @@ use crate::functions::collections::merged;
 use crate::functions::text::sprintf;
 use crate::pattern::{Pattern, Template};
 use crate::value::Any;
-use crate::{RunError, Value};
+use crate::{RunError, Value, bound};
 
 const REPLACEMENT: Param = required("replacement", Kind::Str);
 const FUNCTION: Param = optional("function", Kind::Function);
@@ -106,6 +106,9 @@ impl Replacement {
             let mut expanded = String::new();
             template.expand(&captures, &mut expanded);
             made.push_str(&self.converted(args, expanded)?);
+            if bound::is_over(made.len()) {
+                break;
+            }
         }
         made.push_str(&text[end..]);
         Ok(Some(made))
@@ -145,14 +148,15 @@ pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, String> {
     Ok(Box::new(move |target, args| {
         let mut map = target.map()?;
         let glob = pattern.get(args)?;
-        let mut made = None;
+        let (mut made, mut bytes) = (None, 0);
         for (_, value) in &mut map.entries {
             let Any::Str(text) = value else { continue };
-            if glob.is_match(text) {
+            if !bound::is_over(bytes) && glob.is_match(text) {
                 if made.is_none() {
                     made = Some(replacement.converted(args, args.str(1)?.to_owned())?);
                 }
                 *text = made.clone().unwrap_or_default();
+                bytes += text.len();
             }
         }
         if made.is_some() { target.set(Value::map(map)) } else { Ok(()) }
@@ -166,11 +170,15 @@ pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, String> {
         "value" => Ok(Box::new(move |target, args| {
             let mut map = target.map()?;
             let regex = pattern.get(args)?;
-            let mut is_changed = false;
+            let (mut is_changed, mut bytes) = (false, 0);
             for (_, value) in &mut map.entries {
                 let Any::Str(text) = value else { continue };
+                if bound::is_over(bytes) {
+                    break;
+                }
                 // A converter that fails leaves its value.
                 if let Ok(Some(made)) = replacement.apply(args, &regex, text) {
+                    bytes += made.len();
                     *text = made;
                     is_changed = true;
                 }

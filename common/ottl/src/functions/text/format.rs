@@ -4,7 +4,7 @@
 //! that the language has. Widths and precisions are at most [`MAX_WIDTH`];
 //! larger ones do not count.
 
-use crate::Value;
+use crate::{Value, bound};
 
 mod number;
 mod quote;
@@ -46,6 +46,9 @@ pub(in crate::functions) fn sprintf(format: &str, args: &[Value<'_>]) -> String 
     while let Some((before, behind)) = rest.split_once('%') {
         printer.out.push_str(before);
         rest = printer.directive(behind);
+        if bound::is_over(printer.out.len()) {
+            break;
+        }
     }
     printer.out.push_str(rest);
     printer.extra();

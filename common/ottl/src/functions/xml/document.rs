@@ -1,5 +1,8 @@
 //! A document as a tree in one vector; its order is the document's.
 
+/// Most nodes of a document.
+pub(super) const NODES_MAX: usize = 1 << 20;
+
 /// Deepest nesting of elements.
 pub(super) const DEPTH_MAX: usize = 512;
 

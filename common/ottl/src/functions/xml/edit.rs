@@ -1,11 +1,11 @@
 //! Parts of documents: taken out, taken away, put in.
 
-use super::document::{Document, Kind, ROOT};
+use super::document::{Document, Kind, NODES_MAX, ROOT};
 use super::select::{Path, Selected};
 use super::{read, write};
-use crate::RunError;
 use crate::function::{Args, Call};
 use crate::value::Value;
+use crate::{RunError, bound};
 
 /// `GetXML(text, path)`: the selected nodes one after the other; of attributes the values.
 pub(super) fn get(args: &Args<'_>) -> Result<Call, String> {
@@ -14,6 +14,9 @@ pub(super) fn get(args: &Args<'_>) -> Result<Call, String> {
         let document = read::document(args.str(0)?)?;
         let mut out = String::new();
         for selected in path.select(&document)? {
+            if bound::is_over(out.len()) {
+                break;
+            }
             match selected {
                 Selected::Node(id) => write::node(&mut out, &document, id),
                 Selected::Attribute(id, index) => {
@@ -39,16 +42,16 @@ pub(super) fn remove(args: &Args<'_>) -> Result<Call, String> {
     let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
     Ok(Box::new(move |args| {
         let mut document = read::document(args.str(0)?)?;
+        let mut gone = vec![false; document.nodes.len()];
         // From the back, so that the indices of attributes stay right.
         for selected in path.select(&document)?.into_iter().rev() {
             match selected {
-                Selected::Node(ROOT) => {}
-                Selected::Node(id) => {
-                    let parent = document.nodes[id].parent;
-                    document.nodes[parent].children.retain(|child| *child != id);
-                }
+                Selected::Node(id) => gone[id] = id != ROOT,
                 Selected::Attribute(id, index) => drop(take_attribute(&mut document, id, index)),
             }
+        }
+        for node in &mut document.nodes {
+            node.children.retain(|child| !gone[*child]);
         }
         Ok(Value::text(write::document(&document)))
     }))
@@ -77,6 +80,11 @@ pub(super) fn insert(args: &Args<'_>) -> Result<Call, String> {
         for selected in path.select(&document)? {
             match selected {
                 Selected::Node(id) if document.is_element(id) => {
+                    if document.nodes.len() + inserted.nodes.len() > NODES_MAX {
+                        let message =
+                            format!("the document would have more than {NODES_MAX} nodes");
+                        return Err(RunError::new(message));
+                    }
                     graft(&mut document, id, &inserted, ROOT);
                 }
                 _ => return Err(RunError::new("the path selects what is no element")),

@@ -1,6 +1,6 @@
 //! Text into documents: well-formed XML, without the expansion of entities.
 
-use super::document::{DEPTH_MAX, Document, Kind, ROOT};
+use super::document::{DEPTH_MAX, Document, Kind, NODES_MAX, ROOT};
 use crate::RunError;
 
 /// The document that a text is. It has at least one element; more than one root is let through.
@@ -29,6 +29,9 @@ struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     fn node(&mut self) -> Result<(), RunError> {
+        if self.document.nodes.len() > NODES_MAX {
+            return Err(self.error(&format!("more than {NODES_MAX} nodes")));
+        }
         let parent = *self.open.last().expect("the document is always open");
         if !self.rest.starts_with('<') {
             return self.text(parent);

@@ -1,6 +1,7 @@
 //! Documents into text. Elements without content have an end tag of their own.
 
 use super::document::{Document, Kind, ROOT};
+use crate::bound;
 
 /// The document as text; what is no node of a document's own (its type) is gone.
 pub(super) fn document(document: &Document) -> String {
@@ -13,6 +14,9 @@ pub(super) fn document(document: &Document) -> String {
 
 /// One node with what is below it. The depth is bounded when a document is read.
 pub(super) fn node(out: &mut String, document: &Document, id: usize) {
+    if bound::is_over(out.len()) {
+        return;
+    }
     match &document.nodes[id].kind {
         Kind::Document => {}
         Kind::Text(content) => text(out, content),
