@@ -140,7 +140,7 @@ fn renamed_cases_follow_their_names() {
         }
     }
     println!("{renamed} cases renamed");
-    assert!(renamed > 1000, "{renamed} cases could be renamed");
+    assert!(renamed > 4000, "{renamed} cases could be renamed");
     assert!(
         failures.is_empty(),
         "{} differ\n{}",
