@@ -369,44 +369,53 @@ fn statements_and_conditions_of_the_documentation_load() {
 
 #[test]
 fn what_is_not_here_is_named_where_it_stands() {
-    check(PROCESSORS, &[
-        "processors.attributes/regex_insert.actions[3].from_context: not_built_in",
-        "exporters.otlphttp.read_buffer_size: not_built_in",
-        "exporters.otlphttp.write_buffer_size: not_built_in",
-        "exporters.otlphttp.sending_queue.sizer: not_built_in",
-        "extensions.pprof: unknown_component",
-        "extensions.zpages: unknown_component",
-        "service.telemetry.logs.development: not_built_in",
-        "service.telemetry.logs.initial_fields: not_built_in",
-    ]);
-    check(ROUTING, &[
-        "receivers.otlp.protocols.http.cors: not_built_in",
-        "connectors.exceptions: unknown_component",
-        "exporters.file/ecorp.compression: not_built_in",
-        "exporters.file/ecorp.rotation: not_built_in",
-        "exporters.prometheusremotewrite: not_built_in",
-    ]);
-    check(KUBERNETES, &[
-        "receivers.otlp.protocols.grpc.keepalive: not_built_in",
-        "receivers.jaeger: unknown_component",
-        "receivers.zipkin: unknown_component",
-        "receivers.prometheus: unknown_component",
-        "receivers.filelog: unknown_component",
-        "receivers.kubeletstats: unknown_component",
-        "receivers.hostmetrics: unknown_component",
-        "processors.k8sattributes: unknown_component",
-        "processors.resourcedetection: unknown_component",
-        "processors.tail_sampling: unknown_component",
-        "processors.groupbyattrs: unknown_component",
-        "processors.cumulativetodelta: unknown_component",
-        "exporters.otlp/jaeger.tls.ca_file: not_built_in",
-        "exporters.otlp/jaeger.tls: not_built_in",
-        "exporters.loadbalancing: not_built_in",
-        "exporters.elasticsearch: not_built_in",
-        "exporters.kafka: not_built_in",
-        "exporters.loki: unknown_component",
-        "extensions.file_storage: not_built_in",
-        "extensions.bearertokenauth: not_built_in",
-        "service.telemetry.metrics.address: not_built_in",
-    ]);
+    check(
+        PROCESSORS,
+        &[
+            "processors.attributes/regex_insert.actions[3].from_context: not_built_in",
+            "exporters.otlphttp.read_buffer_size: not_built_in",
+            "exporters.otlphttp.write_buffer_size: not_built_in",
+            "exporters.otlphttp.sending_queue.sizer: not_built_in",
+            "extensions.pprof: unknown_component",
+            "extensions.zpages: unknown_component",
+            "service.telemetry.logs.development: not_built_in",
+            "service.telemetry.logs.initial_fields: not_built_in",
+        ],
+    );
+    check(
+        ROUTING,
+        &[
+            "receivers.otlp.protocols.http.cors: not_built_in",
+            "connectors.exceptions: unknown_component",
+            "exporters.file/ecorp.compression: not_built_in",
+            "exporters.file/ecorp.rotation: not_built_in",
+            "exporters.prometheusremotewrite: not_built_in",
+        ],
+    );
+    check(
+        KUBERNETES,
+        &[
+            "receivers.otlp.protocols.grpc.keepalive: not_built_in",
+            "receivers.jaeger: unknown_component",
+            "receivers.zipkin: unknown_component",
+            "receivers.prometheus: unknown_component",
+            "receivers.filelog: unknown_component",
+            "receivers.kubeletstats: unknown_component",
+            "receivers.hostmetrics: unknown_component",
+            "processors.k8sattributes: unknown_component",
+            "processors.resourcedetection: unknown_component",
+            "processors.tail_sampling: unknown_component",
+            "processors.groupbyattrs: unknown_component",
+            "processors.cumulativetodelta: unknown_component",
+            "exporters.otlp/jaeger.tls.ca_file: not_built_in",
+            "exporters.otlp/jaeger.tls: not_built_in",
+            "exporters.loadbalancing: not_built_in",
+            "exporters.elasticsearch: not_built_in",
+            "exporters.kafka: not_built_in",
+            "exporters.loki: unknown_component",
+            "extensions.file_storage: not_built_in",
+            "extensions.bearertokenauth: not_built_in",
+            "service.telemetry.metrics.address: not_built_in",
+        ],
+    );
 }
