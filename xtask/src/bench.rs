@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the numbers that the project promises, from one run, as one table.
 //!
 //! Builds everything as packages ship it, runs the programs that measure (`kernel_cost` and `reflex_cost`
-//! of the agent, `detect_cost` of the detectors, `ottl_cost` of the language, `medulla-bench` of the tests),
+//! of the agent, `detect_cost` and `nab` of the detectors, `ottl_cost` of the language, `medulla-bench` of the tests),
 //! and holds each line against its goal. A missed goal is shown and is not a failure: numbers of a busy machine say
 //! little, and no gate depends on time.
 //! What cannot be measured here is named with its reason.
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// An OpenTelemetry Collector (receiver otlp, processors filter and transform) to compare with
     #[arg(long, value_name = "BINARY")]
     collector: Option<PathBuf>,
+    /// The Numenta Anomaly Benchmark (`data` and `combined_windows.json`) to score the detectors on
+    #[arg(long, value_name = "FOLDER")]
+    nab: Option<PathBuf>,
 }
 
 /// A line of a measuring program.
@@ -94,6 +97,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
     for example in ["reflex_cost", "detect_cost", "ottl_cost"] {
         rows.extend(collect(&mut Command::new(folder().join("examples").join(example)))?);
     }
+    rows.extend(nab(arguments.nab.as_deref())?);
     let mut bench = Command::new(folder().join("medulla-bench"));
     bench.args(["--seconds", &arguments.seconds.to_string(), "--only", &arguments.only]);
     if let Some(collector) = &arguments.collector {
@@ -103,12 +107,19 @@ fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
+/// The detectors on the benchmark, if it is there.
+fn nab(data: Option<&Path>) -> Result<Vec<Row>, String> {
+    let Some(data) = data else { return Ok(vec![Row::missing("detect: NAB", "no --nab FOLDER")]) };
+    collect(Command::new(folder().join("examples").join("nab")).arg(data))
+}
+
 /// Everything that is measured or measures.
 fn build_all(object: Option<&Path>) -> Result<(), String> {
     let examples = ["--example", "kernel_cost", "--example", "reflex_cost"];
     cargo(object, &[&["--package", "medulla-agent", "--bins"], &examples[..]].concat())?;
     cargo(object, &["--package", "medulla-gateway"])?;
-    cargo(object, &["--package", "medulla-detect", "--example", "detect_cost"])?;
+    let examples = ["--example", "detect_cost", "--example", "nab"];
+    cargo(object, &[&["--package", "medulla-detect"], &examples[..]].concat())?;
     cargo(object, &["--package", "medulla-ottl", "--example", "ottl_cost"])?;
     cargo(object, &["--package", "medulla-tests", "--bin", "medulla-bench"])
 }

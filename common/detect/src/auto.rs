@@ -234,6 +234,9 @@ impl Auto {
     fn clear(&mut self, short: bool) {
         if !self.alarm.upheld {
             self.fast.learn_alarm(&self.alarm.peaks, short);
+            if short && self.alarm.cause.statistic == Statistic::Constant {
+                self.constant.woke();
+            }
         }
     }
 

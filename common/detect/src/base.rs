@@ -21,6 +21,8 @@ pub(crate) struct Base {
     plain_distance: f64,
     /// Slow mean of the trimmed distance in the spread window.
     window_distance: f64,
+    /// Share of spread windows in which anything moves.
+    moving: f64,
     rows: u32,
     window_rows: u32,
 }
@@ -32,6 +34,7 @@ impl Base {
             distance: 0.0,
             plain_distance: 0.0,
             window_distance: 0.0,
+            moving: 1.0,
             rows: 0,
             window_rows: 0,
         }
@@ -45,8 +48,11 @@ impl Base {
         self.plain_distance
     }
 
+    /// The usual distance in a window; 0 where there is none: before [`LEVEL_ROWS`] windows moved, and in a series
+    /// whose windows stand still more often than not.
     pub(crate) fn window_distance(&self) -> f64 {
-        self.window_distance
+        let usual = f64::from(self.window_rows) >= LEVEL_ROWS && self.moving >= 0.5;
+        if usual { self.window_distance } else { 0.0 }
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -79,6 +85,11 @@ impl Base {
 
     /// Takes the mean distance of a full spread window.
     pub(crate) fn learn_window(&mut self, distance: f64, period_s: f64) {
+        let moves = f64::from(u8::from(distance > 0.0));
+        self.moving += (period_s / SPREAD_S).min(1.0 / SPREAD_ROWS) * (moves - self.moving);
+        if moves == 0.0 {
+            return;
+        }
         self.window_rows = self.window_rows.saturating_add(1);
         let begin = 1.0 / f64::from(self.window_rows);
         let weight = begin.max((period_s / SPREAD_S).min(1.0 / SPREAD_ROWS));

@@ -15,7 +15,7 @@ const BASE_S: f64 = 60.0;
 const BASE_ROWS: u32 = 60;
 
 const LEVEL: Kind =
-    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.1, beyond_largest: 1.7, unsure: 3.0 };
+    Kind { quantile: 0.98, shape_max: 0.2, budget_per_day: 0.1, beyond_largest: 1.7, unsure: 2.0 };
 const SPREAD: Kind = Kind { budget_per_day: 0.02, beyond_largest: 2.5, unsure: 5.0, ..LEVEL };
 /// Changes of spread below this (a logarithm) matter to nobody.
 const LEAST_CHANGE: f64 = 0.4;
@@ -150,7 +150,7 @@ impl Fast {
             self.tainted_rows -= 1;
             return;
         }
-        if self.distance > 0.0 {
+        if self.ring.filled() >= self.spans.spread {
             self.base.learn_window(self.distance, period_s);
         }
         if self.base.rows() < BASE_ROWS || f64::from(self.base.rows()) * period_s < BASE_S {

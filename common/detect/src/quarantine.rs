@@ -1,5 +1,6 @@
 //! Block maxima that wait before they are learned. What is younger than [`AGE_S`] when an alarm opens
-//! is thrown away: otherwise a ramp teaches the detector the fault.
+//! is thrown away: otherwise a ramp teaches the detector the fault. Slow series wait for as many rows as it takes to
+//! confirm one: what was learned before it could speak would vouch for the fault.
 
 use crate::pace::seconds;
 use crate::shift::{SILENT, Stats};
@@ -9,6 +10,8 @@ const BLOCK_S: f64 = 1.0;
 /// Age at which a block is learned.
 const AGE_S: f64 = 30.0;
 const SLOTS: usize = 30;
+/// Blocks that wait at least: the rows of the shortest window.
+const WAIT_MIN: usize = 3;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Quarantine {
@@ -62,7 +65,7 @@ impl Quarantine {
     }
 
     fn close(&mut self, block_s: f64) -> Option<Stats> {
-        let wait = ((AGE_S / block_s) as usize).clamp(1, SLOTS);
+        let wait = ((AGE_S / block_s) as usize).clamp(WAIT_MIN, SLOTS);
         let oldest = (usize::from(self.length) >= wait).then(|| self.take());
         let slot = (usize::from(self.first) + usize::from(self.length)) % SLOTS;
         self.waiting[slot] = self.open;

@@ -80,9 +80,9 @@ fn means(seen: &mut Seen, spans: Spans, base: f64) {
 fn spread(ring: &Ring, spans: Spans, base: &Base, seen: &mut Seen) {
     let window = ring.distances(spans.spread, ring.mean(spans.spread));
     seen.distance = window.mean_without_high();
-    let steady = STEADY_SHARE * base.plain_distance();
-    let usual = base.window_distance() + steady;
-    if usual > 0.0 {
+    if base.window_distance() > 0.0 {
+        let steady = STEADY_SHARE * base.plain_distance();
+        let usual = base.window_distance() + steady;
         seen.values[WIDER] = libm::log((seen.distance + steady) / usual) as f32;
         seen.values[NARROWER] = -libm::log((window.mean_without_low() + steady) / usual) as f32;
     }

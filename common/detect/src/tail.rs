@@ -4,6 +4,9 @@
 //! A tail turns a raw statistic into "how rare is this here", whatever its unit and distribution.
 //! The quantile's start is the largest of the first [`START_BLOCKS`] values and is read again while
 //! nothing exceeds it, because a quantile that starts too high sinks for hours.
+//!
+//! How sure a tail is goes by bursts, not by values: a load that lasts for ten seconds exceeds ten times and was seen
+//! once. Real series are made of bursts; independent ones lose nothing.
 
 /// Values before a tail has an opinion.
 pub(crate) const START_BLOCKS: u32 = 50;
@@ -31,7 +34,7 @@ pub(crate) struct Kind {
     pub(crate) budget_per_day: f64,
     /// An alarm exceeds the largest known excess by this factor.
     pub(crate) beyond_largest: f64,
-    /// Widens the scale, over the square root of the number of excesses known.
+    /// Widens the scale, over the square root of the number of bursts known.
     pub(crate) unsure: f64,
 }
 
@@ -44,7 +47,11 @@ pub(crate) struct Tail {
     largest: f32,
     rate: f32,
     exceedances: u32,
+    /// Runs of exceedances.
+    bursts: u32,
     blocks: u32,
+    /// The last value exceeded.
+    in_burst: bool,
 }
 
 impl Tail {
@@ -57,7 +64,9 @@ impl Tail {
             largest: 0.0,
             rate: 0.0,
             exceedances: 0,
+            bursts: 0,
             blocks: 0,
+            in_burst: false,
         }
     }
 
@@ -135,7 +144,7 @@ impl Tail {
         f64::from(self.rate).max(0.1 * f64::from(1.0 - kind.quantile))
     }
 
-    /// Few exceedances widen the scale.
+    /// Few bursts widen the scale.
     fn shape_and_scale(&self, kind: &Kind) -> (f64, f64) {
         if self.exceedances == 0 {
             return (0.0, f64::from(self.spread));
@@ -144,7 +153,7 @@ impl Tail {
         let variance = (f64::from(self.square) - mean * mean).max(1e-6 * mean * mean);
         let ratio = mean * mean / variance;
         let shape = (0.5 * (1.0 - ratio)).clamp(-0.2, kind.shape_max);
-        let unsure = 1.0 + kind.unsure / f64::from(self.exceedances).sqrt();
+        let unsure = 1.0 + kind.unsure / f64::from(self.bursts).sqrt();
         (shape, mean * (1.0 - shape) * unsure)
     }
 
@@ -160,6 +169,8 @@ impl Tail {
         self.rate += weight * (f32::from(u8::from(above)) - self.rate);
         self.spread += weight.max(1.0 / 1800.0) * ((value - self.threshold).abs() - self.spread);
         self.largest *= 1.0 - (block_s / LARGEST_MEMORY_S).min(0.01) as f32;
+        self.bursts = self.bursts.saturating_add(u32::from(above && !self.in_burst));
+        self.in_burst = above;
         if above {
             self.learn_excess(value - self.threshold, f64::from(1.0 - kind.quantile) * memory);
             self.threshold += GAIN * kind.quantile * self.spread;

@@ -129,6 +129,35 @@ fn a_hole_is_no_alarm() {
 }
 
 #[test]
+fn a_series_full_of_holes_still_speaks() {
+    let mut detector = Detector::new(Config::default());
+    let mut noise = Noise(9);
+    let mut t_ns = 0;
+    let mut openings = Vec::new();
+    for row in 0..2400 {
+        t_ns += if row % 25 == 24 { 18_000 } else { 600 } * SECOND_NS;
+        let level = if row >= 2100 { 40.0 } else { 10.0 };
+        if detector.push(t_ns, level + noise.normal()).opened {
+            openings.push(row);
+        }
+    }
+    assert!(openings.iter().any(|row| (2100..2103).contains(row)), "{openings:?}");
+    assert!(openings.len() <= 3, "{openings:?}");
+}
+
+#[test]
+fn what_wakes_now_and_then_soon_stops_alarming() {
+    const HALF_SECOND_NS: i64 = SECOND_NS / 2;
+    let mut detector = Detector::new(Config::default());
+    // Three packets each quarter of an hour, for half a day.
+    let opened = (0..86_400).filter(|row| {
+        let awake = row % 1800 >= 1797;
+        detector.push(row * HALF_SECOND_NS, if awake { 6.0 } else { 0.0 }).opened
+    });
+    assert!(opened.count() <= 2);
+}
+
+#[test]
 fn a_clock_set_back_is_believed_after_a_minute_of_rows() {
     let mut detector = Detector::new(Config::default());
     (0..500).for_each(|row| _ = detector.push((row + 10_000) * SECOND_NS, row as f64 % 7.0));

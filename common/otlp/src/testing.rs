@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value,
+    AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList, any_value,
 };
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -65,10 +65,21 @@ fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
 }
 
 fn resource() -> impl Strategy<Value = Option<Resource>> {
-    proptest::option::of((attributes(), 0u32..3).prop_map(|(attributes, dropped)| Resource {
+    // The oracle cannot read the JSON of entities that leave something out.
+    let word = || "[a-z.]{1,6}";
+    let entity = (word(), word(), vec(word(), 1..3), vec(word(), 1..3)).prop_map(
+        |(schema_url, kind, id_keys, description_keys)| EntityRef {
+            schema_url,
+            r#type: kind,
+            id_keys,
+            description_keys,
+        },
+    );
+    let resource = (attributes(), 0u32..3, vec(entity, 0..2));
+    proptest::option::of(resource.prop_map(|(attributes, dropped, entity_refs)| Resource {
         attributes,
         dropped_attributes_count: dropped,
-        ..Default::default()
+        entity_refs,
     }))
 }
 

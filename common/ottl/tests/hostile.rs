@@ -12,7 +12,7 @@ use otlp::Signal;
 use serde_json::json;
 
 /// Far more than any of them needs, without optimisation on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(240);
 
 fn setting() -> Setting {
     Setting {

@@ -171,7 +171,8 @@ impl Look<'_> {
             return Ok(false);
         }
         if let Some(service) = &query.service {
-            let resource = ResourceView::view(at.messages[Level::Resource as usize])?;
+            let resource: ResourceView<'_> =
+                ResourceView::view(at.messages[Level::Resource as usize])?;
             if resource.service_name()? != Some(service) {
                 return Ok(false);
             }

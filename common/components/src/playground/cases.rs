@@ -194,3 +194,6 @@ fn refused(problem: Problem) -> Json {
         Problem::Malformed => json!({"case_error": "the request is malformed"}),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,10 @@
 use libfuzzer_sys::fuzz_target;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use otlp::view::{ResourceView, SpanView, View, resources, select_spans};
+use otlp::view::{
+    Any, Data, MetricView, ResourceView, SpanView, Values, View, log_resources, metric_resources,
+    resources, select_spans,
+};
 use otlp::{Signal, check_deep};
 use prost::Message;
 
@@ -25,19 +28,83 @@ fuzz_target!(|bytes: &[u8]| {
 /// Every view over anything.
 fn walk(bytes: &[u8]) {
     let _ = SpanView::view(bytes).map(visit);
-    let _ = ResourceView::view(bytes).map(|resource| resource.service_name());
     for resource in resources(bytes).flatten() {
-        let _ = resource.service_name();
-        resource.attributes().for_each(drop);
-        for scope in resource.scopes().flatten() {
-            scope.attributes().for_each(drop);
-            scope.spans().flatten().for_each(visit);
+        around(&resource);
+        resource.scopes().flatten().flat_map(|scope| scope.spans().flatten()).for_each(visit);
+    }
+    for resource in log_resources(bytes).flatten() {
+        around(&resource);
+        for record in resource.scopes().flatten().flat_map(|scope| scope.records().flatten()) {
+            let _ = record.body().map(|body| body.map(inside));
+            record.attributes().flatten().for_each(|it| inside(it.value));
+        }
+    }
+    for resource in metric_resources(bytes).flatten() {
+        around(&resource);
+        let scopes = resource.scopes().flatten();
+        scopes.flat_map(|scope| scope.records().flatten()).for_each(measured);
+    }
+}
+
+fn around<'a, R: View<'a>>(resource: &ResourceView<'a, R>) {
+    let _ = (resource.service_name(), resource.schema_url(), resource.dropped_attributes());
+    resource.attributes().flatten().for_each(|it| inside(it.value));
+    for entity in resource.entities().flatten() {
+        entity.id_keys().chain(entity.description_keys()).for_each(drop);
+    }
+    for scope in resource.scopes().flatten() {
+        let _ = (scope.name(), scope.version(), scope.schema_url(), scope.dropped_attributes());
+        scope.attributes().for_each(drop);
+    }
+}
+
+/// As deep as nesting is followed elsewhere.
+fn inside(value: Any<'_>) {
+    let mut left = vec![(value, 0)];
+    while let Some((value, depth)) = left.pop() {
+        let Any::Nested(nested) = value else { continue };
+        if depth > 64 {
+            continue;
+        }
+        match nested.values() {
+            Ok(Values::List(items)) => left.extend(items.flatten().map(|it| (it, depth + 1))),
+            Ok(Values::Map(map)) => left.extend(map.flatten().map(|it| (it.value, depth + 1))),
+            Err(_) => {}
         }
     }
 }
 
+fn measured(metric: MetricView<'_>) {
+    metric.metadata().for_each(drop);
+    match metric.data() {
+        Ok(Data::Gauge(data) | Data::Sum(data)) => {
+            let _ = (data.temporality(), data.is_monotonic());
+            let points = data.number_points().flatten();
+            points.flat_map(|point| point.exemplars()).for_each(drop);
+        }
+        Ok(Data::Histogram(data)) => {
+            for point in data.histogram_points().flatten() {
+                point.bucket_counts().for_each(drop);
+                point.explicit_bounds().for_each(drop);
+            }
+        }
+        Ok(Data::ExponentialHistogram(data)) => {
+            for point in data.exponential_points().flatten() {
+                let buckets = [point.positive(), point.negative()];
+                buckets.into_iter().flatten().flatten().for_each(|it| it.counts().for_each(drop));
+            }
+        }
+        Ok(Data::Summary(data)) => {
+            data.summary_points().flatten().for_each(|it| it.quantiles().for_each(drop));
+        }
+        Ok(Data::Empty) | Err(_) => {}
+    }
+}
+
 fn visit(span: SpanView<'_>) {
-    let _ = (span.duration_ns(), span.status_code());
+    let _ = (span.duration_ns(), span.status_code(), span.status_message(), span.trace_state());
+    span.events().flatten().for_each(|event| event.attributes().for_each(drop));
+    span.links().flatten().for_each(|link| link.attributes().for_each(drop));
     let texts = span.attributes().chain(span.event_attributes()).flatten();
     texts.for_each(|attribute| drop(attribute.value.text()));
 }

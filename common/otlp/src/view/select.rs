@@ -1,6 +1,6 @@
 //! Copies a trace request without the spans that are not wanted.
 
-use super::{RESOURCE_SPANS, SCOPE_SPANS, SPANS, SpanView, View, bytes};
+use super::{RECORDS, RESOURCES, SCOPES, SpanView, View, bytes};
 use crate::wire::{Fields, Malformed, put_bytes};
 
 /// Appends `request` with only the spans that `keep` wants, and says how many there are.
@@ -13,8 +13,8 @@ pub fn select_spans(
     mut keep: impl FnMut(&SpanView<'_>) -> bool,
     out: &mut Vec<u8>,
 ) -> Result<u64, Malformed> {
-    rewrite(request, RESOURCE_SPANS, out, &mut |resource, out| {
-        rewrite(resource, SCOPE_SPANS, out, &mut |scope, out| spans(scope, &mut keep, out))
+    rewrite(request, RESOURCES, out, &mut |resource, out| {
+        rewrite(resource, SCOPES, out, &mut |scope, out| spans(scope, &mut keep, out))
     })
 }
 
@@ -55,7 +55,7 @@ fn spans(
     let mut kept = 0;
     let mut fields = Fields::new(scope);
     while let Some(field) = fields.try_next()? {
-        if field.number == SPANS {
+        if field.number == RECORDS {
             if !keep(&SpanView::view(bytes(field.value)?)?) {
                 continue;
             }

@@ -1,87 +1,52 @@
 //! Views against prost's reading of the same bytes, and byte-for-byte copies.
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest as Logs;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest as Metrics;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Traces;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use proptest::prelude::*;
 use prost::Message as _;
 
-use super::*;
+use super::{owned, *};
+use crate::Signal;
 use crate::testing;
+use crate::testing::scramble::{Choices, scramble};
 use crate::wire::{put_bytes, put_message, put_uint};
 
-fn same_value(view: Any<'_>, owned: Option<&AnyValue>) -> bool {
-    use any_value::Value as Owned;
-    match (view, owned.and_then(|any| any.value.as_ref())) {
-        (Any::Empty, None) => true,
-        (Any::Text(view), Some(Owned::StringValue(owned))) => view == owned,
-        (Any::Bool(view), Some(Owned::BoolValue(owned))) => view == *owned,
-        (Any::Int(view), Some(Owned::IntValue(owned))) => view == *owned,
-        (Any::Double(view), Some(Owned::DoubleValue(owned))) => view == *owned,
-        (Any::Bytes(view), Some(Owned::BytesValue(owned))) => view == owned,
-        (Any::Nested, Some(Owned::ArrayValue(_) | Owned::KvlistValue(_))) => true,
-        _ => false,
-    }
+/// A message as a text in which an attribute without a value has an empty one: views do not tell them apart.
+fn shown<T: std::fmt::Debug>(message: &T) -> String {
+    format!("{message:?}")
+        .replace("value: None, key_strindex", "value: Some(AnyValue { value: None }), key_strindex")
 }
 
-fn same_attributes<'a>(
-    views: Attributes<'_>,
-    owned: impl IntoIterator<Item = &'a KeyValue>,
-) -> bool {
-    let views: Vec<_> = views.map(|view| view.expect("well formed")).collect();
-    let owned: Vec<_> = owned.into_iter().collect();
-    let same = |(view, owned): (&Attribute<'_>, &&KeyValue)| {
-        view.key == owned.key && same_value(view.value, owned.value.as_ref())
-    };
-    views.len() == owned.len() && views.iter().zip(&owned).all(same)
+fn check_traces(bytes: &[u8]) {
+    let owned = Traces::decode(bytes).expect("well formed");
+    assert_eq!(shown(&owned::traces(bytes).expect("well formed")), shown(&owned));
 }
 
-fn check_span(view: &SpanView<'_>, owned: &Span) {
-    assert_eq!(view.trace_id, owned.trace_id);
-    assert_eq!(view.span_id, owned.span_id);
-    assert_eq!(view.parent_span_id, owned.parent_span_id);
-    assert_eq!(view.name, owned.name);
-    assert_eq!(view.kind, owned.kind);
-    assert_eq!(view.start_ns, owned.start_time_unix_nano);
-    assert_eq!(view.end_ns, owned.end_time_unix_nano);
-    let code = owned.status.as_ref().map_or(0, |status| status.code);
-    assert_eq!(view.status_code(), Ok(code));
-    assert!(same_attributes(view.attributes(), &owned.attributes));
-    let events = owned.events.iter().flat_map(|event| &event.attributes);
-    assert!(same_attributes(view.event_attributes(), events));
+fn check_logs(bytes: &[u8]) {
+    let owned = Logs::decode(bytes).expect("well formed");
+    assert_eq!(shown(&owned::logs(bytes).expect("well formed")), shown(&owned));
 }
 
-fn check_resource(view: &ResourceView<'_>, owned: &ResourceSpans) {
-    let attributes = owned.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
-    assert!(same_attributes(view.attributes(), attributes));
-    let scopes: Vec<_> = view.scopes().map(|scope| scope.expect("well formed")).collect();
-    assert_eq!(scopes.len(), owned.scope_spans.len());
-    for (view, owned) in scopes.iter().zip(&owned.scope_spans) {
-        let attributes = owned.scope.as_ref().map_or(&[][..], |scope| &scope.attributes);
-        assert!(same_attributes(view.attributes(), attributes));
-        let spans: Vec<_> = view.spans().map(|span| span.expect("well formed")).collect();
-        assert_eq!(spans.len(), owned.spans.len());
-        spans.iter().zip(&owned.spans).for_each(|(view, owned)| check_span(view, owned));
-    }
+fn check_metrics(bytes: &[u8]) {
+    let owned = Metrics::decode(bytes).expect("well formed");
+    assert_eq!(shown(&owned::metrics(bytes).expect("well formed")), shown(&owned));
 }
 
-fn check_request(bytes: &[u8]) {
-    let owned = ExportTraceServiceRequest::decode(bytes).expect("well formed");
-    let views: Vec<_> = resources(bytes).map(|view| view.expect("well formed")).collect();
-    assert_eq!(views.len(), owned.resource_spans.len());
-    let pairs = views.iter().zip(&owned.resource_spans);
-    pairs.for_each(|(view, owned)| check_resource(view, owned));
-}
-
-fn first_span(request: &ExportTraceServiceRequest) -> Option<&Span> {
+fn first_span(request: &Traces) -> Option<&Span> {
     request.resource_spans.iter().flat_map(|r| &r.scope_spans).flat_map(|s| &s.spans).next()
 }
 
+fn first_metric(request: &Metrics) -> Option<&Metric> {
+    let scopes = request.resource_metrics.iter().flat_map(|r| &r.scope_metrics);
+    scopes.flat_map(|s| &s.metrics).next()
+}
+
 /// What `select_spans` must give, on owned messages. The n-th span is kept if `keep(n)`.
-fn selected(
-    mut request: ExportTraceServiceRequest,
-    keep: impl Fn(usize) -> bool,
-) -> ExportTraceServiceRequest {
+fn selected(mut request: Traces, keep: impl Fn(usize) -> bool) -> Traces {
     let mut count = 0;
     let mut next = |_: &Span| {
         count += 1;
@@ -101,24 +66,68 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn views_read_what_prost_reads(request in testing::traces()) {
-        check_request(&request.encode_to_vec());
+    fn views_of_traces_read_what_prost_reads(request in testing::traces(), seed: u64) {
+        let bytes = request.encode_to_vec();
+        check_traces(&bytes);
+        check_traces(&scramble(Signal::Traces, &bytes, &mut Choices::new(seed)));
+    }
+
+    #[test]
+    fn views_of_logs_read_what_prost_reads(request in testing::logs(), seed: u64) {
+        let bytes = request.encode_to_vec();
+        check_logs(&bytes);
+        check_logs(&scramble(Signal::Logs, &bytes, &mut Choices::new(seed)));
+    }
+
+    #[test]
+    fn views_of_metrics_read_what_prost_reads(request in testing::metrics(), seed: u64) {
+        let bytes = request.encode_to_vec();
+        check_metrics(&bytes);
+        check_metrics(&scramble(Signal::Metrics, &bytes, &mut Choices::new(seed)));
     }
 
     #[test]
     fn repeated_singular_fields_are_merged(one in testing::traces(), two in testing::traces()) {
         // The concatenation of two messages is protobuf's merge of them, on every level.
-        let merged = |one: &[u8], two: &[u8]| [one, two].concat();
         if let (Some(one), Some(two)) = (first_span(&one), first_span(&two)) {
-            let bytes = merged(&one.encode_to_vec(), &two.encode_to_vec());
+            let bytes = [one.encode_to_vec(), two.encode_to_vec()].concat();
+            let view = SpanView::view(&bytes).and_then(owned::span).expect("well formed");
             let owned = Span::decode(&bytes[..]).expect("well formed");
-            check_span(&SpanView::view(&bytes).expect("well formed"), &owned);
+            prop_assert_eq!(shown(&view), shown(&owned));
         }
         if let ([one, ..], [two, ..]) = (&one.resource_spans[..], &two.resource_spans[..]) {
-            let bytes = merged(&one.encode_to_vec(), &two.encode_to_vec());
-            let owned = ResourceSpans::decode(&bytes[..]).expect("well formed");
-            check_resource(&ResourceView::view(&bytes).expect("well formed"), &owned);
+            let mut bytes = Vec::new();
+            put_bytes(&mut bytes, 1, &[one.encode_to_vec(), two.encode_to_vec()].concat());
+            check_traces(&bytes);
         }
+    }
+
+    #[test]
+    fn metrics_written_over_each_other_are_merged(
+        one in testing::metrics(),
+        two in testing::metrics(),
+        three in testing::metrics(),
+    ) {
+        let all = [one, two, three];
+        let metrics = all.iter().filter_map(first_metric).map(Metric::encode_to_vec);
+        let bytes = metrics.collect::<Vec<_>>().concat();
+        let view = MetricView::view(&bytes).and_then(owned::metric).expect("well formed");
+        prop_assert_eq!(shown(&view), shown(&Metric::decode(&bytes[..]).expect("well formed")));
+    }
+
+    #[test]
+    fn values_written_over_each_other_are_merged(
+        values in proptest::collection::vec(testing::any_value(), 1..4),
+    ) {
+        let mut message = Vec::new();
+        for value in values.iter().flatten() {
+            put_bytes(&mut message, 2, &value.encode_to_vec());
+        }
+        let owned = KeyValue::decode(&message[..]).expect("well formed");
+        let mut list = Vec::new();
+        put_bytes(&mut list, 7, &message);
+        let view = owned::attributes(Attributes::of(&list, 7)).expect("well formed");
+        prop_assert_eq!(shown(&view), shown(&[owned]));
     }
 
     #[test]
@@ -144,9 +153,10 @@ proptest! {
         if let Ok(span) = SpanView::view(&bytes) {
             span.attributes().chain(span.event_attributes()).for_each(drop);
         }
-        let resource = ResourceView::view(&bytes).expect("nothing is read yet");
+        let resource: ResourceView<'_> = ResourceView::view(&bytes).expect("nothing is read yet");
         let _ = resource.service_name();
-        resource.scopes().flatten().flat_map(|scope| scope.spans()).for_each(drop);
+        let _ = (owned::traces(&bytes), owned::logs(&bytes), owned::metrics(&bytes));
+        let _ = MetricView::view(&bytes).and_then(owned::metric);
     }
 }
 
@@ -185,7 +195,7 @@ fn the_service_name_must_be_a_text() {
     };
     let check = |value, expect| {
         let message = named(value);
-        let view = ResourceView::view(&message).expect("nothing is read yet");
+        let view: ResourceView<'_> = ResourceView::view(&message).expect("nothing is read yet");
         assert_eq!(view.service_name(), expect);
     };
     check(|out| put_bytes(out, 1, b"shop"), Ok(Some("shop")));
@@ -193,5 +203,5 @@ fn the_service_name_must_be_a_text() {
     check(|_| {}, Ok(None));
     check(|out| put_bytes(out, 1, b"\xff"), Err(Malformed));
     let scope = ScopeSpans::default().encode_to_vec();
-    assert!(ScopeView::view(&scope).expect("empty").spans().next().is_none());
+    assert!(ScopeView::<SpanView<'_>>::view(&scope).expect("empty").spans().next().is_none());
 }

@@ -10,6 +10,7 @@ use crate::{RunError, Value, json};
 
 mod decode;
 mod ids;
+mod pages;
 
 const ID: &[Param] = &[required("target", Kind::BytesLike)];
 

@@ -1,7 +1,6 @@
 //! What only spans have.
 
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
+use otlp::view::{SpanView, View};
 
 use crate::RunError;
 use crate::function::Kind::LiteralStr;
@@ -25,11 +24,7 @@ pub const ALL: &[Definition] = &[
 
 /// Whether the parent's id is missing or all zero.
 fn is_root<'a>(bytes: &[u8], _: &Args<'a>) -> Result<Value<'a>, RunError> {
-    Ok(Value::Bool(decode(bytes)?.parent_span_id.iter().all(|byte| *byte == 0)))
-}
-
-fn decode(bytes: &[u8]) -> Result<Span, RunError> {
-    Span::decode(bytes).map_err(|error| RunError::new(format!("the span: {error}")))
+    Ok(Value::Bool(SpanView::view(bytes)?.parent_span_id.iter().all(|byte| *byte == 0)))
 }
 
 #[cfg(test)]

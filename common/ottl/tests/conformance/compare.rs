@@ -1,6 +1,8 @@
-//! Documents in a form in which equal ones are equal.
+//! What came out of a case against what it expects: documents in a form in which equal ones are equal.
+//!
+//! Shared with the test of `ottl --cases`, in `components`, which reads configurations as the processors do.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Lists whose order means nothing.
 const UNORDERED: &[&str] = &["attributes", "filteredAttributes", "metadata"];
@@ -45,8 +47,84 @@ const DOUBLES: &[&str] = &[
     "zeroThreshold",
 ];
 
+/// Whether what came out of a case is what it expects; the error says how it differs. `input` is its fixture.
+pub(crate) fn compare(case: &Json, got: &Json, input: &str) -> Result<(), String> {
+    let expect = &case["expect"];
+    let differs = |what: &str| Err(format!("{what}\n  expected {expect}\n  got      {got}"));
+    let refused = expect.get("parse_error").or_else(|| expect.get("config_error")).is_some();
+    const REFUSALS: [&str; 3] = ["load_error", "parse_error", "config_error"];
+    if refused != REFUSALS.iter().any(|key| got.get(key).is_some()) {
+        return differs("load");
+    }
+    if refused {
+        return Ok(());
+    }
+    if expect.get("consume_error").is_some() != got.get("consume_error").is_some() {
+        return differs("refusal");
+    }
+    if expect.get("consume_error").is_some() {
+        return Ok(());
+    }
+    if (expect["dropped"] == json!(true)) != (got["dropped"] == json!(true)) {
+        return differs("dropped");
+    }
+    if places(&expect["runtime_errors"]) != places(&got["runtime_errors"])
+        && case["kind"] == "statement"
+    {
+        return differs("errors");
+    }
+    let unordered: Vec<String> = case["unordered"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .map(str::to_owned)
+        .collect();
+    let same =
+        |one: &Json, other: &Json| canonical(one, &unordered) == canonical(other, &unordered);
+    let fixture: Json = serde_json::from_str(input).expect("a fixture is JSON");
+    if let Some(shape) = expect.get("value_shape").and_then(Json::as_str) {
+        let shape = regex::Regex::new(shape).expect("a shape is a pattern");
+        let texts = got["values"].as_array().into_iter().flatten();
+        let mut fits = texts
+            .map(|value| value["stringValue"].as_str().is_some_and(|text| shape.is_match(text)));
+        return if fits.all(|fits| fits) { Ok(()) } else { differs("shape") };
+    }
+    if let Some(conditions) = expect.get("conditions") {
+        return if *conditions == got["conditions"] { Ok(()) } else { differs("conditions") };
+    }
+    if let Some(values) = expect.get("values") {
+        let got = without_why(&got["values"]);
+        return if same(values, &got) { Ok(()) } else { differs("values") };
+    }
+    if expect["dropped"] == json!(true) {
+        return Ok(());
+    }
+    let wanted = if expect["unchanged"] == json!(true) { &fixture } else { &expect["result"] };
+    let is_as_good = expect["partial"] == json!(true) && same(&fixture, &got["result"]);
+    if same(wanted, &got["result"]) || is_as_good { Ok(()) } else { differs("result") }
+}
+
+fn without_why(values: &Json) -> Json {
+    let mut values = values.clone();
+    for value in values.as_array_mut().into_iter().flatten() {
+        if let Some(entries) = value.as_object_mut() {
+            entries.remove("why");
+        }
+    }
+    values
+}
+
+/// Which statement failed on which record.
+fn places(errors: &Json) -> Vec<(u64, u64)> {
+    let place = |error: &Json| {
+        (error["record"].as_u64().unwrap_or(0), error["statement"].as_u64().unwrap_or(0))
+    };
+    errors.as_array().into_iter().flatten().map(place).collect()
+}
+
 /// The canonical form of a document or value. `unordered` names more lists without order.
-pub(crate) fn canonical(json: &Json, unordered: &[String]) -> Json {
+fn canonical(json: &Json, unordered: &[String]) -> Json {
     form("", json, unordered, false)
 }
 

@@ -1,4 +1,4 @@
-//! Where our results differ from the reference's on purpose: the table of the crate's documentation, as data.
+//! Where our results differ from the reference's on purpose: the table of the crate's documentation, as data. Shared as `compare` is.
 
 /// A difference.
 pub(crate) struct Difference {

@@ -52,6 +52,18 @@ const BLIND: &[&str] = &[
     "convert_sum_to_gauge",
     "convert_gauge_to_sum",
     "Index",
+    "Any",
+    "All",
+    "Filter",
+    "Find",
+    "MapEach",
+    "When",
+    "SliceToMap",
+    "limit",
+    "aggregate_on_attributes",
+    "scale_metric",
+    "convert_exponential_histogram_to_histogram",
+    "merge_histogram_buckets",
 ];
 
 /// The case and its fixture under other names; nothing if the case cannot be renamed.

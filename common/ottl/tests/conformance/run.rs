@@ -10,7 +10,7 @@ use medulla_ottl::program::{Program, Refused, Runner};
 use otlp::Signal;
 use serde_json::{Value as Json, json};
 
-use super::compare::canonical;
+use super::compare::compare;
 use super::{config, yaml};
 
 /// Runs a case; the error says how its result differs.
@@ -134,78 +134,4 @@ fn ran(program: &Program, signal: Signal, body: &Bytes) -> Json {
             json!({"result": written(signal, &outcome.body)})
         }
     }
-}
-
-fn compare(case: &Json, got: &Json, input: &str) -> Result<(), String> {
-    let expect = &case["expect"];
-    let differs = |what: &str| Err(format!("{what}\n  expected {expect}\n  got      {got}"));
-    let refused = expect.get("parse_error").or_else(|| expect.get("config_error")).is_some();
-    if refused != got.get("load_error").is_some() {
-        return differs("load");
-    }
-    if refused {
-        return Ok(());
-    }
-    if expect.get("consume_error").is_some() != got.get("consume_error").is_some() {
-        return differs("refusal");
-    }
-    if expect.get("consume_error").is_some() {
-        return Ok(());
-    }
-    if (expect["dropped"] == json!(true)) != (got["dropped"] == json!(true)) {
-        return differs("dropped");
-    }
-    if places(&expect["runtime_errors"]) != places(&got["runtime_errors"])
-        && case["kind"] == "statement"
-    {
-        return differs("errors");
-    }
-    let unordered: Vec<String> = case["unordered"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .map(str::to_owned)
-        .collect();
-    let same =
-        |one: &Json, other: &Json| canonical(one, &unordered) == canonical(other, &unordered);
-    let fixture: Json = serde_json::from_str(input).expect("a fixture is JSON");
-    if let Some(shape) = expect.get("value_shape").and_then(Json::as_str) {
-        let shape = regex::Regex::new(shape).expect("a shape is a pattern");
-        let texts = got["values"].as_array().into_iter().flatten();
-        let mut fits = texts
-            .map(|value| value["stringValue"].as_str().is_some_and(|text| shape.is_match(text)));
-        return if fits.all(|fits| fits) { Ok(()) } else { differs("shape") };
-    }
-    if let Some(conditions) = expect.get("conditions") {
-        return if *conditions == got["conditions"] { Ok(()) } else { differs("conditions") };
-    }
-    if let Some(values) = expect.get("values") {
-        let got = without_why(&got["values"]);
-        return if same(values, &got) { Ok(()) } else { differs("values") };
-    }
-    if expect["dropped"] == json!(true) {
-        return Ok(());
-    }
-    let wanted = if expect["unchanged"] == json!(true) { &fixture } else { &expect["result"] };
-    let is_as_good = expect["partial"] == json!(true) && same(&fixture, &got["result"]);
-    if same(wanted, &got["result"]) || is_as_good { Ok(()) } else { differs("result") }
-}
-
-fn without_why(values: &Json) -> Json {
-    let mut values = values.clone();
-    for value in values.as_array_mut().into_iter().flatten() {
-        if let Some(entries) = value.as_object_mut() {
-            entries.remove("why");
-        }
-    }
-    values
-}
-
-/// Which statement failed on which record.
-fn places(errors: &Json) -> Vec<(u64, u64)> {
-    let place = |error: &Json| {
-        (error["record"].as_u64().unwrap_or(0), error["statement"].as_u64().unwrap_or(0))
-    };
-    errors.as_array().into_iter().flatten().map(place).collect()
 }

@@ -1,7 +1,7 @@
 //! `Decode`: base64 in four variants, and character sets by their IANA names.
 //!
 //! The sets are those of the encoding standard plus what Go's IANA index has besides: UTF-16 in little
-//! endian when nothing says otherwise, and ASCII. Bytes that a set does not have become replacement characters.
+//! endian when nothing says otherwise, ASCII, and the code pages of IBM ([`Page`]). Bytes that a set does not have become replacement characters.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::GeneralPurpose;
 use encoding_rs::Encoding;
 
+use super::pages::Page;
 use crate::function::{Args, Call};
 use crate::functions::text::repaired;
 use crate::{RunError, Value};
@@ -18,7 +19,10 @@ enum Decoder {
     Base64(&'static GeneralPurpose),
     Latin1,
     Utf8,
+    /// The Turkish set without Windows's additions.
+    Latin5,
     Charset(&'static Encoding),
+    Page(Page),
 }
 
 impl Decoder {
@@ -34,7 +38,12 @@ impl Decoder {
             "utf-16" | "utf-16le" => Self::Charset(encoding_rs::UTF_16LE),
             // Go's index names it without a decoder.
             "gb2312" => return Err(unknown()),
-            label => Self::Charset(charset(label).ok_or_else(unknown)?),
+            "iso-8859-9" | "iso_8859-9" | "iso_8859-9:1989" | "iso-ir-148" | "latin5" | "l5"
+            | "csisolatin5" => Self::Latin5,
+            label => match charset(label) {
+                Some(charset) => Self::Charset(charset),
+                None => Self::Page(Page::named(label).ok_or_else(unknown)?),
+            },
         })
     }
 
@@ -42,10 +51,23 @@ impl Decoder {
         match self {
             Self::Base64(engine) => Ok(repaired(&from_base64(engine, bytes)?)),
             Self::Latin1 => Ok(bytes.iter().copied().map(char::from).collect()),
+            Self::Latin5 => Ok(bytes
+                .chunk_by(|left, right| is_control(left) == is_control(right))
+                .map(|run| match run.iter().all(is_control) {
+                    true => run.iter().copied().map(char::from).collect(),
+                    false => encoding_rs::WINDOWS_1254.decode_without_bom_handling(run).0,
+                })
+                .collect()),
             Self::Utf8 => Ok(repaired(bytes)),
+            Self::Page(page) => Ok(page.decode(bytes)),
             Self::Charset(charset) => Ok(charset.decode_without_bom_handling(bytes).0.into_owned()),
         }
     }
+}
+
+/// Whether a byte is a control character in the sets of ISO.
+fn is_control(byte: &u8) -> bool {
+    (0x80..0xa0).contains(byte)
 }
 
 /// A set that the encoding standard has, and not only to refuse it.
@@ -101,6 +123,17 @@ mod tests {
             ("utf-16le", b"A\0B\0", Ok("AB")),
             ("iso-8859-1", b"\xe9\x80", Ok("\u{e9}\u{80}")),
             ("windows-1252", b"\x80", Ok("\u{20ac}")),
+            ("iso-8859-9", b"\xfd\x80a\x9f", Ok("\u{131}\u{80}a\u{9f}")),
+            ("IBM437", b"\x81a", Ok("\u{fc}a")),
+            ("cp850", b"\xd5", Ok("\u{131}")),
+            ("IBM00858", b"\xd5", Ok("\u{20ac}")),
+            ("862", b"\x80", Ok("\u{5d0}")),
+            ("IBM866", b"\x80", Ok("\u{410}")),
+            ("IBM037", b"\xc8\x85\x93\x93\x96\xba\x5f", Ok("Hello[\u{ac}")),
+            ("IBM1047", b"\xc8\xad\x5f", Ok("H[^")),
+            ("IBM01140", b"\x9f", Ok("\u{20ac}")),
+            ("37", b"a", Err("unknown")),
+            ("cp99999", b"a", Err("unknown")),
             ("gb2312", b"a", Err("unknown")),
             ("iso-2022-kr", b"a", Err("unknown")),
             ("BASE64", b"a", Err("unknown")),

@@ -1,48 +1,55 @@
 //! Questions about the attributes of a metric's points.
 
-use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
-use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use otlp::Malformed;
+use otlp::view::{Any, Attributes, Data, MetricView, View};
 
-use super::message::{Metric, decode};
 use crate::RunError;
 use crate::function::Args;
 use crate::value::Value;
 
 /// `HasAttrKeyOnDatapoint(key)`: whether any point has the attribute.
 pub(super) fn has_key<'a>(bytes: &[u8], args: &Args<'a>) -> Result<Value<'a>, RunError> {
-    let (metric, key) = (decode(bytes)?, args.str(0)?);
-    let found = attributes(&metric)?.into_iter().any(|attributes| find(attributes, key).is_some());
-    Ok(Value::Bool(found))
+    Ok(Value::Bool(first(bytes, args.str(0)?)?.is_some()))
 }
 
 /// `HasAttrOnDatapoint(key, value)`: whether the first point that has the attribute has it with that text.
 pub(super) fn has_value<'a>(bytes: &[u8], args: &Args<'a>) -> Result<Value<'a>, RunError> {
-    let (metric, key, expected) = (decode(bytes)?, args.str(0)?, args.str(1)?);
-    let first = attributes(&metric)?.into_iter().find_map(|attributes| find(attributes, key));
-    let value = first.and_then(|attribute| attribute.value.as_ref()?.value.as_ref());
-    let equal = match value {
-        Some(any_value::Value::StringValue(text)) => text == expected,
-        _ => first.is_some() && expected.is_empty(),
+    let expected = args.str(1)?;
+    Ok(Value::Bool(match first(bytes, args.str(0)?)? {
+        Some(Any::Text(text)) => text == expected,
+        Some(_) => expected.is_empty(),
+        None => false,
+    }))
+}
+
+/// The attribute of the first point that has it.
+fn first<'m>(metric: &'m [u8], key: &str) -> Result<Option<Any<'m>>, RunError> {
+    let found = match MetricView::view(metric)?.data()? {
+        Data::Gauge(data) | Data::Sum(data) => {
+            find(data.number_points().map(|point| point.map(|it| it.attributes())), key)
+        }
+        Data::Histogram(data) => {
+            find(data.histogram_points().map(|point| point.map(|it| it.attributes())), key)
+        }
+        Data::ExponentialHistogram(data) => {
+            find(data.exponential_points().map(|point| point.map(|it| it.attributes())), key)
+        }
+        Data::Summary(data) => {
+            find(data.summary_points().map(|point| point.map(|it| it.attributes())), key)
+        }
+        Data::Empty => return Err(RunError::new("a metric without data")),
     };
-    Ok(Value::Bool(equal))
+    Ok(found?)
 }
 
-fn find<'m>(attributes: &'m [KeyValue], key: &str) -> Option<&'m KeyValue> {
-    attributes.iter().find(|attribute| attribute.key == key)
-}
-
-fn attributes(metric: &Metric) -> Result<Vec<&[KeyValue]>, RunError> {
-    macro_rules! all {
-        ($points:expr) => {
-            $points.iter().map(|point| point.attributes.as_slice()).collect()
-        };
+fn find<'m>(
+    points: impl Iterator<Item = Result<Attributes<'m>, Malformed>>,
+    key: &str,
+) -> Result<Option<Any<'m>>, Malformed> {
+    for attributes in points {
+        if let Some(value) = attributes?.find(key)? {
+            return Ok(Some(value));
+        }
     }
-    match &metric.data {
-        Some(Data::Gauge(data)) => Ok(all!(data.data_points)),
-        Some(Data::Sum(data)) => Ok(all!(data.data_points)),
-        Some(Data::Histogram(data)) => Ok(all!(data.data_points)),
-        Some(Data::ExponentialHistogram(data)) => Ok(all!(data.data_points)),
-        Some(Data::Summary(data)) => Ok(all!(data.data_points)),
-        None => Err(RunError::new("a metric without data")),
-    }
+    Ok(None)
 }

@@ -5,9 +5,10 @@
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use otlp::view::{Any, Attribute, SpanView, View};
 use prost::Message;
 
-use super::decode;
+use crate::RunError;
 use crate::function::{Args, Change, Changed};
 use crate::json;
 
@@ -26,9 +27,9 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
     }
     let original = args.opt_str(1).filter(|key| !key.is_empty()).map(str::to_owned);
     Ok(Box::new(move |bytes, _| {
-        let span = decode(bytes)?;
-        match conventional(&span).filter(|name| *name != span.name) {
-            Some(name) => Ok(renamed(span, bytes, name, original.as_deref())),
+        let span = SpanView::view(bytes)?;
+        match conventional(&span)?.filter(|name| *name != span.name) {
+            Some(name) => renamed(&span, name, original.as_deref()),
             None => Ok(Changed::default()),
         }
     }))
@@ -43,57 +44,68 @@ fn parse(version: &str) -> Option<(u32, u32)> {
 }
 
 /// Written behind the span's bytes: of a field that repeats the last one counts, and what nobody knows stays.
-fn renamed(mut span: Span, bytes: &[u8], name: String, original: Option<&str>) -> Changed {
-    let old = original.map(|key| (key, text(std::mem::take(&mut span.name))));
-    let known =
-        old.as_ref().and_then(|(key, _)| span.attributes.iter().position(|one| one.key == *key));
-    let record = match (old, known) {
-        (Some((_, old)), Some(index)) => {
-            span.name = name;
-            span.attributes[index].value = Some(old);
-            span.encode_to_vec()
-        }
-        (old, _) => {
-            let mut record = bytes.to_vec();
+fn renamed(span: &SpanView<'_>, name: String, original: Option<&str>) -> Result<Changed, RunError> {
+    let is_known = match original {
+        Some(key) => span.attributes().find(key)?.is_some(),
+        None => false,
+    };
+    let record = match original {
+        Some(key) if is_known => replaced(span.message, name, key)?,
+        original => {
+            let mut record = span.message.to_vec();
             prost::encoding::string::encode(NAME, &name, &mut record);
-            if let Some((key, value)) = old {
-                let key = key.to_owned();
-                let attribute = KeyValue { key, value: Some(value), ..KeyValue::default() };
+            if let Some(key) = original {
+                let (key, value) = (key.to_owned(), Some(text(span.name.to_owned())));
+                let attribute = KeyValue { key, value, ..KeyValue::default() };
                 prost::encoding::message::encode(ATTRIBUTES, &attribute, &mut record);
             }
             record
         }
     };
-    Changed { record: Some(record), appended: Vec::new() }
+    Ok(Changed { record: Some(record), appended: Vec::new() })
+}
+
+/// The span with its old name in an attribute that it has already.
+fn replaced(bytes: &[u8], name: String, key: &str) -> Result<Vec<u8>, RunError> {
+    let mut span = Span::decode(bytes).map_err(|_| otlp::Malformed)?;
+    let old = text(std::mem::replace(&mut span.name, name));
+    if let Some(attribute) = span.attributes.iter_mut().find(|attribute| attribute.key == key) {
+        attribute.value = Some(old);
+    }
+    Ok(span.encode_to_vec())
 }
 
 fn text(text: String) -> AnyValue {
     AnyValue { value: Some(any_value::Value::StringValue(text)) }
 }
 
-fn conventional(span: &Span) -> Option<String> {
-    let kind = SpanKind::try_from(span.kind).ok()?;
+fn conventional(span: &SpanView<'_>) -> Result<Option<String>, RunError> {
+    let Ok(kind) = SpanKind::try_from(span.kind) else { return Ok(None) };
     if matches!(kind, SpanKind::Unspecified | SpanKind::Internal) {
-        return None;
+        return Ok(None);
     }
-    let about = About(span);
+    let about = About::of(span)?;
     let is_client = kind == SpanKind::Client;
-    about
+    Ok(about
         .http(is_client)
         .or_else(|| about.rpc())
         .or_else(|| about.messaging())
-        .or_else(|| is_client.then(|| about.database()).flatten())
+        .or_else(|| is_client.then(|| about.database()).flatten()))
 }
 
 /// What the attributes of a span say.
-struct About<'s>(&'s Span);
+struct About<'s>(Vec<Attribute<'s>>);
 
-impl About<'_> {
+impl<'s> About<'s> {
+    fn of(span: &SpanView<'s>) -> Result<Self, RunError> {
+        Ok(Self(span.attributes().collect::<Result<_, _>>()?))
+    }
+
     /// The first of the attributes that is there and says something.
     fn first(&self, keys: &[&str]) -> Option<String> {
         keys.iter().find_map(|key| {
-            let attribute = self.0.attributes.iter().find(|attribute| attribute.key == *key)?;
-            let text = as_text(attribute.value.as_ref()?.value.as_ref()?);
+            let attribute = self.0.iter().find(|attribute| attribute.key == *key)?;
+            let text = as_text(&attribute.value);
             (!text.is_empty()).then_some(text)
         })
     }
@@ -152,12 +164,9 @@ fn joined(left: Option<String>, mark: &str, right: Option<String>) -> Option<Str
 }
 
 /// The text of a value that can be part of a name.
-fn as_text(value: &any_value::Value) -> String {
+fn as_text(value: &Any<'_>) -> String {
     match value {
-        any_value::Value::StringValue(text) => text.clone(),
-        any_value::Value::BoolValue(value) => value.to_string(),
-        any_value::Value::IntValue(value) => value.to_string(),
-        any_value::Value::DoubleValue(value) => json::double_text(*value),
-        _ => String::new(),
+        Any::Double(value) => json::double_text(*value),
+        value => value.text().unwrap_or_default().into_owned(),
     }
 }

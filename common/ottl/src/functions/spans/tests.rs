@@ -1,6 +1,8 @@
 //! The functions of spans over owned spans.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 
 use super::*;
 use crate::functions::testing::{args, text};
@@ -18,7 +20,7 @@ fn span(kind: i32, attributes: &[(&str, &str)]) -> Span {
 fn rename(span: &Span, original: &str) -> Option<Span> {
     let args = args(&[text("1.37.0"), text(original)]);
     let changed = name::prepare(&args).unwrap()(&span.encode_to_vec(), &args).unwrap();
-    changed.record.map(|bytes| decode(&bytes).unwrap())
+    changed.record.map(|bytes| Span::decode(&bytes[..]).unwrap())
 }
 
 #[test]
