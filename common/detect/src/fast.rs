@@ -210,10 +210,10 @@ impl Fast {
     }
 
     /// An alarm is over.
-    pub(crate) fn learn_alarm(&mut self, peaks: &Stats, short: bool) {
+    pub(crate) fn learn_alarm(&mut self, peaks: &Stats, oddity: f32) {
         for (tail, peak) in self.tails.iter_mut().zip(peaks) {
             if peak.is_finite() {
-                tail.learn_alarm(*peak, short);
+                tail.learn_alarm(*peak, oddity);
             }
         }
     }
