@@ -315,10 +315,14 @@ fn uncovered(covered: &BTreeSet<String>) -> Vec<String> {
 
 /// Ports of exporters' endpoints on this host.
 fn exporter_ports(config: &Config) -> Vec<u16> {
-    let targets = config.exporters.iter().filter_map(|section| match section.kind.name {
-        "otlp_grpc" => section.read(OtlpExporter::read_grpc).target,
-        "otlp_http" => section.read(OtlpExporter::read_http).target,
+    let settings = config.exporters.iter().filter_map(|section| match section.kind.name {
+        "otlp_grpc" => Some(section.read(OtlpExporter::read_grpc)),
+        "otlp_http" => Some(section.read(OtlpExporter::read_http)),
         _ => None,
     });
-    targets.filter(|target| is_here(&target.address)).map(|target| target.address.port).collect()
+    let ports = |exporter: OtlpExporter| {
+        let here = exporter.targets().filter(|target| is_here(&target.address));
+        here.map(|target| target.address.port).collect::<Vec<_>>()
+    };
+    settings.flat_map(ports).collect()
 }

@@ -12,7 +12,7 @@ use components::playground;
 
 use crate::assemble;
 use crate::config::PROGRAM;
-use crate::cri;
+use crate::{cri, kubernetes};
 
 #[derive(Parser)]
 #[command(name = "medulla-agent", version, about = "The autonomic OTLP agent of a host", long_about = None)]
@@ -52,6 +52,9 @@ enum Command {
     /// Restart one container; started by the keeper
     #[command(hide = true)]
     RestartContainer(cri::Arguments),
+    /// Restart one pod; started by the keeper
+    #[command(hide = true)]
+    RestartPod(kubernetes::Arguments),
     /// Suspend all limits and rules at once
     Kill(reflex::Kill),
     /// Let no rule act for a while
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => assemble::run(&run.files.files, run.takeover),
         Command::RunAgent(files) => assemble::run_agent(&files.files),
         Command::RestartContainer(arguments) => cri::run(&arguments),
+        Command::RestartPod(arguments) => kubernetes::run(&arguments),
         Command::Validate(files) => PROGRAM.validate(&files.files),
         Command::PrintConfig { files, json } => PROGRAM.print_config(&files.files, json),
         Command::Components { json } => PROGRAM.components(json),

@@ -12,7 +12,6 @@ mod restart;
 mod runtime;
 mod select;
 
-use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,13 +22,11 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Uid;
 
 use crate::keeper::orders::Answer;
+use crate::keeper::restart::helper;
 use crate::privilege;
 use crate::protected::Protected;
 use restart::Wish;
 use runtime::Runtime;
-
-/// The exit status of an order that was refused.
-pub(crate) const REFUSED: u8 = 3;
 
 /// One order.
 #[derive(Args)]
@@ -55,14 +52,7 @@ pub(crate) fn limit(grace: Duration) -> Duration {
 
 /// Carries an order out and says what became of it.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let (text, status) = match answer(arguments) {
-        Answer::Done(text) => (text, 0),
-        Answer::Failed(text) => (text, 1),
-        Answer::Refused(text) => (text, REFUSED),
-    };
-    // The keeper may be gone.
-    let _ = writeln!(std::io::stdout(), "{}", text.replace('\n', " "));
-    ExitCode::from(status)
+    helper::say(answer(arguments))
 }
 
 fn answer(arguments: &Arguments) -> Answer {
@@ -109,7 +99,7 @@ fn open(arguments: &Arguments) -> Result<UnixStream, Answer> {
 const MOUNTED: &[&str] = &["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
 
 /// What names the container or pod that we ourselves may be in. On the host nothing does.
-fn where_we_are() -> String {
+pub(crate) fn where_we_are() -> String {
     let read = |name| std::fs::read_to_string(name).unwrap_or_default();
     let mounts = read("/proc/self/mountinfo");
     // proc_pid_mountinfo(5): the fifth field is where it is mounted.

@@ -14,7 +14,7 @@ mod follow;
 pub(crate) mod link;
 mod memory;
 pub mod orders;
-mod restart;
+pub(crate) mod restart;
 
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -184,7 +184,11 @@ impl Keeper {
                 self.connected = false;
             }
             Some(Order::Protect(entry)) => self.protected.push(entry),
-            Some(order @ (Order::RestartUnit { .. } | Order::RestartContainer { .. })) => {
+            Some(
+                order @ (Order::RestartUnit { .. }
+                | Order::RestartContainer { .. }
+                | Order::RestartPod { .. }),
+            ) => {
                 self.restart(order);
             }
             // The agent is gone, or is not ours to talk to any more.

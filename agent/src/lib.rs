@@ -14,6 +14,7 @@ mod folders;
 pub mod host;
 pub mod keeper;
 pub mod kernel;
+mod kubernetes;
 pub mod limits;
 mod privilege;
 mod protected;

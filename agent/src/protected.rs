@@ -85,6 +85,22 @@ impl Protected {
         Some(format!("reflex.protected.processes names {name}"))
     }
 
+    /// The same for all processes in control groups whose paths hold one of these marks.
+    pub(crate) fn guards_group(&self, marks: &[String]) -> Option<String> {
+        let is_marked = |path: &String| marks.iter().any(|mark| path.contains(mark));
+        let entries = std::fs::read_dir(&self.proc).into_iter().flatten().flatten();
+        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut inside = ids.filter(|id: &u32| {
+            groups(&self.proc, &id.to_string()).is_some_and(|groups| groups.iter().any(is_marked))
+        });
+        match inside.next() {
+            None => self.guards(None),
+            Some(first) => {
+                std::iter::once(first).chain(inside).find_map(|id| self.guards(Some(id)))
+            }
+        }
+    }
+
     /// Names of the process and of all that share its control groups.
     fn names(&self, pid: Option<u32>, groups: &[String]) -> BTreeSet<String> {
         if self.processes.is_empty() {
@@ -157,6 +173,12 @@ mod tests {
         check(&[backup()], Some(7), Some(named));
         check(&[backup(), process("init")], Some(9), None);
         check(&[process("db")], Some(9), Some("reflex.protected.processes names db"));
+        let mut protected = Protected::parse(&[process("web")]);
+        protected.proc = folder.path().to_owned();
+        let group = |mark: &str| protected.guards_group(&[mark.to_owned()]);
+        assert_eq!(group("pod/a").as_deref(), Some("reflex.protected.processes names web"));
+        assert_eq!(group("podless"), None);
+        assert!(group("elsewhere").is_some(), "what is not seen is protected");
         let unseen = "whether it is protected cannot be found out";
         check(&[process("db")], Some(10), Some(unseen));
         check(&[process("db")], None, Some(unseen));

@@ -3,6 +3,7 @@
 //! [`decide`] is the judgement: pure, time as an argument, every guardrail of the contract in it and
 //! nothing else. What surrounds it observes and acts.
 
+pub(crate) mod absent;
 pub mod actions;
 pub mod decide;
 pub(crate) mod engine;

@@ -15,6 +15,7 @@
 
 pub mod binaries;
 pub mod client;
+pub mod cluster;
 pub mod containerd;
 pub mod host;
 pub mod load;

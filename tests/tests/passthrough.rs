@@ -89,3 +89,36 @@ async fn merged_requests_are_the_senders_bytes_one_after_the_other() {
     assert_eq!(spans, (0..200).collect::<Vec<u64>>());
     gateway.settle_books().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_have_paths_and_endpoints_of_their_own() {
+    let (sink, other) = (Sink::start().await, Sink::start().await);
+    let gateway = |path: &str, exporter: &str| {
+        Medulla::gateway(&format!(
+            "
+receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0, traces_url_path: {path} }} }} }} }}
+exporters: {{ otlp_http: {{ {exporter}, compression: none }} }}
+service:
+  pipelines:
+    traces: {{ receivers: [otlp], exporters: [otlp_http] }}
+    logs: {{ receivers: [otlp], exporters: [otlp_http] }}
+{TELEMETRY}"
+        ))
+    };
+    let mut behind = gateway("my/spans", &format!("endpoint: 'http://{}/base/'", sink.address()));
+    let exporter = format!(
+        "endpoint: 'http://{}', traces_endpoint: 'http://{}/my/spans'",
+        other.address(),
+        behind.address("otlp/http")
+    );
+    let mut front = gateway("/v1/traces", &exporter);
+    for signal in [Signal::Traces, Signal::Logs] {
+        let answer = front.http().await.export(signal, records::request(signal, 3)).await;
+        assert!(answer.is_success(), "{signal:?}: {answer:?}");
+    }
+    let paths = |sink: &Sink| sink.received().into_iter().map(|it| it.path).collect::<Vec<_>>();
+    assert_eq!(paths(&sink), ["/base/v1/traces"]);
+    assert_eq!(paths(&other), ["/v1/logs"]);
+    let answer = behind.http().await.export(Signal::Traces, records::traces(0, 1)).await;
+    assert_eq!(answer.status, 404, "its path is another one");
+}

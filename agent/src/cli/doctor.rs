@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::later;
 use crate::admin::client;
-use crate::admin::protocol::{Request, SCHEMA};
+use crate::admin::protocol::{Reflex, Request, SCHEMA};
 use crate::folders::Folders;
 use crate::host::{CgroupMeter, Host, HostMeter};
 use crate::kernel::{cost, foreign, interfaces, probe};
@@ -156,10 +157,29 @@ fn processes() -> (Vec<Process>, Vec<String>) {
         .iter()
         .map(|reason| format!("the agent enforces nothing: {reason}"))
         .collect();
+    problems.extend(rules());
     if status.kernel_missing.is_none() && status.interfaces.is_empty() {
         problems.push("no interface is covered".to_owned());
     }
     (processes, problems)
+}
+
+/// What is wrong with rules: no data for a minute, or nothing there to act on.
+fn rules() -> Vec<String> {
+    let top = Request::Reflex(Reflex::Top {});
+    let view = client::ask(&Folders::sockets(), &top).ok().and_then(|answer| answer.reflex);
+    let rules = view.as_ref().and_then(|view| view["rules"].as_array());
+    let mut problems = Vec::new();
+    for rule in rules.into_iter().flatten() {
+        let name = rule["name"].as_str().unwrap_or_default();
+        if rule["blind"] == true {
+            let inputs = rule["inputs"].as_str().unwrap_or_default();
+            problems.push(format!("rule {name} is blind: no data for a minute ({inputs})"));
+        }
+        let absent = rule["absent"].as_array().into_iter().flatten();
+        problems.extend(absent.filter_map(Value::as_str).map(|why| format!("rule {name}: {why}")));
+    }
+    problems
 }
 
 /// proc(5): status has the account and the effective capabilities.

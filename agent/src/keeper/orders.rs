@@ -21,6 +21,8 @@ pub const TEXT_BYTES: usize = 200;
 pub const SOCKET_BYTES: usize = 107;
 /// Longest path and label of a container together.
 pub const CONTAINER_BYTES: usize = 240;
+/// Longest label selector.
+pub const SELECTOR_BYTES: usize = 170;
 /// How long an investigation lasts that nobody prolongs.
 pub const INVESTIGATION: std::time::Duration = std::time::Duration::from_secs(15);
 
@@ -54,6 +56,17 @@ pub enum Order {
         socket: String,
         /// Labels: `key=value`, several with commas.
         label: String,
+    },
+    /// Restart the one pod of this node that a selector finds; answered by `Answered`.
+    RestartPod {
+        /// Which answer is meant.
+        id: u16,
+        /// Seconds that it may take to stop.
+        grace_s: u8,
+        /// Its namespace.
+        namespace: String,
+        /// A label selector, as Kubernetes reads it.
+        selector: String,
     },
 }
 
@@ -96,6 +109,7 @@ const ATTACHED: u8 = 19;
 const DETACHED: u8 = 20;
 const RESTART_UNIT: u8 = 32;
 const RESTART_CONTAINER: u8 = 33;
+const RESTART_POD: u8 = 34;
 const INHERITED: u8 = 21;
 const DONE: u8 = 48;
 const NOT_DONE: u8 = 49;
@@ -114,6 +128,9 @@ impl Order {
             Self::RestartContainer { id, grace_s, socket, label } => {
                 numbered(RESTART_CONTAINER, *id, &format!("{grace_s} {socket} {label}"))
             }
+            Self::RestartPod { id, grace_s, namespace, selector } => {
+                numbered(RESTART_POD, *id, &format!("{grace_s} {namespace} {selector}"))
+            }
         }
     }
 
@@ -130,6 +147,7 @@ impl Order {
                 is_unit(unit).then(|| Self::RestartUnit { id, unit: unit.to_owned() })
             }
             (RESTART_CONTAINER, text) => container(&text),
+            (RESTART_POD, text) => pod(&text),
             _ => None,
         }
     }
@@ -197,6 +215,31 @@ pub fn is_label(text: &str) -> bool {
 /// Whether a text is the path of a socket.
 pub fn is_socket(path: &str) -> bool {
     path.starts_with('/') && path.len() <= SOCKET_BYTES && !path.contains([' ', '\0'])
+}
+
+/// Whether a text is the name of a namespace: a label of DNS.
+pub fn is_namespace(name: &str) -> bool {
+    let usable = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(usable)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Whether a text can be a label selector; the API server says what it makes of it.
+pub fn is_selector(text: &str) -> bool {
+    let usable = |c: char| c.is_ascii_alphanumeric() || "=!,-_./() ".contains(c);
+    !text.trim().is_empty() && text.len() <= SELECTOR_BYTES && text.chars().all(usable)
+}
+
+fn pod(text: &str) -> Option<Order> {
+    let (id, text) = number(text)?;
+    let (grace_s, text) = text.split_once(' ')?;
+    let (namespace, selector) = text.split_once(' ')?;
+    let grace_s = grace_s.parse().ok()?;
+    let usable = is_namespace(namespace) && is_selector(selector);
+    let (namespace, selector) = (namespace.to_owned(), selector.to_owned());
+    usable.then_some(Order::RestartPod { id, grace_s, namespace, selector })
 }
 
 fn container(text: &str) -> Option<Order> {

@@ -163,6 +163,13 @@ pub enum Restartable {
     },
     /// A systemd unit.
     Unit(String),
+    /// The one pod of this node that a selector finds, through the Kubernetes API.
+    Pod {
+        /// Its namespace.
+        namespace: String,
+        /// A label selector.
+        selector: String,
+    },
 }
 
 /// `alert`.
@@ -253,10 +260,11 @@ impl Action {
 /// How targets of restarts begin.
 const CONTAINER: &str = "container:";
 const UNIT: &str = "unit:";
+const POD: &str = "pod:";
 
 /// Whether a target is what restarts act on.
 pub fn is_restartable(target: &str) -> bool {
-    target.starts_with(CONTAINER) || target.starts_with(UNIT)
+    [CONTAINER, UNIT, POD].iter().any(|kind| target.starts_with(kind))
 }
 
 impl fmt::Display for Restartable {
@@ -264,6 +272,7 @@ impl fmt::Display for Restartable {
         match self {
             Self::Container { label, .. } => write!(f, "{CONTAINER}{label}"),
             Self::Unit(name) => write!(f, "{UNIT}{name}"),
+            Self::Pod { namespace, selector } => write!(f, "{POD}{namespace}/{selector}"),
         }
     }
 }

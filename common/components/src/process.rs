@@ -113,7 +113,8 @@ impl Program {
             env!("CARGO_PKG_VERSION"),
             bound >> 20
         );
-        probe(&stats, self.name, budget.clone(), bound, &config.telemetry.resource);
+        let fixed = self.fixed_bytes(config);
+        probe(&stats, self.name, budget.clone(), fixed, &config.telemetry.resource);
         Context { stats, budget, ports: Arc::default(), connections, services: Arc::default() }
     }
 
@@ -250,7 +251,7 @@ fn probe(
     stats: &Stats,
     name: &'static str,
     budget: Arc<Budget>,
-    bound_bytes: u64,
+    fixed_bytes: u64,
     resource: &[(String, Option<String>)],
 ) {
     let begun = Instant::now();
@@ -270,7 +271,9 @@ fn probe(
             push("otelcol_process_cpu_seconds", help, Kind::Counter, seconds);
         }
         let help = "Bound of the process's memory in bytes.";
-        push("medulla_memory_bound_bytes", help, Kind::Gauge, bound_bytes as f64);
+        // A reload changes the budget; connections are admitted by what was said at the start.
+        let bound = 2.0 * budget.total_bytes() as f64 + fixed_bytes as f64;
+        push("medulla_memory_bound_bytes", help, Kind::Gauge, bound);
         let help = "Bytes of requests in flight.";
         push("medulla_budget_used_bytes", help, Kind::Gauge, budget.used_bytes() as f64);
         out.push(Sample {

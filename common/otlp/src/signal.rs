@@ -65,11 +65,6 @@ impl Signal {
         Self::ALL.into_iter().find(|signal| signal.name() == name)
     }
 
-    /// The signal served at an OTLP/HTTP path.
-    pub fn from_http_path(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|signal| signal.http_path() == path)
-    }
-
     /// The signal served at an OTLP/gRPC path.
     pub fn from_grpc_path(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|signal| signal.grpc_path() == path)

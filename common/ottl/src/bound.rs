@@ -12,6 +12,8 @@ use crate::{RunError, Value};
 pub const VALUE_MAX_BYTES: usize = 16 << 20;
 /// The most bytes that statements set on one record, what they overwrite again included.
 pub const RECORD_MAX_BYTES: usize = 256 << 20;
+/// The most calls of lambdas on one record: lambdas within lambdas multiply.
+pub const LAMBDA_CALLS_MAX: u32 = 1 << 20;
 const ITEM_BYTES: usize = 8;
 
 /// Messages around a value at most: the request down to an exemplar's attribute.

@@ -5,6 +5,7 @@
 //! its result copied into the arena, because its arguments borrow the frame.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use bumpalo::Bump;
 
@@ -28,9 +29,22 @@ pub struct Frame<'a, C: Context> {
     pub(crate) now: Option<&'a Time>,
     /// The bytes that have been set so far.
     pub(crate) made_bytes: usize,
+    /// The calls of lambdas so far.
+    lambda_calls: Cell<u32>,
 }
 
 impl<'a, C: Context> Frame<'a, C> {
+    /// Takes note of a call of a lambda.
+    fn count_lambda(&self) -> Result<(), RunError> {
+        let calls = self.lambda_calls.get().saturating_add(1);
+        self.lambda_calls.set(calls);
+        if calls > bound::LAMBDA_CALLS_MAX {
+            let message = format!("more than {} calls of lambdas", bound::LAMBDA_CALLS_MAX);
+            return Err(RunError::new(message));
+        }
+        Ok(())
+    }
+
     /// Takes note of a value that is about to be set below so many keys.
     #[inline]
     fn spend(&mut self, value: &Value<'_>, keys: usize) -> Result<(), RunError> {
@@ -45,7 +59,7 @@ impl<'a, C: Context> Frame<'a, C> {
     /// A frame with an empty cache; `now` is the clock, if there is one.
     #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
-        Self { record, cache: Map::new(), arena, now, made_bytes: 0 }
+        Self { record, cache: Map::new(), arena, now, made_bytes: 0, lambda_calls: Cell::new(0) }
     }
 }
 

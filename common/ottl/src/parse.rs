@@ -16,7 +16,7 @@ mod value;
 /// How deep expressions may nest.
 const MAX_DEPTH: usize = 96;
 /// How many tokens may be read in all, again and again, per token of the text.
-const MAX_EFFORT_PER_TOKEN: usize = 256;
+const MAX_EFFORT_PER_TOKEN: usize = 64;
 
 /// Words that name no path.
 const RESERVED: &[&str] = &["not", "or", "and", "true", "false", "nil"];
@@ -49,6 +49,8 @@ struct Parser<'t> {
     text_bytes: usize,
     depth: usize,
     effort: usize,
+    /// Whether a bound was reached: then nothing else is tried.
+    is_stopped: bool,
     /// The error that came furthest.
     error: Option<LoadError>,
 }
@@ -59,8 +61,15 @@ fn whole<T>(
 ) -> Result<T, LoadError> {
     let tokens = lex(text)?;
     let effort = (tokens.len() + 16) * MAX_EFFORT_PER_TOKEN;
-    let mut parser =
-        Parser { tokens: &tokens, next: 0, text_bytes: text.len(), depth: 0, effort, error: None };
+    let mut parser = Parser {
+        tokens: &tokens,
+        next: 0,
+        text_bytes: text.len(),
+        depth: 0,
+        effort,
+        is_stopped: false,
+        error: None,
+    };
     let parsed = parse(&mut parser).and_then(|tree| parser.end().map(|()| tree));
     let unknown = || LoadError::new(Class::Parse, 0, "not in the language");
     parsed.map_err(|Failed| parser.error.unwrap_or_else(unknown))
@@ -280,7 +289,11 @@ impl<'t> Parser<'t> {
     /// Parses one level deeper.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.effort = self.effort.saturating_sub(1);
+        if self.is_stopped {
+            return Err(Failed);
+        }
         if self.depth == MAX_DEPTH || self.effort == 0 {
+            self.is_stopped = true;
             return self.stop("this nests too deep");
         }
         self.depth += 1;

@@ -94,6 +94,8 @@ fn lambdas_end_in_an_error() {
     refused(&[&texts], "", "more than");
     let lists = format!(r#"set(body, Reduce({items}, "ab", (a, _, v) => [a, a]))"#);
     refused(&[&lists], "", "more than");
+    let within = r#"set(body, All(Split(body, ""), (a, b) => All(Split(body, ""), (c, d) => All(Split(body, ""), (e, f) => true))))"#;
+    refused(&[within], &"x".repeat(500), "calls of lambdas");
     let each =
         format!("set(body, MapEach(Split(body, \"\"), (k, v) => [{}]))", ["body"; 64].join(","));
     refused(&[&each], &"x".repeat(1 << 14), "too large");
@@ -202,7 +204,12 @@ fn long_texts_that_are_right_load() {
     let many = |item: &str, by: &str, count: usize| vec![item; count].join(by);
     for text in [
         format!("set(body, [{}])", many("1", ",", 50_000)),
-        format!("set(body, {})", many("1", " + ", 1000)),
+        format!("set(body, {})", many("1", " + ", 50_000)),
+        format!(
+            "set(body, 1) where {}true{}",
+            "Any([1], (k, v) => true and ".repeat(40),
+            ")".repeat(40)
+        ),
         format!("set(body, 1) where {}", many("body == 1", " or ", 5_000)),
         format!("set(body, \"{}\")", "x".repeat(100_000)),
         format!(

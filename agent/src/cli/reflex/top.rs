@@ -18,6 +18,9 @@ pub(super) fn show(view: &Value, limits: &[Listed]) -> String {
         let words =
             [("rule", 7), (text(rule, "name"), 24), (text(rule, "mode"), 8), (state.as_str(), 24)];
         line(&mut out, &words);
+        for why in rule["absent"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            line(&mut out, &[("", 7), (why, 0)]);
+        }
         if let Some(id) = rule["approve"].as_str() {
             line(&mut out, &[("", 7), ("medulla-agent approve", 22), (id, 0)]);
         }

@@ -4,8 +4,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::super::orders::Answer;
+use super::child;
 use crate::protected::Protected;
 
+/// How long systemd may take to answer; three answers and the wait for what is new fit into the time that a
+/// restart has ([`RESTART_PATIENCE`](crate::reflex::decide::RESTART_PATIENCE)).
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// How long what is new may take to appear.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is looked for.
@@ -61,12 +65,21 @@ fn invocation(unit: &str) -> Result<(String, bool), String> {
     Ok((value("InvocationID=").to_owned(), value("ActiveState=") == "active"))
 }
 
+/// Asks systemd, which may take so long to answer and no longer.
 fn systemctl(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("systemctl").args(arguments).output();
-    let output = output.map_err(|error| format!("cannot run systemctl: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    let mut command = Command::new("systemctl");
+    command.args(["--no-ask-password", "--no-pager"]).args(arguments);
+    let ended = child::run(&mut command, ANSWERS_WITHIN);
+    let ended = ended.map_err(|error| format!("cannot run systemctl: {error}"))?;
+    match ended.status {
+        Some(status) if status.success() => Ok(ended.out),
+        Some(_) => {
+            let said = ended.err.lines().next().unwrap_or("failed without a word");
+            Err(format!("systemctl: {said}"))
+        }
+        None => {
+            let limit = ANSWERS_WITHIN.as_secs();
+            Err(format!("systemctl {}: no answer within {limit} s", arguments[0]))
+        }
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("systemctl: {}", said.lines().next().unwrap_or("failed without a word")))
 }

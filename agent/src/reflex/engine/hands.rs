@@ -262,14 +262,18 @@ fn source(policy: &Policy, id: ActionId) -> Source {
 }
 
 fn order(id: u16, restart: &Restart) -> Order {
+    let grace_s = u8::try_from(restart.grace.as_secs()).unwrap_or(u8::MAX);
     match &restart.what {
         Restartable::Unit(unit) => Order::RestartUnit { id, unit: unit.clone() },
-        Restartable::Container { socket, label } => Order::RestartContainer {
+        Restartable::Pod { namespace, selector } => Order::RestartPod {
             id,
-            grace_s: u8::try_from(restart.grace.as_secs()).unwrap_or(u8::MAX),
-            socket: socket.clone(),
-            label: label.clone(),
+            grace_s,
+            namespace: namespace.clone(),
+            selector: selector.clone(),
         },
+        Restartable::Container { socket, label } => {
+            Order::RestartContainer { id, grace_s, socket: socket.clone(), label: label.clone() }
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Engine;
+use crate::host::Host;
+use crate::reflex::absent;
 use crate::reflex::decide::{ActionId, Moment};
 use crate::reflex::policy::{Action, Rule};
 use crate::reflex::record::Record;
@@ -53,9 +55,19 @@ impl Engine {
             "cooldown_s": status.cooldown.map(|left| left.as_secs()),
             "breaker_open": status.breaker_open,
             "blind": blind,
+            "absent": self.absent(index),
             "approve": suggestion,
             "inputs": self.mind.show(index, &self.snapshot),
         })
+    }
+
+    /// What the rule counts on and is not there.
+    fn absent(&self, index: usize) -> Vec<String> {
+        let (host, rule) = (Host::of_system(), &self.mind.core().policy().rules[index]);
+        let actions = rule.actions.iter().filter_map(absent::of_action);
+        let signals = self.mind.conditions()[index].signals().iter();
+        let signals = signals.filter_map(|signal| absent::of_signal(signal, &host));
+        actions.chain(signals.take(1)).collect()
     }
 
     /// `report`: the newest records since a moment.

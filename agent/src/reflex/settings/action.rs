@@ -16,6 +16,8 @@ use crate::reflex::policy::{
 
 /// The floor of a limit that does not say one.
 const FLOOR_PER_HOUR: u64 = 50 * 3600;
+/// How long what is restarted may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
 /// Where containerd listens.
 const CRI_SOCKET: &str = "/run/containerd/containerd.sock";
 /// Longest text that people are sent.
@@ -110,30 +112,53 @@ fn per_hour(section: &Section<'_>, key: &'static str, unit: Unit) -> Option<u64>
 }
 
 fn restart(section: &Section<'_>) -> Option<Restart> {
-    section.not_built_yet(&["kubernetes"]);
-    let (cri, systemd) = (section.has("cri"), section.has("systemd"));
-    match (cri, systemd) {
-        (true, false) => container(&section.sub("cri")),
-        (false, true) => {
+    let kinds = ["cri", "systemd", "kubernetes"];
+    let given: Vec<&str> = kinds.into_iter().filter(|kind| section.has(kind)).collect();
+    match given.as_slice() {
+        ["cri"] => container(&section.sub("cri")),
+        ["kubernetes"] => pod(&section.sub("kubernetes")),
+        ["systemd"] => {
             let unit = section.sub("systemd").required_string("unit")?;
             let what = Restartable::Unit(unit_name(section, unit)?);
-            Some(Restart { what, grace: Duration::from_secs(10) })
+            Some(Restart { what, grace: GRACE })
         }
-        _ if section.has("kubernetes") => None,
         _ => {
-            section.missing("cri", "one of cri, systemd");
+            section.missing("cri", "one of cri, systemd, kubernetes");
             None
         }
     }
 }
 
+fn grace(section: &Section<'_>) -> Duration {
+    section.duration_in("grace", GRACE, Duration::ZERO..=Duration::from_secs(30))
+}
+
+fn pod(section: &Section<'_>) -> Option<Restart> {
+    let (namespace, selector) =
+        (section.required_string("namespace"), section.required_string("selector"));
+    // Other nodes have agents of their own.
+    section.one_of("node", (), &[("self", ())]);
+    let grace = grace(section);
+    let (namespace, selector) = (namespace?, selector?);
+    if !orders::is_namespace(&namespace) {
+        let text = format!("{namespace:?}, expected a namespace's name");
+        section.error("namespace", Code::BadValue, text);
+        return None;
+    }
+    if !orders::is_selector(&selector) {
+        let most = orders::SELECTOR_BYTES;
+        let text = format!(
+            "{selector:?}, expected a label selector such as app=checkout of at most {most} bytes"
+        );
+        section.error("selector", Code::BadValue, text);
+        return None;
+    }
+    Some(Restart { what: Restartable::Pod { namespace, selector }, grace })
+}
+
 fn container(section: &Section<'_>) -> Option<Restart> {
     let label = section.required_string("label");
-    let grace = section.duration_in(
-        "grace",
-        Duration::from_secs(10),
-        Duration::ZERO..=Duration::from_secs(30),
-    );
+    let grace = grace(section);
     let socket = section.string("socket", CRI_SOCKET);
     let label = label?;
     if !orders::is_label(&label) {

@@ -7,6 +7,8 @@ use components::red::services::SERVICES_MAX;
 
 use super::Settings;
 use crate::config::Kernel;
+use crate::host::Host;
+use crate::reflex::absent;
 use crate::reflex::policy::Action;
 use crate::reflex::signals::{Signal, Subject};
 
@@ -17,6 +19,7 @@ pub fn check(config: &Config, report: &Report) {
     }
     let settings = config.read_section("reflex", Settings::read);
     check_services(&settings, report);
+    warn_of_absent(&settings, report);
     let known = watched(config, &settings);
     for place in &settings.places {
         for signal in &place.signals {
@@ -29,6 +32,26 @@ pub fn check(config: &Config, report: &Report) {
                 report.error(place.origin, &place.when, Code::UndefinedReference, message);
                 break;
             }
+        }
+    }
+}
+
+/// Warns of what rules count on and this host does not have.
+fn warn_of_absent(settings: &Settings, report: &Report) {
+    let host = Host::of_system();
+    for (place, rule) in settings.places.iter().zip(&settings.policy.rules) {
+        let warn = |path: &str, why: String| {
+            report.warn(place.origin, path, Code::UndefinedReference, why);
+        };
+        let mut signals = place.signals.iter();
+        if let Some(why) = signals.find_map(|signal| absent::of_signal(signal, &host)) {
+            warn(&place.when, why);
+        }
+        let then = place.when.replace(".when", ".then");
+        let actions = rule.actions.iter().enumerate();
+        for (index, why) in actions.filter_map(|(i, action)| Some((i, absent::of_action(action)?)))
+        {
+            warn(&format!("{then}[{index}].restart"), why);
         }
     }
 }

@@ -12,7 +12,8 @@ use super::section::{Field, Section};
 pub struct Target {
     /// Host and port.
     pub address: Address,
-    /// Path in front of the signal's own, without a slash at its end: `` or `/otlp`.
+    /// Path in front of the signal's own, without a slash at its end: `` or `/otlp`. Of a signal's own endpoint
+    /// the whole path.
     pub path: String,
 }
 
@@ -75,15 +76,31 @@ pub fn grpc_target(section: &Section<'_>) -> Option<Target> {
     Some(Target { address, path: String::new() })
 }
 
-/// Reads `endpoint` for HTTP: a base URL to which `/v1/traces` and so on is added.
-pub fn http_target(section: &Section<'_>) -> Option<Target> {
+/// Reads `endpoint` for HTTP: a base URL to which `/v1/traces` and so on is added. `needed` says whether it must be
+/// there.
+pub fn http_target(section: &Section<'_>, needed: bool) -> Option<Target> {
     tls_insecure(section);
-    let text = section.required_string("endpoint")?;
-    if text.starts_with("https://") {
-        return refuse_tls(section, "endpoint", &text);
+    if !needed && section.field("endpoint").is_none() {
+        return None;
     }
-    let target = text.strip_prefix("http://").and_then(base_url);
-    target.or_else(|| bad_endpoint(section, &text, "a URL such as http://localhost:4318"))
+    section.required_string("endpoint")?;
+    let mut target = http_url(section, "endpoint")?;
+    target.path.truncate(target.path.trim_end_matches('/').len());
+    Some(target)
+}
+
+/// Reads a URL that is used as it is.
+pub fn http_url(section: &Section<'_>, key: &'static str) -> Option<Target> {
+    let text = section.opt_string(key)?;
+    if text.starts_with("https://") {
+        return refuse_tls(section, key, &text);
+    }
+    let target = text.strip_prefix("http://").and_then(url);
+    if target.is_none() {
+        let message = format!("{}, expected a URL such as http://localhost:4318", quote(&text));
+        section.error(key, Code::BadValue, message);
+    }
+    target
 }
 
 /// Reads `headers`, a mapping or, as in newer Collectors, a list of name and value.
@@ -116,11 +133,11 @@ fn tls_insecure(section: &Section<'_>) -> bool {
     tls.bool("insecure", false)
 }
 
-fn base_url(rest: &str) -> Option<Target> {
+fn url(rest: &str) -> Option<Target> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let clean = path.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
-    let path = path.trim_end_matches('/').to_owned();
+    let path = path.to_owned();
     let address = quantity::address(authority).ok().or_else(|| {
         let host = quantity::host_of(authority).ok()?.to_owned();
         Some(Address { host, port: 80 })

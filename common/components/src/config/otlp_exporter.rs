@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use otlp::Signal;
+
 use super::client::{self, Compression, Target};
 use super::section::Section;
 use super::sending::Sending;
@@ -21,8 +23,11 @@ pub enum Encoding {
 /// Settings of an OTLP exporter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtlpExporter {
-    /// Where to send; `None` only when the endpoint was reported as wrong.
+    /// Where to send what has no endpoint of its own; `None` where that was reported as wrong, or every signal
+    /// that is named has one.
     pub target: Option<Target>,
+    /// `traces_endpoint` and so on: URLs that are used as they are.
+    pub own_targets: Vec<(Signal, Target)>,
     /// How messages are written.
     pub encoding: Encoding,
     /// Headers of every request, names in lower case.
@@ -61,27 +66,44 @@ impl OtlpExporter {
             "http2_read_idle_timeout",
             "idle_conn_timeout",
             "keepalive",
-            "logs_endpoint",
             "max_conns_per_host",
             "max_idle_conns",
             "max_idle_conns_per_host",
-            "metrics_endpoint",
             "middlewares",
             "profiles_endpoint",
             "proxy_url",
             "read_buffer_size",
-            "traces_endpoint",
             "write_buffer_size",
         ]);
         let encodings = [("proto", Encoding::Proto), ("json", Encoding::Json)];
         let encoding = section.one_of("encoding", Encoding::Proto, &encodings);
-        let target = client::http_target(section);
-        Self { encoding, ..Self::read(section, target, Duration::from_secs(30)) }
+        let keys = [
+            ("traces_endpoint", Signal::Traces),
+            ("metrics_endpoint", Signal::Metrics),
+            ("logs_endpoint", Signal::Logs),
+        ];
+        let is_split = keys.iter().any(|(key, _)| section.field(key).is_some());
+        let target = client::http_target(section, !is_split);
+        let own = |(key, signal)| Some((signal, client::http_url(section, key)?));
+        let own_targets = keys.into_iter().filter_map(own).collect();
+        let shared = Self::read(section, target, Duration::from_secs(30));
+        Self { encoding, own_targets, ..shared }
+    }
+
+    /// Everywhere it may send to.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.target.iter().chain(self.own_targets.iter().map(|(_, target)| target))
+    }
+
+    /// Whether it knows where to send a signal.
+    pub fn serves(&self, signal: Signal) -> bool {
+        self.target.is_some() || self.own_targets.iter().any(|(own, _)| *own == signal)
     }
 
     fn read(section: &Section<'_>, target: Option<Target>, timeout: Duration) -> Self {
         Self {
             target,
+            own_targets: Vec::new(),
             encoding: Encoding::Proto,
             headers: client::headers(section),
             compression: client::compression(section),

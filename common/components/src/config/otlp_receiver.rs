@@ -1,5 +1,8 @@
 //! The receiver `otlp`. A protocol that is not named is off; defaults are the Collector's.
 
+use otlp::Signal;
+
+use super::error::{Code, quote};
 use super::quantity::Address;
 use super::section::Section;
 
@@ -32,6 +35,8 @@ pub struct HttpServer {
     pub max_body_bytes: u64,
     /// Whether request headers go along with the data.
     pub include_metadata: bool,
+    /// The path of each signal; profiles have theirs.
+    pub paths: Vec<(String, Signal)>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -80,15 +85,12 @@ fn http(section: &Section<'_>) -> HttpServer {
         "idle_timeout",
         "keep_alives_enabled",
         "keepalive",
-        "logs_url_path",
-        "metrics_url_path",
         "middlewares",
         "profiles_url_path",
         "read_header_timeout",
         "read_timeout",
         "response_headers",
         "tls",
-        "traces_url_path",
         "write_timeout",
     ]);
     // Zero means the default, as in the Collector.
@@ -97,5 +99,29 @@ fn http(section: &Section<'_>) -> HttpServer {
         endpoint: section.address("endpoint", "localhost:4318"),
         max_body_bytes: if max_body == 0 { DEFAULT_BODY_BYTES } else { max_body },
         include_metadata: section.bool("include_metadata", false),
+        paths: paths(section),
     }
+}
+
+/// The paths of the signals; as in the Collector the slash in front may be missing.
+fn paths(section: &Section<'_>) -> Vec<(String, Signal)> {
+    let keys = [
+        ("traces_url_path", Signal::Traces),
+        ("metrics_url_path", Signal::Metrics),
+        ("logs_url_path", Signal::Logs),
+    ];
+    let mut paths = vec![(Signal::Profiles.http_path().to_owned(), Signal::Profiles)];
+    for (key, signal) in keys {
+        let path = section.opt_string(key).filter(|path| !path.is_empty());
+        let path = path.unwrap_or_else(|| signal.http_path().to_owned());
+        let path = format!("/{}", path.strip_prefix('/').unwrap_or(&path));
+        if !path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'?' && byte != b'#') {
+            section.error(key, Code::BadValue, format!("{}, expected a path", quote(&path)));
+        } else if paths.iter().any(|(known, _)| *known == path) {
+            let message = format!("{}, which another signal has already", quote(&path));
+            section.error(key, Code::BadValue, message);
+        }
+        paths.push((path, signal));
+    }
+    paths
 }

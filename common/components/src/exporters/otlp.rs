@@ -43,13 +43,21 @@ pub(crate) fn build_http(config: &ComponentConfig, _: &Context) -> Result<Queued
 
 struct Otlp {
     id: String,
-    target: Target,
+    /// One for each signal that it has an endpoint for.
+    routes: Vec<Route>,
     protocol: Protocol,
     encoding: Encoding,
     compression: Compression,
     headers: HeaderMap,
-    client: Client,
     trouble: Trouble,
+}
+
+/// Where a signal goes.
+struct Route {
+    signal: Signal,
+    target: Target,
+    path: String,
+    client: Arc<Client>,
 }
 
 impl Otlp {
@@ -60,17 +68,17 @@ impl Otlp {
     ) -> Result<Queued, BuildError> {
         let settings = config.read(read);
         let headers = headers(&settings, protocol);
-        let target =
-            settings.target.ok_or_else(|| BuildError::at(config, "endpoint", "missing"))?;
-        let client = Client::new(target.address.to_string(), protocol, MAX_RESPONSE_BYTES);
+        let routes = routes(&settings, protocol);
+        if routes.is_empty() {
+            return Err(BuildError::at(config, "endpoint", "missing"));
+        }
         let exporter = Self {
             id: config.id.to_string(),
             headers,
             encoding: settings.encoding,
             compression: settings.compression,
-            target,
+            routes,
             protocol,
-            client,
             trouble: Trouble::default(),
         };
         let Sending { queue, batch } = settings.sending;
@@ -82,9 +90,13 @@ impl Otlp {
             let message = "a record is malformed and cannot be written as JSON";
             return Outcome::refused(RefusalKind::Malformed, message);
         };
+        let Some(route) = self.routes.iter().find(|route| route.signal == batch.signal) else {
+            let message = "the exporter has no endpoint for this signal";
+            return Outcome::refused(RefusalKind::Unimplemented, message);
+        };
         let sent = match self.protocol {
-            Protocol::Http1 => self.post(batch.signal, coding, pieces).await,
-            Protocol::Http2 => self.call(batch.signal, coding, pieces, timeout).await,
+            Protocol::Http1 => self.post(route, coding, pieces).await,
+            Protocol::Http2 => self.call(route, coding, pieces, timeout).await,
         };
         match sent {
             Ok(reply) => {
@@ -92,12 +104,12 @@ impl Otlp {
                     Protocol::Http1 => verdict::of_http(&reply),
                     Protocol::Http2 => verdict::of_grpc(&reply),
                 };
-                self.trouble.note(&self.id, &self.target, &outcome, || said(&reply));
+                self.trouble.note(&self.id, &route.target, &outcome, || said(&reply));
                 outcome
             }
             Err(error) => {
                 let outcome = failure(&error);
-                self.trouble.note(&self.id, &self.target, &outcome, || error.to_string());
+                self.trouble.note(&self.id, &route.target, &outcome, || error.to_string());
                 outcome
             }
         }
@@ -105,7 +117,7 @@ impl Otlp {
 
     async fn post(
         &self,
-        signal: Signal,
+        route: &Route,
         coding: Coding,
         pieces: Vec<Bytes>,
     ) -> Result<Reply, SendError> {
@@ -113,13 +125,12 @@ impl Otlp {
         if coding != Coding::Identity {
             headers.insert("content-encoding", HeaderValue::from_static(coding.name()));
         }
-        let path = format!("{}{}", self.target.path, signal.http_path());
-        self.client.post(&path, headers, Body::pieces(pieces)).await
+        route.client.post(&route.path, headers, Body::pieces(pieces)).await
     }
 
     async fn call(
         &self,
-        signal: Signal,
+        route: &Route,
         coding: Coding,
         pieces: Vec<Bytes>,
         timeout: Duration,
@@ -130,7 +141,7 @@ impl Otlp {
             headers.insert("grpc-encoding", HeaderValue::from_static(coding.name()));
         }
         headers.insert("grpc-timeout", grpc::timeout_value(timeout));
-        self.client.post(signal.grpc_path(), headers, grpc::frame(is_packed, pieces)).await
+        route.client.post(&route.path, headers, grpc::frame(is_packed, pieces)).await
     }
 
     /// The body as it goes out, and how it is compressed.
@@ -174,6 +185,29 @@ impl Exporter for Otlp {
     fn send<'a>(&'a self, batch: &'a Batch, timeout: Duration) -> SendFuture<'a> {
         Box::pin(self.attempt(batch, timeout))
     }
+}
+
+/// Where each signal goes: to an endpoint of its own, or to the common one, by one client.
+fn routes(settings: &OtlpExporter, protocol: Protocol) -> Vec<Route> {
+    let client = |target: &Target| {
+        Arc::new(Client::new(target.address.to_string(), protocol, MAX_RESPONSE_BYTES))
+    };
+    let common = settings.target.as_ref().map(|target| (target, client(target)));
+    let route = |signal: Signal| {
+        let own = settings.own_targets.iter().find(|(own, _)| *own == signal);
+        if let Some((_, target)) = own {
+            let path = if target.path.is_empty() { "/" } else { &target.path };
+            let (path, client) = (path.to_owned(), client(target));
+            return Some(Route { signal, target: target.clone(), path, client });
+        }
+        let (target, client) = common.clone()?;
+        let path = match protocol {
+            Protocol::Http1 => format!("{}{}", target.path, signal.http_path()),
+            Protocol::Http2 => signal.grpc_path().to_owned(),
+        };
+        Some(Route { signal, target: target.clone(), path, client })
+    };
+    Signal::ALL.into_iter().filter_map(route).collect()
 }
 
 /// Headers of every request; those of the configuration win over ours.

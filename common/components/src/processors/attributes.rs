@@ -71,10 +71,10 @@ struct Records<'p> {
 
 impl Records<'_> {
     /// Whether a record is left alone; one on which that cannot be said is.
-    fn leaves(&mut self, at: At<'_>, changes: &mut Changes) -> bool {
+    fn leaves(&mut self, at: &At<'_>, changes: &mut Changes) -> bool {
         let Some(condition) = &self.of.left_out else { return false };
         self.arena.reset();
-        let record = Record::new(&at, &self.request, &mut self.scratch);
+        let record = Record::new(at, &self.request, &mut self.scratch);
         let mut frame = Frame::new(record, &self.arena, None);
         let leaves = condition.holds(&frame).unwrap_or(true);
         frame.record.finish(changes);
@@ -86,7 +86,7 @@ impl Visitor for Records<'_> {
     type Error = Malformed;
 
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
-        if self.leaves(at, changes) {
+        if self.leaves(&at, changes) {
             return Ok(Verdict::Keep);
         }
         let message = at.message();

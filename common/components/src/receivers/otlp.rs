@@ -89,7 +89,8 @@ pub(crate) fn build(
     });
     let http = settings.http.map(|server| {
         let admission = admission("http", server.max_body_bytes, server.include_metadata);
-        Listening::new(bind("http", &server.endpoint)?, http::Service(admission))
+        let service = http::Service::new(admission, server.paths);
+        Listening::new(bind("http", &server.endpoint)?, service)
     });
     let (grpc, http) = (grpc.transpose()?, http.transpose()?);
     Ok(Arc::new(OtlpServers { inlets, ports: context.ports.clone(), grpc, http }))
@@ -105,7 +106,7 @@ impl Receiver for OtlpServers {
             grpc.start(&grpc.service.0)?;
         }
         if let Some(http) = &self.http {
-            http.start(&http.service.0)?;
+            http.start(http.service.admission())?;
         }
         Ok(())
     }

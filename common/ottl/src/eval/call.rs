@@ -103,6 +103,7 @@ impl<C: Context> LambdaExpr<C> {
             if values.len() != self.arity {
                 return Err(RunError::new("a lambda was called with another number of values"));
             }
+            env.frame.count_lambda()?;
             let stored = values.iter().map(|value| value.by_ref().stored_in(arena));
             let values: Vec<Value<'a>> = stored.collect();
             let scope = Scope { values: &values, outer: env.scope };

@@ -1,7 +1,7 @@
 //! Calls and their arguments.
 
-use super::{Failed, Parsed, Parser};
-use crate::ast::{Argument, Body, Call, Expr, Given, Lambda};
+use super::{Parsed, Parser};
+use crate::ast::{Argument, Body, Call, Condition, Expr, Given, Lambda};
 use crate::lex::Token;
 
 impl Parser<'_> {
@@ -132,17 +132,19 @@ impl Parser<'_> {
         Some(name.to_owned())
     }
 
+    /// The body is a value if one ends where the argument does, and otherwise a condition.
     fn lambda(&mut self, formals: Vec<String>) -> Parsed<Lambda> {
         let start = self.next;
-        let condition = self.condition();
+        let value = self.value();
         let ends = matches!(self.peek(), Some(Token::Sign("," | ")")));
-        if let (Ok(condition), true) = (condition, ends)
-            && !matches!(condition, crate::ast::Condition::Path(_) | crate::ast::Condition::Call(_))
-        {
-            return Ok(Lambda { formals, body: Body::Condition(Box::new(condition)) });
-        }
-        self.next = start;
-        let value = self.value().map_err(|Failed| Failed)?;
-        Ok(Lambda { formals, body: Body::Value(Box::new(value)) })
+        let body = match value {
+            Ok(Expr::Bool(value)) if ends => Body::Condition(Box::new(Condition::Bool(value))),
+            Ok(value) if ends => Body::Value(Box::new(value)),
+            _ => {
+                self.next = start;
+                Body::Condition(Box::new(self.condition()?))
+            }
+        };
+        Ok(Lambda { formals, body })
     }
 }

@@ -131,9 +131,9 @@ impl Visitor for Visit<'_> {
         if self.walk.hoists.has(at.level) {
             self.forget_hoisted(at.level as u8);
         }
-        let verdict = self.record(at, changes);
+        let verdict = self.record(&at, changes)?;
         self.arena.reset();
-        verdict
+        Ok(verdict)
     }
 
     fn malformed(&mut self) -> Result<(), Refused> {
@@ -158,10 +158,10 @@ impl Visit<'_> {
     }
 
     /// Runs the steps of the record's level.
-    fn record(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
+    fn record(&mut self, at: &At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
         let walk: &Walk = self.walk;
         let wanted = walk.wanted[at.level as usize].as_ref();
-        let record = Record::expecting(&at, self.request, &mut *self.scratch, wanted);
+        let record = Record::expecting(at, self.request, &mut *self.scratch, wanted);
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let mut line = 0;
         let mut verdict = Verdict::Keep;

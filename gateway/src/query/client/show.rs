@@ -16,6 +16,9 @@ use components::time;
 /// A service per line.
 pub(super) fn services(answer: &Value) -> String {
     let names = answer["services"].as_array().map_or(&[][..], Vec::as_slice);
+    if names.is_empty() {
+        return "no services found\n".to_owned();
+    }
     names
         .iter()
         .filter_map(Value::as_str)

@@ -276,6 +276,44 @@ fn exporters_say_what_is_wrong() {
 }
 
 #[test]
+fn endpoints_and_paths_of_signals() {
+    check(
+        "receivers:
+  otlp: {protocols: {http: {traces_url_path: /v1/logs, metrics_url_path: 'a b'}}}
+exporters:
+  debug:
+  otlp_http/1: {traces_endpoint: 'http://h:1/x'}
+  otlp_http/2: {traces_endpoint: 'h:1', logs_endpoint: 'https://h'}
+  otlp_http/3: {}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [debug, otlp_http/1]}
+    logs: {receivers: [otlp], exporters: [otlp_http/1, otlp_http/2]}",
+        &[
+            "receivers.otlp.protocols.http.metrics_url_path: bad_value: \"/a b\", expected a path",
+            "receivers.otlp.protocols.http.logs_url_path: bad_value: \"/v1/logs\", which another \
+             signal has already",
+            "exporters.otlp_http/2.traces_endpoint: bad_value: \"h:1\", expected a URL such as \
+             http://localhost:4318",
+            "exporters.otlp_http/2.logs_endpoint: not_built_in: \"https://h\": TLS is not built in \
+             yet, expected an http:// endpoint",
+            "exporters.otlp_http/3.endpoint: missing: nothing found, expected a text",
+            "exporters.otlp_http/1: missing: no endpoint for pipeline logs, expected endpoint or \
+             logs_endpoint",
+        ],
+    );
+    let text = with_pipeline(
+        "receivers: {otlp: {protocols: {http: {traces_url_path: v2/traces}}}}
+exporters: {debug: , otlp_http: {traces_endpoint: 'http://h/x/', logs_endpoint: 'http://h:9'}}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [debug, otlp_http]}}}",
+    );
+    let loaded = load_text(&text).expect("valid");
+    let exporter = loaded.config.exporters[1].read(OtlpExporter::read_http);
+    let targets: Vec<String> = exporter.targets().map(ToString::to_string).collect();
+    assert_eq!(targets, ["http://h:80/x/", "http://h:9"]);
+}
+
+#[test]
 fn the_service_is_checked() {
     check(
         "service:

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Class, Code, ComponentConfig, ComponentId, Config, Field, PipelineConfig, Section};
 use super::{Signal, nearest, quote};
+use crate::config::otlp_exporter::OtlpExporter;
 use crate::config::routing::Routing;
 use crate::config::value::Origin;
 
@@ -26,6 +27,7 @@ pub(super) fn read(service: &Section<'_>, config: &mut Config) {
     config.pipelines = entries.iter().filter_map(read).collect();
     check_connectors(config, service);
     check_routes(config, service);
+    check_endpoints(config, service);
     check_cycles(config, service);
     warn_unused(config, service);
 }
@@ -148,6 +150,27 @@ fn check_connectors(config: &Config, service: &Section<'_>) {
         if let Some((code, message)) = half_joined(config, connector) {
             let origin = connector.value.origin;
             service.report().error(origin, &connector.path(), code, message);
+        }
+    }
+}
+
+// An exporter with endpoints for some signals only is used for no other.
+fn check_endpoints(config: &Config, service: &Section<'_>) {
+    for exporter in config.exporters.iter().filter(|exporter| exporter.kind.name == "otlp_http") {
+        let settings = exporter.read(OtlpExporter::read_http);
+        if settings.targets().next().is_none() {
+            continue;
+        }
+        let uses = |p: &&PipelineConfig| p.exporters.contains(&exporter.id);
+        let lacks = |p: &&PipelineConfig| !settings.serves(p.signal);
+        for pipeline in config.pipelines.iter().filter(uses).filter(lacks) {
+            let signal = pipeline.signal;
+            let message = format!(
+                "no endpoint for pipeline {}, expected endpoint or {signal}_endpoint",
+                pipeline.name
+            );
+            let origin = exporter.value.origin;
+            service.report().error(origin, &exporter.path(), Code::Missing, message);
         }
     }
 }

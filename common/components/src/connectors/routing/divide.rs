@@ -218,7 +218,7 @@ impl Visitor for Assign<'_> {
     type Error = Refused;
 
     fn visit(&mut self, at: At<'_>, _: &mut Changes) -> Result<Verdict, Refused> {
-        let word = self.word(at)?;
+        let word = self.word(&at)?;
         self.words.push(word);
         self.arena.reset();
         Ok(Verdict::Keep)
@@ -230,8 +230,8 @@ impl Visitor for Assign<'_> {
 }
 
 impl Assign<'_> {
-    fn word(&mut self, at: At<'_>) -> Result<u64, Refused> {
-        let record = Record::new(&at, self.request, self.scratch);
+    fn word(&mut self, at: &At<'_>) -> Result<u64, Refused> {
+        let record = Record::new(at, self.request, self.scratch);
         let mut frame = Frame::new(record, &*self.arena, Some(self.now));
         let word = self.stage.first(|test| match test {
             Test::Record(condition) => forgive(self.error_mode, condition.holds(&frame)),

@@ -13,13 +13,17 @@ use super::admit::{Admission, Form, Format, Reject};
 use super::reply::http as reply;
 
 /// Answers export requests.
-pub(super) struct Service(pub(super) Admission);
+pub(super) struct Service {
+    admission: Admission,
+    /// The path of each signal.
+    paths: Vec<(String, Signal)>,
+}
 
 impl Handler for Service {
     async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         // OTLP/HTTP: the answer has the request's encoding, also when it is a refusal.
         let format = format_of(request.headers()).unwrap_or(Format::Protobuf);
-        let Some(signal) = Signal::from_http_path(request.uri().path()) else {
+        let Some(signal) = self.signal(request.uri().path()) else {
             linger(request.into_body()).await;
             return reply::refuse(
                 format,
@@ -35,6 +39,18 @@ impl Handler for Service {
 }
 
 impl Service {
+    pub(super) fn new(admission: Admission, paths: Vec<(String, Signal)>) -> Self {
+        Self { admission, paths }
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    fn signal(&self, path: &str) -> Option<Signal> {
+        self.paths.iter().find(|(known, _)| known == path).map(|(_, signal)| *signal)
+    }
+
     async fn export(
         &self,
         signal: Signal,
@@ -42,7 +58,7 @@ impl Service {
         peer: SocketAddr,
     ) -> Result<pipeline::Answer, Refusal> {
         let unsupported = |refusal: Refusal| {
-            self.0.count(signal, RefuseReason::Unsupported);
+            self.admission.count(signal, RefuseReason::Unsupported);
             refusal
         };
         let judged = judge(signal, &request);
@@ -54,7 +70,7 @@ impl Service {
                 return Err(unsupported(refusal));
             }
         };
-        let Some(mut admitted) = self.0.announce(signal, &head.headers, peer) else {
+        let Some(mut admitted) = self.admission.announce(signal, &head.headers, peer) else {
             linger(body).await;
             let message = "no pipeline takes this signal from this receiver";
             return Err(unsupported(Refusal::Status(StatusCode::NOT_FOUND, message)));
