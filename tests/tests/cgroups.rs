@@ -19,8 +19,8 @@ struct Group {
 
 impl Group {
     /// `None` where memory cannot be limited by us, as on hosts that do not delegate it.
-    fn new() -> Option<Self> {
-        let path = format!("/medulla-test-{}", std::process::id());
+    fn new(name: &str) -> Option<Self> {
+        let path = format!("/medulla-test-{name}-{}", std::process::id());
         let mounts = fs::read_to_string("/proc/self/mounts").expect("proc is mounted");
         let folder = |line: &str| {
             let mut words = line.split(' ').skip(1);
@@ -49,6 +49,20 @@ impl Group {
         self.members.push(child.expect("there is a shell"));
     }
 
+    /// Taken away and made anew, as by a service that is restarted: its counters begin at zero.
+    fn renew(&mut self) {
+        self.calm();
+        self.remove();
+        self.folders.iter().for_each(|folder| fs::create_dir(folder).expect("root makes cgroups"));
+    }
+
+    fn remove(&self) {
+        // The last member may still be leaving.
+        wait_until("the cgroup is gone", || {
+            self.folders.iter().all(|folder| fs::remove_dir(folder).is_ok() || !folder.exists())
+        });
+    }
+
     fn calm(&mut self) {
         for mut child in self.members.drain(..) {
             child.kill().expect("it is ours");
@@ -60,10 +74,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.calm();
-        // The last member may still be leaving.
-        wait_until("the cgroup is gone", || {
-            self.folders.iter().all(|folder| fs::remove_dir(folder).is_ok() || !folder.exists())
-        });
+        self.remove();
     }
 }
 
@@ -99,7 +110,7 @@ fn has(agent: &Medulla, rule: &str, reason: &str) -> bool {
 #[test]
 fn a_burning_and_a_leaking_process_are_seen() {
     host::run(|_| {
-        let Some(mut group) = Group::new() else {
+        let Some(mut group) = Group::new("faults") else {
             println!("skipped: memory of cgroups cannot be limited here");
             return;
         };
@@ -117,5 +128,39 @@ fn a_burning_and_a_leaking_process_are_seen() {
              n=0; while [ $n -lt 150 ]; do n=$((n+1)); eval \"v$n=\\$m\"; sleep 0.2; done; sleep 60",
         );
         wait_until("the leak is seen", || has(&agent, "leak", "holds"));
+    });
+}
+
+/// A counter that begins anew is neither a burst nor the end of sight.
+#[test]
+fn a_cgroup_that_is_made_anew_is_no_fault_and_is_seen_again() {
+    host::run(|_| {
+        let Some(mut group) = Group::new("reset") else {
+            println!("skipped: memory of cgroups cannot be limited here");
+            return;
+        };
+        // Seconds of CPU time are on the counter before anybody looks.
+        group.run("n=0; while [ $n -lt 1000000 ]; do n=$((n+1)); done");
+        for mut child in group.members.drain(..) {
+            assert!(child.wait().expect("it is ours").success());
+        }
+        let agent = Medulla::agent(&config(&group.path));
+        group.run("while :; do sleep 0.05; done");
+        wait_until("the windows are full", || agent.is_warm());
+        for _ in 0..3 {
+            group.renew();
+            group.run("while :; do sleep 0.05; done");
+            let shown = |agent: &Medulla| {
+                let view = agent.view();
+                let signals = view["signals"].as_array().cloned().unwrap_or_default();
+                signals
+                    .iter()
+                    .any(|signal| signal["signal"].to_string().contains("cpu.utilization"))
+            };
+            wait_until("it is read again", || shown(&agent));
+        }
+        assert!(!has(&agent, "burn", "holds") && !has(&agent, "leak", "holds"), "all is well");
+        group.run("while :; do :; done");
+        wait_until("the burning is seen", || has(&agent, "burn", "holds"));
     });
 }

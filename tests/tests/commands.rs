@@ -106,3 +106,90 @@ fn the_readme_lists_what_is_built_in() {
     let expected = component_table();
     assert!(table == expected, "the README's table should be:\n{expected}");
 }
+
+/// A rule that counts on what is not there may come too early; it is no error, and it is said.
+#[test]
+fn what_a_rule_counts_on_and_is_not_there_is_a_warning() {
+    let config = "
+receivers: { kernel: { ports: [8080] }, reflex: }
+exporters: { debug: }
+reflex:
+  rules:
+    - name: heal
+      when: port[8080].latency_p99 > Duration(\"1s\") and cgroup[\"/no/such\"].cpu.utilization > 0.5
+      mode: act
+      then:
+        - alert: {}
+        - restart: { cri: { label: app=checkout, socket: /nonexistent/cri.sock } }
+        - restart: { kubernetes: { namespace: shop, selector: app=checkout } }
+service: { pipelines: { logs: { receivers: [reflex], exporters: [debug] } } }
+";
+    let output =
+        Medulla::command("medulla-agent", config, &["validate", "--config", "config.yaml"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let path = "warning: config.yaml: reflex.rules[0]";
+    for line in [
+        format!("{path}.when: undefined_reference: there is no cgroup \"/no/such\" now"),
+        format!(
+            "{path}.then[1].restart: undefined_reference: no container runtime: /nonexistent/cri.sock: no such file"
+        ),
+        format!(
+            "{path}.then[2].restart: undefined_reference: cannot restart pods: KUBERNETES_SERVICE_HOST is not set: this agent runs in no pod"
+        ),
+    ] {
+        assert!(said.contains(&line), "{line} in {said}");
+    }
+    for (good, bad, error) in [
+        ("namespace: shop", "namespace: Shop", "kubernetes.namespace: bad_value: \"Shop\""),
+        (
+            "selector: app=checkout }",
+            "selector: app=checkout, node: n2 }",
+            "kubernetes.node: bad_value",
+        ),
+        (
+            "selector: app=checkout }",
+            "selector: 'a;b' }",
+            "kubernetes.selector: bad_value: \"a;b\"",
+        ),
+        (
+            "{ kubernetes:",
+            "{ systemd: { unit: a }, kubernetes:",
+            "expected one of cri, systemd, kubernetes",
+        ),
+    ] {
+        let config = config.replace(good, bad);
+        let output =
+            Medulla::command("medulla-agent", &config, &["validate", "--config", "config.yaml"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(error), "{error} in {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_names_blind_rules_and_what_they_miss() {
+    let config = format!(
+        "
+receivers: {{ kernel: {{ ports: [8080] }}, reflex: }}
+exporters: {{ debug: }}
+reflex:
+  rules:
+    - name: heal
+      when: service[\"nobody\"].error_ratio > 0.5
+      then: [ restart: {{ cri: {{ label: app=checkout, socket: /nonexistent/cri.sock }} }} ]
+service:
+  pipelines: {{ logs: {{ receivers: [reflex], exporters: [debug] }} }}
+{}",
+        medulla_tests::medulla::TELEMETRY
+    );
+    let agent = Medulla::agent(&config);
+    let missing = "rule heal: no container runtime: /nonexistent/cri.sock: no such file";
+    assert!(agent.tell("doctor").done().contains(missing));
+    assert!(agent.tell("top --once").done().contains("no container runtime"));
+    let blind = "rule heal is blind: no data for a minute (service[\"nobody\"].error_ratio=nil)";
+    let begun = std::time::Instant::now();
+    while !agent.tell("doctor").done().contains(blind) {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(90), "{:?}", agent.tell("doctor"));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+}

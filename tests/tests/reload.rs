@@ -99,4 +99,12 @@ async fn a_configuration_that_cannot_run_changes_nothing() {
     }
     drop(held);
     assert!(gateway.process().log().contains("did you mean endpoint?"));
+    // What can run changes what it says, the bound of memory among it.
+    let bound = async |gateway: &mut Medulla| {
+        gateway.metrics().await.sum("medulla_memory_bound_bytes", &[])
+    };
+    let before = bound(&mut gateway).await;
+    gateway.reload(&format!("memory: {{ budget: 16MiB }}{}", config(port, &sink, "")));
+    said(&mut gateway, "configuration reloaded", 1).await;
+    assert_eq!(before - bound(&mut gateway).await, f64::from((2 * (64 - 16)) << 20));
 }

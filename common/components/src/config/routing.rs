@@ -129,8 +129,8 @@ fn row(field: &Field<'_>, before: &[Row]) -> Option<Row> {
             return None;
         }
         Some(RowContext::Request) => (RowContext::Request, header(&section, &text)?),
-        Some(RowContext::Records(context)) => record(&section, key, form, text, Some(context))?,
-        None => record(&section, key, form, text, None)?,
+        Some(RowContext::Records(context)) => record(&section, key, form, text, Some(context)),
+        None => record(&section, key, form, text, None),
     };
     let is_same = |other: &&Row| other.context == context && other.condition == condition;
     if let Some(same) = before.iter().find(is_same) {
@@ -160,22 +160,24 @@ fn text(section: &Section<'_>) -> Option<(&'static str, Form, String)> {
     }
 }
 
+/// A text that is wrong is reported, and the row read on: its pipelines may be wrong, too.
 fn record(
     section: &Section<'_>,
     key: &'static str,
     form: Form,
     text: String,
     context: Option<Otlp>,
-) -> Option<(RowContext, RowCondition)> {
-    match rule(form, &text, context) {
-        Ok(rule) => Some((RowContext::Records(rule.context), RowCondition::Record { form, text })),
+) -> (RowContext, RowCondition) {
+    let found = match rule(form, &text, context) {
+        Ok(rule) => rule.context,
         Err(error) => {
             let (line, column) = error.position(&text);
             let message = format!("{} at {line}:{column}: {error}", quote(&text));
             section.error(key, Code::BadValue, message);
-            None
+            context.unwrap_or(Otlp::Resource)
         }
-    }
+    };
+    (RowContext::Records(found), RowCondition::Record { form, text })
 }
 
 /// The Collector's small grammar for headers: `request["name"] == "value"`, or `!=`.

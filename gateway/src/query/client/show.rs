@@ -175,3 +175,17 @@ pub(super) fn clean(text: &str) -> String {
         out
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_empty_is_a_sentence() {
+        assert_eq!(services(&json!({"services": []})), "no services found\n");
+        assert_eq!(services(&json!({"services": ["shop", "a\nb"]})), "shop\na\\nb\n");
+        assert_eq!(limits(&json!({"limits": []})), "no limits found\n");
+    }
+}
