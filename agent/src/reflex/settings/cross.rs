@@ -36,12 +36,26 @@ pub fn check(config: &Config, report: &Report) {
     }
 }
 
+/// Most warnings of that kind.
+const ABSENT_MAX: usize = 20;
+
 /// Warns of what rules count on and this host does not have.
 fn warn_of_absent(settings: &Settings, report: &Report) {
     let host = Host::of_system();
+    let mut left = ABSENT_MAX;
     for (place, rule) in settings.places.iter().zip(&settings.policy.rules) {
-        let warn = |path: &str, why: String| {
-            report.warn(place.origin, path, Code::UndefinedReference, why);
+        let mut warn = |path: &str, why: String| {
+            left = left.saturating_sub(1);
+            match left {
+                0 => {}
+                1 => report.warn(
+                    place.origin,
+                    path,
+                    Code::UndefinedReference,
+                    why + "; more is missing, see doctor",
+                ),
+                _ => report.warn(place.origin, path, Code::UndefinedReference, why),
+            }
         };
         let mut signals = place.signals.iter();
         if let Some(why) = signals.find_map(|signal| absent::of_signal(signal, &host)) {
