@@ -225,16 +225,16 @@ impl Auto {
         }
         match self.episode.push(row.t_ns, row.value, back, row.period_s, self.patience) {
             Change::Stays => {}
-            Change::Cleared { short } => self.clear(short),
+            Change::Cleared { oddity } => self.clear(oddity),
             Change::Accepted { level, distance } => self.accept(level, distance, row.value),
         }
         self.verdict(0.0, false)
     }
 
-    fn clear(&mut self, short: bool) {
+    fn clear(&mut self, oddity: f32) {
         if !self.alarm.upheld {
-            self.fast.learn_alarm(&self.alarm.peaks, short);
-            if short && self.alarm.cause.statistic == Statistic::Constant {
+            self.fast.learn_alarm(&self.alarm.peaks, oddity);
+            if oddity >= 1.0 && self.alarm.cause.statistic == Statistic::Constant {
                 self.constant.woke();
             }
         }

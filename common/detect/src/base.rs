@@ -51,8 +51,13 @@ impl Base {
     /// The usual distance in a window; 0 where there is none: before [`LEVEL_ROWS`] windows moved, and in a series
     /// whose windows stand still more often than not.
     pub(crate) fn window_distance(&self) -> f64 {
-        let usual = f64::from(self.window_rows) >= LEVEL_ROWS && self.moving >= 0.5;
+        let usual = f64::from(self.window_rows) >= LEVEL_ROWS && !self.is_still();
         if usual { self.window_distance } else { 0.0 }
+    }
+
+    /// Whether the series stands still more often than not.
+    pub(crate) fn is_still(&self) -> bool {
+        self.moving < 0.5
     }
 
     pub(crate) fn rows(&self) -> u32 {

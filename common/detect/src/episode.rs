@@ -11,7 +11,9 @@ const CLEAR_ROWS: u32 = 6;
 const ACCEPT_ROWS: u32 = 120;
 /// An alarm whose last row out of the band is within this of its first was short.
 const SHORT_S: f64 = 2.5;
-const SHORT_ROWS: u32 = 4;
+const SHORT_ROWS: f64 = 4.0;
+/// One that is this many times as long was a fault; between the two it is less and less an oddity.
+const LONG_TIMES: f64 = 3.0;
 /// An alarm that opens this soon after the last one closed goes on with it.
 const CHAIN_S: f64 = 60.0;
 /// Each time it did, the series has to be back for twice as long, up to three times.
@@ -44,9 +46,9 @@ impl Patience {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Change {
     Stays,
-    /// The series is back; whether the alarm was short, each time it opened.
+    /// The series is back; how far the alarm was a short oddity: 1 was one, 0 a fault. Of a chain the longest counts.
     Cleared {
-        short: bool,
+        oddity: f32,
     },
     /// The new level is the normal one: where it stands and how far its rows are from it.
     Accepted {
@@ -67,7 +69,7 @@ pub(crate) struct Episode {
     rows_back: u32,
     link: Link,
     links: i32,
-    all_short: bool,
+    oddity: f32,
     level: f64,
     distance: f64,
 }
@@ -81,8 +83,10 @@ struct Link {
 }
 
 impl Link {
-    fn is_short(&self) -> bool {
-        seconds(self.opened_ns, self.last_out_ns) <= SHORT_S || self.rows_out <= SHORT_ROWS
+    fn oddity(&self) -> f32 {
+        let by_time = seconds(self.opened_ns, self.last_out_ns) / SHORT_S;
+        let times = by_time.min(f64::from(self.rows_out) / SHORT_ROWS);
+        ((LONG_TIMES - times) / (LONG_TIMES - 1.0)).clamp(0.0, 1.0) as f32
     }
 }
 
@@ -98,7 +102,7 @@ impl Episode {
             rows_back: 0,
             link: Link { opened_ns: 0, last_out_ns: 0, rows_out: 0 },
             links: 0,
-            all_short: true,
+            oddity: 1.0,
             level: 0.0,
             distance: 0.0,
         }
@@ -159,8 +163,8 @@ impl Episode {
         if self.rows_back >= CLEAR_ROWS && seconds(self.back_since_ns, t_ns) >= clear_after_s {
             self.open = false;
             self.closed_ns = t_ns;
-            self.all_short &= self.link.is_short();
-            return Change::Cleared { short: self.all_short };
+            self.oddity = self.oddity.min(self.link.oddity());
+            return Change::Cleared { oddity: self.oddity };
         }
         if self.rows >= ACCEPT_ROWS && seconds(self.opened_ns, t_ns) >= patience.accept_after_s {
             self.open = false;

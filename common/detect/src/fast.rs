@@ -209,11 +209,13 @@ impl Fast {
         }
     }
 
-    /// An alarm is over.
-    pub(crate) fn learn_alarm(&mut self, peaks: &Stats, short: bool) {
+    /// An alarm is over. Only a series that stands still more often than not has oddities by degrees: it moves in bursts,
+    /// some of them longer.
+    pub(crate) fn learn_alarm(&mut self, peaks: &Stats, oddity: f32) {
+        let oddity = if self.base.is_still() { oddity } else { oddity.floor() };
         for (tail, peak) in self.tails.iter_mut().zip(peaks) {
             if peak.is_finite() {
-                tail.learn_alarm(*peak, short);
+                tail.learn_alarm(*peak, oddity);
             }
         }
     }

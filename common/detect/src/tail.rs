@@ -210,16 +210,12 @@ impl Tail {
         self.largest = self.largest.max(excess);
     }
 
-    /// What an alarm that is over teaches about the largest excess.
-    pub(crate) fn learn_alarm(&mut self, peak: f32, short: bool) {
+    /// What an alarm that is over teaches about the largest excess: a fault little, an oddity nearly all.
+    pub(crate) fn learn_alarm(&mut self, peak: f32, oddity: f32) {
         let excess = peak - self.threshold;
-        if excess <= self.largest {
-            return;
-        }
-        if short {
-            self.largest = self.largest.max(SHORT_SHARE * excess);
-        } else {
-            self.largest = (self.largest * LONG_GROWTH).min(excess);
+        if excess > self.largest {
+            let grown = (self.largest * LONG_GROWTH).min(excess);
+            self.largest = grown.max(oddity * SHORT_SHARE * excess);
         }
     }
 
