@@ -18,6 +18,8 @@
 //!
 //! Left out: profiles, which have no views; their requests are not walked.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 
 pub use crate::level::{LEVELS, Level};
@@ -117,10 +119,8 @@ impl Route {
 pub struct At<'w> {
     /// The level of the visited message.
     pub level: Level,
-    /// The messages by level; empty where the route did not ask, and below `level`.
-    pub messages: [&'w [u8]; LEVELS],
-    /// The messages around it with their children; empty where the route did not ask.
-    pub wholes: Wholes<'w>,
+    own: &'w [u8],
+    around: &'w [Frame; LEVELS],
     /// Which kind of points the metric around the message has.
     pub data: Option<Data>,
     /// Whether siblings can be appended; see [`Endless`].
@@ -128,23 +128,30 @@ pub struct At<'w> {
 }
 
 impl<'w> At<'w> {
-    /// The visited message.
-    pub fn message(&self) -> &'w [u8] {
-        self.messages[self.level as usize]
+    /// A message that nothing is around.
+    pub const fn alone(level: Level, message: &'w [u8]) -> Self {
+        Self { level, own: message, around: &NO_FRAMES, data: None, may_append: true }
     }
-}
 
-/// Messages with their children.
-#[derive(Clone, Copy, Debug)]
-pub struct Wholes<'w>(&'w [Frame; LEVELS]);
+    /// The visited message.
+    #[inline]
+    pub fn message(&self) -> &'w [u8] {
+        self.own
+    }
 
-impl<'w> Wholes<'w> {
-    /// None.
-    pub const NONE: Wholes<'static> = Wholes(&NO_FRAMES);
+    /// The message of a level; empty where the route did not ask, and below the visited one.
+    #[inline]
+    pub fn message_of(&self, level: Level) -> &'w [u8] {
+        match level.cmp(&self.level) {
+            Ordering::Less => &self.around[level as usize].message,
+            Ordering::Equal => self.own,
+            Ordering::Greater => &[],
+        }
+    }
 
-    /// The message of a level around the visited one; empty where the route did not ask.
-    pub fn of(self, level: Level) -> &'w [u8] {
-        &self.0[level as usize].whole
+    /// The message of a level around the visited one with its children; empty where the route did not ask.
+    pub fn whole_of(&self, level: Level) -> &'w [u8] {
+        &self.around[level as usize].whole
     }
 }
 

@@ -171,8 +171,7 @@ impl Look<'_> {
             return Ok(false);
         }
         if let Some(service) = &query.service {
-            let resource: ResourceView<'_> =
-                ResourceView::view(at.messages[Level::Resource as usize])?;
+            let resource: ResourceView<'_> = ResourceView::view(at.message_of(Level::Resource))?;
             if resource.service_name()? != Some(service) {
                 return Ok(false);
             }
@@ -248,11 +247,10 @@ impl Rows {
             true => last.clone(),
             false => Arc::from(message),
         };
-        let metric =
-            if at.level == Level::Child { at.messages[Level::Record as usize] } else { &[] };
+        let metric = if at.level == Level::Child { at.message_of(Level::Record) } else { &[] };
         self.last = Around {
-            resource: share(&self.last.resource, at.messages[Level::Resource as usize]),
-            scope: share(&self.last.scope, at.messages[Level::Scope as usize]),
+            resource: share(&self.last.resource, at.message_of(Level::Resource)),
+            scope: share(&self.last.scope, at.message_of(Level::Scope)),
             metric: share(&self.last.metric, metric),
             data: at.data,
         };

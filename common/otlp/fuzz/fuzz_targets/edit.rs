@@ -37,7 +37,7 @@ impl ByBits {
             return Ok(());
         }
         let mut out = Vec::new();
-        fields::put_attribute(at.messages[level as usize], 1000, b"key", b"", &mut out)?;
+        fields::put_attribute(at.message_of(level), 1000, b"key", b"", &mut out)?;
         changes.replace(level, &out);
         Ok(())
     }

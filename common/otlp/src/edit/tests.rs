@@ -209,10 +209,10 @@ proptest! {
                 changes.replace(Level::Record, &renamed(at.message(), 12, "new"));
             }
             if mask.next() {
-                changes.replace(Level::Scope, &renamed(at.messages[1], 3, "scope schema"));
+                changes.replace(Level::Scope, &renamed(at.message_of(Level::Scope), 3, "scope schema"));
             }
             if mask.next() {
-                changes.replace(Level::Resource, &renamed(at.messages[0], 3, "schema"));
+                changes.replace(Level::Resource, &renamed(at.message_of(Level::Resource), 3, "schema"));
             }
             Verdict::Keep
         });
@@ -251,7 +251,7 @@ proptest! {
             }
             assert!(at.data.is_some());
             if points.next() {
-                changes.replace(Level::Record, &renamed(at.messages[2], 1, "by point"));
+                changes.replace(Level::Record, &renamed(at.message_of(Level::Record), 1, "by point"));
             }
             if matches!(at.data, Some(Data::Gauge | Data::Sum)) && points.next() {
                 let mut out = Vec::new();

@@ -4,10 +4,7 @@ use std::collections::VecDeque;
 
 use super::metric::{self, Data};
 use super::plan::Text;
-use super::{
-    At, Editor, Frame, LEVELS, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor,
-    Wholes,
-};
+use super::{At, Editor, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor};
 use crate::check::records;
 use crate::wire::{Fields, Malformed, Value, put_bytes};
 
@@ -412,10 +409,9 @@ impl<V: Visitor> Walk<'_, V> {
         changes.begin(self.generation);
         let data = self.data.filter(|_| level > Level::Record);
         let may_append = self.generation < MAX_GENERATIONS;
-        let verdict = self
-            .visitor
-            .visit(place(frames, level, own, data, may_append), changes)
-            .map_err(Stop::Visitor)?;
+        let shown = own.unwrap_or(&frames[level as usize].message);
+        let at = At { level, own: shown, around: frames, data, may_append };
+        let verdict = self.visitor.visit(at, changes).map_err(Stop::Visitor)?;
         let last = level as usize + usize::from(own.is_none());
         for index in (0..last).filter(|index| changes.is_set[*index]) {
             let is_allowed = self.route.writes.has(Level::ALL[index]);
@@ -441,25 +437,6 @@ impl<V: Visitor> Walk<'_, V> {
         self.generation = 0;
         Ok(())
     }
-}
-
-/// Where a walk is, made where the visitor takes it: one for each record, and too large to be copied.
-#[inline(always)]
-fn place<'w>(
-    frames: &'w [Frame; LEVELS],
-    level: Level,
-    own: Option<&'w [u8]>,
-    data: Option<Data>,
-    may_append: bool,
-) -> At<'w> {
-    let messages = [&[][..]; LEVELS];
-    let mut at = At { level, messages, wholes: Wholes(frames), data, may_append };
-    let around = at.messages.iter_mut().zip(frames).take(level as usize + 1);
-    around.for_each(|(message, frame)| *message = &frame.message);
-    if let Some(own) = own {
-        at.messages[level as usize] = own;
-    }
-    at
 }
 
 /// The fields of a message but those in `number`.

@@ -97,12 +97,12 @@ impl<'a> Record<'a> {
     /// The message of a level; of those around the record without the children.
     #[inline]
     pub(super) fn message(&self, level: Level) -> &'a [u8] {
-        self.changed[level as usize].unwrap_or(self.at.messages[level as usize])
+        self.changed[level as usize].unwrap_or(self.at.message_of(level))
     }
 
     /// The message of a level with its children.
     pub(super) fn whole(&self, level: Level) -> &'a [u8] {
-        if level == self.at.level { self.message(level) } else { self.at.wholes.of(level) }
+        if level == self.at.level { self.message(level) } else { self.at.whole_of(level) }
     }
 
     /// Where the first attribute of the record itself under a key stands, the attributes being field `number`.

@@ -1,17 +1,11 @@
 //! Paths read and set on records written by hand; the vectors of the reference run in `tests/`.
 
 use bumpalo::Bump;
-use otlp::edit::{At, LEVELS, Level, Wholes};
+use otlp::edit::At;
 use otlp::wire::{put_bytes, put_fixed64};
 
 use super::*;
 use crate::{Class, Compiler, Frame, Functions, LoadError};
-
-fn at(level: Level, message: &[u8]) -> At<'_> {
-    let mut messages = [&[][..]; LEVELS];
-    messages[level as usize] = message;
-    At { level, messages, wholes: Wholes::NONE, data: None, may_append: true }
-}
 
 /// Runs statements over a record and gives the value of an expression over the result.
 fn run(context: Otlp, message: &[u8], statements: &[&str], value: &str) -> Result<String, String> {
@@ -24,7 +18,7 @@ fn run(context: Otlp, message: &[u8], statements: &[&str], value: &str) -> Resul
     let value = compiler.expression(value).map_err(text)?;
     let (arena, request) = (Bump::new(), Request::default());
     let mut scratch = Scratch::default();
-    let at = at(context.level(), message);
+    let at = At::alone(context.level(), message);
     let record = Record::new(&at, &request, &mut scratch);
     let mut frame = Frame::new(record, &arena, None);
     for statement in &statements {
