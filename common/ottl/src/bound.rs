@@ -8,7 +8,7 @@
 use crate::value::Any;
 use crate::{RunError, Value};
 
-/// The most bytes that the texts and bytes of one value have together; an item of a list or map counts [`ITEM_BYTES`] more.
+/// The most bytes that the texts and bytes of one value have together; an item of a list or map counts 8 bytes more.
 pub const VALUE_MAX_BYTES: usize = 16 << 20;
 /// The most bytes that statements set on one record, what they overwrite again included.
 pub const RECORD_MAX_BYTES: usize = 256 << 20;
