@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use components::config::quantity;
+use components::time::unix_ns;
 use serde_json::Value;
 
 use crate::admin::client;
@@ -96,8 +97,7 @@ pub(super) fn top(top: &Top) -> ExitCode {
 
 pub(super) fn report(report: &Report) -> ExitCode {
     let since = SystemTime::now().checked_sub(report.since).unwrap_or(UNIX_EPOCH);
-    let since_unix_ns = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let since_unix_ns = u64::try_from(since_unix_ns).unwrap_or(u64::MAX);
+    let since_unix_ns = unix_ns(since);
     let journal = match ask(Request::Reflex(Reflex::Report { since_unix_ns })) {
         Ok(answer) => answer.reflex.unwrap_or_default(),
         Err(status) => return status,

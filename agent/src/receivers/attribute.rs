@@ -1,7 +1,5 @@
 //! Attributes and times as OTLP bytes, for the metrics that the host's receivers write.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use otlp::wire::{put_bytes, put_message, put_varint};
 
 /// The value of an attribute.
@@ -34,10 +32,4 @@ pub(super) fn put_attribute(out: &mut Vec<u8>, number: u32, key: &str, value: Va
             }
         });
     });
-}
-
-/// Nanoseconds since 1970.
-pub(super) fn unix_ns(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -6,8 +6,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use components::time::unix_ns;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -128,10 +129,9 @@ impl Recorder {
 
     /// Completes a record, keeps it and sends it; returns it.
     pub fn write(&mut self, no: EventNo, cause: Option<EventNo>, mut record: Record) -> Record {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.seq += 1;
         record.seq = self.seq;
-        record.time_unix_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        record.time_unix_ns = unix_ns(SystemTime::now());
         record.id =
             uuid_v7(record.time_unix_ns / 1_000_000, self.next_random(), self.next_random());
         record.cause = cause.and_then(|cause| self.id_of(cause));

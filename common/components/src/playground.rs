@@ -11,7 +11,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use otlp::Signal;
@@ -159,6 +159,5 @@ fn instant(text: &str) -> Result<Time, String> {
 
 /// The clock's time.
 fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_unix_nano(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    Time::from_unix_nano(time::unix_ns(SystemTime::now()))
 }

@@ -3,8 +3,6 @@
 //! A [`Metric`] collects points that are written where they end up; [`request`] puts metrics under a
 //! resource and a scope. Nothing is decoded or built as a message in between.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use otlp::wire::{put_bytes, put_fixed64, put_message, put_uint, put_varint};
 
@@ -152,10 +150,4 @@ pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
 /// Protobuf: sint32.
 pub(crate) fn zigzag(value: i32) -> u64 {
     u64::from(((value << 1) ^ (value >> 31)).cast_unsigned())
-}
-
-/// Nanoseconds since 1970.
-pub(crate) fn unix_ns(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

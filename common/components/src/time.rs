@@ -1,14 +1,19 @@
-//! RFC 3339, from 1970 on: how people and contracts write times.
+//! Times from 1970 on: as OTLP counts them, and as people and contracts write them (RFC 3339).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY_S: u64 = 24 * 3600;
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// A time in nanoseconds since 1970; what lies before is 1970.
+pub fn unix_ns(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A time as text, in UTC with milliseconds.
 pub fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    format(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    format(unix_ns(time))
 }
 
 /// Parses what [`rfc3339`] writes, and everything else that [`parse`] does.

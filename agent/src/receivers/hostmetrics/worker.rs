@@ -14,12 +14,12 @@ use bytes::Bytes;
 use pipeline::{Kind, Sample, Source};
 use tokio::sync::mpsc;
 
-use super::super::attribute::unix_ns;
 use super::points::{Origin, Points};
 use super::reading::{Faults, Reading, Times};
 use super::root::Root;
 use super::settings::Chosen;
 use crate::host::parse;
+use components::time::unix_ns;
 
 /// A chunk is handed over when it has so many bytes.
 const CHUNK_BYTES: usize = 512 << 10;

@@ -7,9 +7,10 @@ use kernel_abi::histogram::{OFFSET, SCALE, ZERO_NS};
 use kernel_abi::layout::{BUCKETS, Latency};
 use otlp::wire::{put_bytes, put_fixed64, put_message, put_uint, put_varint};
 
-use super::super::attribute::{Value, put_attribute, unix_ns};
+use super::super::attribute::{Value, put_attribute};
 use super::{Totals, difference};
 use crate::limits::{Standing, protocol_name, unit_name};
+use components::time::unix_ns;
 
 /// The instrumentation scope.
 const SCOPE: &str = "medulla.kernel";

@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use pipeline::{Ack, Batch, Budget, Inlets, Kind, Outcome, Part, Pipeline, Sample, Signal, Sink};
@@ -21,6 +21,7 @@ use self::series::Table;
 use crate::component::{BoxFuture, BuildError, Connector, Context};
 use crate::config::ComponentConfig;
 use crate::config::detect::Detect as Settings;
+use crate::time::unix_ns;
 
 mod points;
 mod record;
@@ -122,12 +123,11 @@ impl Detect {
         value: f64,
         received_at: SystemTime,
     ) {
-        let since = received_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let alarm = Alarm {
             series: point.name,
             resource: point.resource,
             time_ns: point.time_ns,
-            observed_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            observed_ns: unix_ns(received_at),
             value,
             verdict,
             id: &Uuid::now_v7().to_string(),

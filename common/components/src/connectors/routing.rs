@@ -10,7 +10,6 @@ mod divide;
 mod table;
 
 use std::sync::{Arc, RwLock};
-use std::time::UNIX_EPOCH;
 
 use ottl::contexts::Request;
 use ottl::value::Time;
@@ -25,6 +24,7 @@ use self::table::{Place, Table};
 use crate::component::{BoxFuture, BuildError, Connector, Context};
 use crate::config::ComponentConfig;
 use crate::config::routing::Routing as Settings;
+use crate::time::unix_ns;
 
 /// Builds the connector.
 pub(crate) fn build(
@@ -88,8 +88,7 @@ impl Lane {
         let headers = batch.metadata.iter().flat_map(|metadata| metadata.iter());
         let request =
             Request::with_headers(headers.map(|(name, value)| (name.as_str(), value.as_str())));
-        let since = batch.received_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let clock = Time::from_unix_nano(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        let clock = Time::from_unix_nano(unix_ns(batch.received_at));
         let mut lots: Vec<Vec<Part>> = doors.iter().map(|_| Vec::new()).collect();
         for part in std::mem::take(&mut batch.parts) {
             match divide(&self.table, &part.body, &request, &clock) {

@@ -27,9 +27,9 @@ use tokio::time::Instant;
 use crate::component::{BoxFuture, BuildError, Connector, Context};
 use crate::config::ComponentConfig;
 use crate::config::spanmetrics::SpanMetrics as Settings;
-use crate::points::unix_ns;
 use crate::red::series::Series;
 use crate::red::state::{Plan, State, Taken};
+use crate::time::unix_ns;
 
 /// Series in one request at most: some hundred KiB, well below what gRPC peers take.
 const SERIES_PER_REQUEST: usize = 1000;

@@ -13,7 +13,7 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use ottl::contexts::Request;
 use ottl::program::{Counted, Failure, Outcome as Ran, Refused, Runner};
@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::component::Context;
 use crate::config::ComponentConfig;
+use crate::time::unix_ns;
 
 /// Failures of texts are logged at most this often per processor; all are counted.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -237,8 +238,7 @@ impl Around {
     fn of(batch: &Batch, at: Instant) -> Self {
         let headers = batch.metadata.iter().flat_map(|metadata| metadata.iter());
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
-        let since = batch.received_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Time::from_unix_nano(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        let now = Time::from_unix_nano(unix_ns(batch.received_at));
         Self { request: Request::with_headers(headers), now, at }
     }
 }

@@ -13,7 +13,8 @@ use super::series::{Exemplar, Group, Kind, Observed, begin_key};
 use super::services::named;
 use super::state::{Plan, State};
 use crate::config::spanmetrics::{Dimension, SpanMetrics as Settings};
-use crate::points::{put_text, unix_ns};
+use crate::points::put_text;
+use crate::time::unix_ns;
 
 /// OTLP: fields of `ResourceSpans`, `ScopeSpans`, `Span` and `Span.Event`.
 const RESOURCE: u32 = 1;

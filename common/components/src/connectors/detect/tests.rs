@@ -1,5 +1,7 @@
 //! Metrics in, alarms out: kinds of metrics, filters, and the bound on series.
 
+use std::time::UNIX_EPOCH;
+
 use otlp::wire::{put_bytes, put_fixed64, put_message, put_uint};
 
 use super::*;

@@ -1,5 +1,7 @@
 //! Fused texts over batches of several parts, each with its own sender.
 
+use std::time::UNIX_EPOCH;
+
 use bytes::Bytes;
 use otlp::wire::put_bytes;
 use ottl::program::{Entry, ErrorMode, Group, filter, transform};
