@@ -23,6 +23,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use components::config::Section;
 use components::config::quantity::Address;
+use components::time::unix_ns;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use otlp::Signal;
@@ -95,7 +96,7 @@ impl QueryHandler {
             Route::Legacy(ask) => return legacy::answer(&self.store, ask, query, now_ns()).await,
             Route::Limits => limits::answer(&self.store, query).await,
             Route::Records(which) => records::answer(&self.store, which, query).await,
-            route => jaeger::answer(&self.store, route, query).await,
+            Route::Jaeger(ask) => jaeger::answer(&self.store, ask, query).await,
         };
         answer.unwrap_or_else(Reply::from)
     }
@@ -112,12 +113,9 @@ impl Handler for QueryHandler {
 }
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
-    Services,
-    Operations,
-    Traces,
-    Trace(&'a str),
+    Jaeger(jaeger::Ask<'a>),
     Legacy(legacy::Ask<'a>),
     Records(Records),
     Limits,
@@ -129,18 +127,14 @@ const PLANNED: [&str; 2] = ["/api/v1", "/api/dependencies"];
 impl<'a> Route<'a> {
     fn of(path: &'a str) -> Result<Self, Problem> {
         match path {
-            "/api/v3/services" => return Ok(Self::Services),
-            "/api/v3/operations" => return Ok(Self::Operations),
-            "/api/v3/traces" => return Ok(Self::Traces),
             "/api/v1/logs" => return Ok(Self::Records(Records::of(Signal::Logs))),
             "/api/v1/metrics" => return Ok(Self::Records(Records::of(Signal::Metrics))),
             "/api/v1/limits" => return Ok(Self::Limits),
             "/api/v1/anomalies" => return Ok(Self::Records(Records::ANOMALIES)),
             _ => {}
         }
-        let id = path.strip_prefix("/api/v3/traces/").filter(|id| !id.contains('/'));
-        if let Some(id) = id.filter(|id| !id.is_empty()) {
-            return Ok(Self::Trace(id));
+        if let Some(ask) = jaeger::Ask::of(path) {
+            return Ok(Self::Jaeger(ask));
         }
         if let Some(ask) = legacy::Ask::of(path) {
             return Ok(Self::Legacy(ask));
@@ -156,8 +150,7 @@ impl<'a> Route<'a> {
 }
 
 fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    unix_ns(SystemTime::now())
 }
 
 /// Why there is no answer.

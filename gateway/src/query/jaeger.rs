@@ -8,27 +8,50 @@ use otlp::Signal;
 use serde_json::json;
 
 use super::params::{Params, bad, trace_id};
-use super::{Problem, Reply, Route};
+use super::{Problem, Reply};
 use crate::store::{Operation, ReadError, Store, span_kind};
 
 /// What Jaeger says with a 404.
 pub(super) const NOTHING_FOUND: &str = "No traces found";
 
-/// Answers a request that has a route.
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask<'a> {
+    Services,
+    Operations,
+    Traces,
+    Trace(&'a str),
+}
+
+impl<'a> Ask<'a> {
+    /// What a path asks for.
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        match path.strip_prefix("/api/v3/")? {
+            "services" => Some(Self::Services),
+            "operations" => Some(Self::Operations),
+            "traces" => Some(Self::Traces),
+            other => one_part(other.strip_prefix("traces/")?).map(Self::Trace),
+        }
+    }
+}
+
+/// A part of a path, if it is one and not empty.
+pub(super) fn one_part(path: &str) -> Option<&str> {
+    Some(path).filter(|part| !part.is_empty() && !part.contains('/'))
+}
+
+/// Answers a request.
 pub(super) async fn answer(
     store: &Arc<Store>,
-    route: Route<'_>,
+    ask: Ask<'_>,
     query: &str,
 ) -> Result<Reply, Problem> {
     let params = Params::parse(query)?;
-    match route {
-        Route::Services => services(store).await,
-        Route::Operations => operations(store, &params).await,
-        Route::Traces => find(store, &params).await,
-        Route::Trace(id) => trace(store, id, &params).await,
-        Route::Legacy(_) | Route::Records(_) | Route::Limits => {
-            Err(Problem::new(StatusCode::NOT_FOUND, "no path of Jaeger's"))
-        }
+    match ask {
+        Ask::Services => services(store).await,
+        Ask::Operations => operations(store, &params).await,
+        Ask::Traces => find(store, &params).await,
+        Ask::Trace(id) => trace(store, id, &params).await,
     }
 }
 

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::params::{Params, bad, trace_id};
+use super::jaeger::one_part;
+use super::params::{Params, bad, decode_path, trace_id};
 use super::{Problem, Reply};
 use crate::store::{MAX_ANSWER_BYTES, Operation, ReadError, Store, TraceId, span_kind};
 
@@ -24,7 +25,7 @@ mod translate;
 const MAX_TRACES: usize = 100;
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask<'a> {
     Services,
     /// Their names only, of the service in the path.
@@ -43,12 +44,11 @@ impl<'a> Ask<'a> {
             "traces" => return Some(Self::Traces),
             _ => {}
         }
-        let is_one = |part: &&str| !part.is_empty() && !part.contains('/');
-        if let Some(id) = path.strip_prefix("/api/traces/").filter(is_one) {
-            return Some(Self::Trace(id));
+        if let Some(id) = path.strip_prefix("/api/traces/") {
+            return one_part(id).map(Self::Trace);
         }
         let service = path.strip_prefix("/api/services/")?.strip_suffix("/operations")?;
-        Some(service).filter(is_one).map(Self::OperationNames)
+        one_part(service).map(Self::OperationNames)
     }
 }
 
@@ -85,7 +85,7 @@ async fn services(store: &Store) -> Result<Reply, Problem> {
 }
 
 async fn operation_names(store: &Store, service: &str) -> Result<Reply, Problem> {
-    let service = super::params::decode_path(service)
+    let service = decode_path(service)
         .ok_or_else(|| bad("the service in the path is not percent-encoded UTF-8"))?;
     let operations = store.operations(service, None).await?;
     let mut names: Vec<_> = operations.into_iter().map(|operation| operation.name).collect();

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use components::time;
 use otlp::Signal;
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use super::json::{attributes, list, number};
 use super::params::Params;
 use super::records::{self, Records};
-use super::{Problem, Reply};
+use super::{Problem, Reply, now_ns};
 use crate::store::Store;
 
 /// How far back is looked unless the request says so.
@@ -33,8 +32,7 @@ const DEFAULT_LIMIT: usize = 1000;
 /// Answers a request.
 pub(super) async fn answer(store: &Arc<Store>, query: &str) -> Result<Reply, Problem> {
     let params = Params::parse(query)?;
-    let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let now_ns = u64::try_from(now_ns).unwrap_or(u64::MAX);
+    let now_ns = now_ns();
     let most = records::limit(&params)?.unwrap_or(DEFAULT_LIMIT);
     let mut query = records::read(Records::LIMITS, &params, &NAMES)?;
     let end = *query.times_ns.end();

@@ -5,9 +5,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::params::{Params, bad, trace_id};
 use super::MAX_TRACES;
 use crate::query::Problem;
+use crate::query::params::{Params, bad, texts, trace_id};
 use crate::store::{TraceId, TraceQuery};
 
 /// How far back a search goes that does not say where to begin: two days.
@@ -85,7 +85,7 @@ fn tags(params: &Params) -> Result<Vec<(String, String)>, Problem> {
     let mut tags = Vec::new();
     for text in params.all("tags") {
         let form = "malformed parameter tags: expected a JSON object of texts";
-        tags.extend(super::super::params::texts(text).ok_or_else(|| bad(form))?);
+        tags.extend(texts(text).ok_or_else(|| bad(form))?);
     }
     for text in params.all("tag") {
         let form = "malformed parameter tag: expected key:value";
