@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::Signal;
 use crate::check::{self, METRIC_DATA};
-use crate::edit::fields::bytes;
+use crate::edit::fields::{bytes, others};
 use crate::level::Level;
 use crate::wire::{Fields, Malformed, Value, field_bytes, put_varint};
 
@@ -265,22 +265,17 @@ fn data_of(metric: &[u8]) -> Result<(u32, Vec<&[u8]>), Malformed> {
 
 /// The fields of a metric but its data.
 fn around_data(metric: &[u8]) -> Result<Vec<u8>, Malformed> {
-    rest(metric, |number| !METRIC_DATA.contains(&number))
+    rest(metric, |number| METRIC_DATA.contains(&number))
 }
 
 /// The fields of a message but those in `number`.
 pub(crate) fn without(message: &[u8], number: u32) -> Result<Vec<u8>, Malformed> {
-    rest(message, |other| other != number)
+    rest(message, |other| other == number)
 }
 
-fn rest(message: &[u8], wanted: impl Fn(u32) -> bool) -> Result<Vec<u8>, Malformed> {
+fn rest(message: &[u8], is_left_out: impl Fn(u32) -> bool) -> Result<Vec<u8>, Malformed> {
     let mut rest = Vec::new();
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        if wanted(field.number) {
-            rest.extend_from_slice(field.raw);
-        }
-    }
+    others(message, is_left_out, |raw| rest.extend_from_slice(raw))?;
     Ok(rest)
 }
 

@@ -71,6 +71,21 @@ pub fn repeated(
     })
 }
 
+/// Takes the fields of a message but those whose numbers are left out.
+pub(crate) fn others<'t>(
+    message: &'t [u8],
+    is_left_out: impl Fn(u32) -> bool,
+    mut take: impl FnMut(&'t [u8]),
+) -> Result<(), Malformed> {
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.try_next()? {
+        if !is_left_out(field.number) {
+            take(field.raw);
+        }
+    }
+    Ok(())
+}
+
 /// Key and value of a `KeyValue` that is written as nearly all are: the key, then the value, each once
 /// and nothing else, the key shorter than 128 bytes. `None` says only that it must be read field by field.
 #[inline(always)]

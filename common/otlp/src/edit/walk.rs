@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::fields::others;
 use super::metric::{self, Data};
 use super::plan::Text;
 use super::{At, Editor, Level, Levels, MAX_GENERATIONS, Route, Summary, Verdict, Visitor};
@@ -336,7 +337,7 @@ impl<V: Visitor> Walk<'_, V> {
         self.frame(text, Level::Record, nest)?;
         if self.framed.has(Level::Record) {
             let mut head = Vec::new();
-            others(&inner, POINTS.number, |raw| head.extend_from_slice(raw))?;
+            others(&inner, |field| field == POINTS.number, |raw| head.extend_from_slice(raw))?;
             put_bytes(&mut self.editor.frames[Level::Record as usize].message, nest.number, &head);
         }
         Ok(Some(data.number()))
@@ -347,7 +348,7 @@ impl<V: Visitor> Walk<'_, V> {
         let Editor { plan, frames, .. } = &mut *self.editor;
         let frame = &frames[Level::Record as usize];
         if !frame.is_changed {
-            others(inner.bytes, POINTS.number, |raw| plan.copy(inner.part(raw)))?;
+            others(inner.bytes, |field| field == POINTS.number, |raw| plan.copy(inner.part(raw)))?;
             return Ok(());
         }
         if let Some((data, head)) = Data::of_metric(&frame.message)?
@@ -367,7 +368,11 @@ impl<V: Visitor> Walk<'_, V> {
         }
         if self.framed.has(level) {
             frame.message.clear();
-            others(text.bytes, nest.number, |raw| frame.message.extend_from_slice(raw))?;
+            others(
+                text.bytes,
+                |field| field == nest.number,
+                |raw| frame.message.extend_from_slice(raw),
+            )?;
         }
         Ok(())
     }
@@ -396,9 +401,9 @@ impl<V: Visitor> Walk<'_, V> {
             return Ok(Fate::Kept);
         }
         if is_replaced {
-            others(&frame.message, nest.number, |raw| plan.copy(Text::made(raw)))?;
+            others(&frame.message, |field| field == nest.number, |raw| plan.copy(Text::made(raw)))?;
         } else if held {
-            others(text.bytes, nest.number, |raw| plan.copy(text.part(raw)))?;
+            others(text.bytes, |field| field == nest.number, |raw| plan.copy(text.part(raw)))?;
         }
         Ok(Fate::Changed)
     }
@@ -437,19 +442,4 @@ impl<V: Visitor> Walk<'_, V> {
         self.generation = 0;
         Ok(())
     }
-}
-
-/// The fields of a message but those in `number`.
-fn others<'t>(
-    message: &'t [u8],
-    number: u32,
-    mut take: impl FnMut(&'t [u8]),
-) -> Result<(), Malformed> {
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.try_next()? {
-        if field.number != number {
-            take(field.raw);
-        }
-    }
-    Ok(())
 }
