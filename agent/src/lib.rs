@@ -12,6 +12,7 @@ mod cri;
 mod descriptors;
 mod folders;
 pub mod host;
+mod https;
 pub mod keeper;
 pub mod kernel;
 mod kubernetes;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Url};
 use serde_json::json;
 
 use super::pods::{Pod, Pods};
+use crate::https::{self, told};
 
 /// How long one call may take.
 const CALL_WITHIN: Duration = Duration::from_secs(5);
@@ -23,18 +23,15 @@ pub(super) struct Api {
 impl Api {
     /// The server at this URL, judged by these roots in PEM.
     pub(super) fn new(server: &str, token: &str, roots: &[u8]) -> Result<Self, String> {
-        // The second call in a process changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let server = Url::parse(server).map_err(|error| format!("{server}: {error}"))?;
         let bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim()));
         let mut bearer = bearer.map_err(|_| "the token is no text".to_owned())?;
         bearer.set_sensitive(true);
         let roots = Certificate::from_pem_bundle(roots);
         let roots = roots.map_err(|error| format!("ca.crt: {}", told(&error)))?;
-        let client = Client::builder()
+        let client = https::client()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .tls_certs_only(roots)
-            .redirect(Policy::none())
             .no_proxy()
             .timeout(CALL_WITHIN);
         let client = client.build().map_err(|error| told(&error))?;
@@ -115,10 +112,4 @@ fn message(text: &[u8]) -> String {
     let said = String::from_utf8_lossy(text);
     let said = status["message"].as_str().unwrap_or(&said);
     said.chars().filter(|c| !c.is_control()).take(160).collect()
-}
-
-/// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use components::time::rfc3339;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use serde_json::{Value, json};
+
+use crate::https::{self, told};
 
 /// How often a firing alert is sent.
 const REPEAT_EVERY: Duration = Duration::from_secs(60);
@@ -61,11 +62,9 @@ impl Webhook {
         if !matches!(endpoint.scheme(), "http" | "https") || !endpoint.has_host() {
             return Err(expected());
         }
-        // The second call in a process changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let mut client = Client::builder().default_headers(headers).timeout(PATIENCE);
+        let mut client = https::client().default_headers(headers).timeout(PATIENCE);
         if endpoint.scheme() == "http" {
             // A host without any roots can do this, too.
             client = client.tls_certs_only([]);
@@ -73,7 +72,7 @@ impl Webhook {
             let roots = Certificate::from_pem_bundle(pem).map_err(|error| told(&error))?;
             client = client.tls_certs_merge(roots);
         }
-        let client = client.redirect(Policy::none()).build().map_err(|error| told(&error))?;
+        let client = client.build().map_err(|error| told(&error))?;
         Ok(Self { client, endpoint })
     }
 
@@ -124,12 +123,6 @@ impl Webhook {
         let why = String::from_utf8_lossy(&why[..why.len().min(SHOWN_MAX_BYTES)]).into_owned();
         Err(format!("the webhook answered {}: {}", reply.status(), why.trim()))
     }
-}
-
-/// An error with all that is behind it.
-fn told(error: &dyn std::error::Error) -> String {
-    let behind = std::iter::successors(error.source(), |error| error.source());
-    behind.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn body(message: &Message, ends: SystemTime) -> Value {
