@@ -3,7 +3,7 @@
 
 use medulla_tests::host;
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Fault, Medulla, Shop, wait_until};
+use medulla_tests::{Fault, Host, Medulla, Shop, wait_until};
 use std::time::Duration;
 
 const PORT: u16 = 8080;
@@ -48,6 +48,16 @@ fn reload(agent: &mut Medulla, config: &str) {
     }
 }
 
+/// An agent whose rule limits a shop that is slow.
+fn limiting(host: &Host) -> (Medulla, Shop) {
+    let agent = host.agent(&config(0, "10s"));
+    let shop = Shop::open(host, PORT);
+    wait_until("the windows are full", || agent.is_warm());
+    shop.inject(SLOW);
+    wait_until("the rule limits", || !agent.limits().is_empty());
+    (agent, shop)
+}
+
 fn refusals(agent: &Medulla) -> usize {
     let spent = |record: &&serde_json::Value| record["reason"] == "the rule's budget is spent";
     agent.records().iter().filter(spent).count()
@@ -69,11 +79,7 @@ fn check_spent(shop: &Shop, agent: &Medulla, what: &str) {
 #[test]
 fn a_spent_budget_is_spent_after_a_reload_and_after_a_crash() {
     host::run(|host| {
-        let mut agent = host.agent(&config(0, "10s"));
-        let shop = Shop::open(host, PORT);
-        wait_until("the windows are full", || agent.is_warm());
-        shop.inject(SLOW);
-        wait_until("the rule limits", || !agent.limits().is_empty());
+        let (mut agent, shop) = limiting(host);
         let before = agent.limits().remove(0);
         // The other rule has changed; this one does not notice.
         reload(&mut agent, &config(0, "11s"));
@@ -96,11 +102,7 @@ fn a_spent_budget_is_spent_after_a_reload_and_after_a_crash() {
 #[test]
 fn a_limit_of_a_rule_goes_on_through_a_takeover() {
     host::run(|host| {
-        let mut agent = host.agent(&config(0, "10s"));
-        let shop = Shop::open(host, PORT);
-        wait_until("the windows are full", || agent.is_warm());
-        shop.inject(SLOW);
-        wait_until("the rule limits", || !agent.limits().is_empty());
+        let (mut agent, shop) = limiting(host);
         assert!(agent.take_over().success());
         wait_until("the new agent's rule renews the limit", || {
             let limits = agent.limits();

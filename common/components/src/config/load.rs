@@ -133,6 +133,8 @@ mod collector_tests;
 #[cfg(test)]
 mod documented_tests;
 #[cfg(test)]
+mod exporter_tests;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod tests;

@@ -5,15 +5,13 @@
 #[path = "../../tests/parsers/templates.rs"]
 mod templates;
 
-use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use otlp::Signal;
-use otlp::wire::put_bytes;
 use ottl::Time;
 use ottl::bound::VALUE_MAX_BYTES;
 use ottl::contexts::Otlp;
 use ottl::playground::{Setting, any_value};
-use templates::{TEMPLATES, expression};
+use templates::{TEMPLATES, expression, record};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, rest)) = bytes.split_first() else { return };
@@ -27,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         stops: false,
         now: Time::from_unix_nano(1_700_000_000_000_000_000),
     };
-    let Ok(values) = setting.values(&expression(template, [text, other]), &record(text, other))
+    let Ok(values) = setting.values(&expression(template, [text, other]), &record([text, other]))
     else {
         return;
     };
@@ -37,18 +35,3 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
 });
-
-/// A log record whose body is the text, the other one in its attribute `1`.
-fn record(text: &str, other: &str) -> Bytes {
-    let message = |number: u32, inner: &[u8]| {
-        let mut out = Vec::new();
-        put_bytes(&mut out, number, inner);
-        out
-    };
-    let any = |text: &str| message(1, text.as_bytes());
-    let mut attribute = message(1, b"1");
-    put_bytes(&mut attribute, 2, &any(other));
-    let mut record = message(5, &any(text));
-    put_bytes(&mut record, 6, &attribute);
-    message(1, &message(2, &message(2, &record))).into()
-}

@@ -6,29 +6,13 @@ mod templates;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use medulla_ottl::bound::VALUE_MAX_BYTES;
 use medulla_ottl::contexts::Otlp;
 use medulla_ottl::playground::{Problem, Setting, any_value};
 use medulla_ottl::{Time, Value};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value as Member};
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use otlp::Signal;
 use proptest::prelude::*;
-use prost::Message as _;
-use templates::{TEMPLATES, expression};
-
-/// A log record with the first text as its body and the second one as the attribute `1`.
-fn record(texts: [&str; 2]) -> Bytes {
-    let any = |text: &str| Some(AnyValue { value: Some(Member::StringValue(text.to_owned())) });
-    let attribute = KeyValue { key: "1".to_owned(), value: any(texts[1]), ..Default::default() };
-    let record =
-        LogRecord { body: any(texts[0]), attributes: vec![attribute], ..Default::default() };
-    let scope = ScopeLogs { log_records: vec![record], ..Default::default() };
-    let resource = ResourceLogs { scope_logs: vec![scope], ..Default::default() };
-    ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec().into()
-}
+use templates::{TEMPLATES, expression, record};
 
 /// The value of an expression over that record; why there is none.
 fn value(text: &str, texts: [&str; 2]) -> Result<Value<'static>, String> {

@@ -1,6 +1,24 @@
 //! Every converter that reads a text of a record, with an example of what it reads. `$0` is the text under test, `$1`
 //! another one; as literals in quotes where the converter wants them so.
 
+use bytes::Bytes;
+use otlp::wire::put_bytes;
+
+/// A log record with the first text as its body and the second one as the attribute `1`.
+pub(crate) fn record([body, other]: [&str; 2]) -> Bytes {
+    let message = |number: u32, inner: &[u8]| {
+        let mut out = Vec::new();
+        put_bytes(&mut out, number, inner);
+        out
+    };
+    let any = |text: &str| message(1, text.as_bytes());
+    let mut attribute = message(1, b"1");
+    put_bytes(&mut attribute, 2, &any(other));
+    let mut record = message(5, &any(body));
+    put_bytes(&mut record, 6, &attribute);
+    message(1, &message(2, &message(2, &record))).into()
+}
+
 /// An expression and an example of its texts.
 pub(crate) const TEMPLATES: &[(&str, &str, &str)] = &[
     ("ParseJSON($0)", r#"{"a":[1,-2.5e3,null,true],"b":{"c":"\ud83d\ude00\n"}}"#, ""),
