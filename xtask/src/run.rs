@@ -131,7 +131,7 @@ fn greet(binaries: &Path) {
     println!(
         "
 Medulla is running.
-  send OTLP to      127.0.0.1:4317 (gRPC), http://127.0.0.1:4318 (HTTP, protobuf)
+  send OTLP to      127.0.0.1:4317 (gRPC), http://127.0.0.1:4318 (HTTP, protobuf or JSON)
   query it at       http://127.0.0.1:4319/api/v3/services
   health            http://127.0.0.1:13133/readyz (agent), http://127.0.0.1:13134/readyz (gateway)
   own metrics       http://127.0.0.1:8888/metrics (agent), http://127.0.0.1:8889/metrics (gateway)
