@@ -8,8 +8,10 @@ pub mod client;
 pub mod coding;
 pub mod grpc;
 pub mod http;
+mod http1;
+mod incoming;
 pub mod listener;
 pub mod read;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-pub use hyper::body::Incoming;
+pub use incoming::{Broken, Incoming};

@@ -1,4 +1,4 @@
-//! Serving HTTP/1 and h2 (prior knowledge) on one socket.
+//! Serving HTTP/1 and h2 (prior knowledge) on one socket; a connection's first bytes tell which it speaks.
 //!
 //! A connection takes a permit from the process's connection limit before it is accepted; at the
 //! limit new ones wait in the kernel's backlog. Stopping is bounded: no new connections, idle ones
@@ -14,23 +14,22 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{Request, Response};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::http::Body;
+use crate::http1::{self, Kind, Wire};
+use crate::incoming::{Incoming, Source};
 
 /// Requests at a time per h2 connection.
 pub const STREAMS: u32 = 128;
@@ -40,8 +39,6 @@ pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 pub const FRAME_BYTES: u32 = 1 << 20;
 /// How long a request's head may take, and how long an HTTP/1 connection may be idle.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// Largest HTTP/1 read buffer; a head must fit in it.
-pub const BUFFER_BYTES: usize = 512 << 10;
 /// How long busy connections get to hear that they end, where the port goes on.
 pub const FAREWELL: Duration = Duration::from_millis(500);
 /// Pause after accepting failed for want of a resource, such as descriptors.
@@ -114,26 +111,52 @@ impl Server {
     }
 }
 
+/// What connections know of the server's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It goes on.
+    Open,
+    /// The next answer over HTTP/1 is its connection's last.
+    Farewell,
+    /// Connections that are idle end.
+    Ending,
+}
+
+/// The phase as it changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Phases(watch::Receiver<Phase>);
+
+impl Phases {
+    pub(crate) fn now(&self) -> Phase {
+        *self.0.borrow()
+    }
+
+    /// Waits until idle connections are to end.
+    pub(crate) async fn ending(&mut self) {
+        // Without a server there is nothing to wait for.
+        let _ = self.0.wait_for(|phase| *phase == Phase::Ending).await;
+    }
+}
+
 async fn serve<H: Handler>(
     listener: TcpListener,
     connections: Arc<Semaphore>,
     handler: Arc<H>,
     mut stopped: oneshot::Receiver<Stop>,
 ) {
-    let builder = builder();
-    let closing = Arc::<AtomicBool>::default();
+    let (phase, phases) = watch::channel(Phase::Open);
+    let phases = Phases(phases);
     let graceful = GracefulShutdown::new();
     let mut serving = JoinSet::new();
     let stop = loop {
         tokio::select! {
             stop = &mut stopped => break stop.unwrap_or_else(|_| Stop::now()),
             (stream, peer, permit) = accept(&listener, &connections) => {
-                let service = answer(handler.clone(), peer, closing.clone());
-                let connection = builder.serve_connection(TokioIo::new(stream), service);
-                let watched = graceful.watch(connection.into_owned());
+                let (handler, phases) = (handler.clone(), phases.clone());
+                let connection = converse(stream, peer, handler, phases, graceful.watcher());
                 serving.spawn(async move {
-                    if let Err(error) = watched.await {
-                        tracing::debug!(%peer, %error, "connection ended");
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%peer, error, "connection ended");
                     }
                     drop(permit);
                 });
@@ -142,10 +165,15 @@ async fn serve<H: Handler>(
         }
     };
     drop(listener);
-    closing.store(true, Ordering::Relaxed);
-    let ended = async { while serving.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout_at(stop.farewell, ended).await;
-    let _ = tokio::time::timeout_at(stop.deadline, graceful.shutdown()).await;
+    phase.send_replace(Phase::Farewell);
+    let ended = async |serving: &mut JoinSet<()>| while serving.join_next().await.is_some() {};
+    let _ = tokio::time::timeout_at(stop.farewell, ended(&mut serving)).await;
+    phase.send_replace(Phase::Ending);
+    let _ = tokio::time::timeout_at(stop.deadline, async {
+        graceful.shutdown().await;
+        ended(&mut serving).await;
+    })
+    .await;
     serving.shutdown().await;
 }
 
@@ -155,28 +183,35 @@ impl Stop {
     }
 }
 
-/// The handler as hyper's service. Once it is `closing`, an answer over HTTP/1 is the connection's last.
-fn answer<H: Handler>(
-    handler: Arc<H>,
+/// A connection from its first byte to its end.
+async fn converse<H: Handler>(
+    stream: TcpStream,
     peer: SocketAddr,
-    closing: Arc<AtomicBool>,
-) -> impl hyper::service::Service<
-    Request<Incoming>,
-    Response = Response<Body>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send,
-> {
-    service_fn(move |request| {
-        let (handler, closing) = (handler.clone(), closing.clone());
-        async move {
-            let is_http_1 = request.version() <= Version::HTTP_11;
-            let mut response = handler.call(request, peer).await;
-            if is_http_1 && closing.load(Ordering::Relaxed) {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
+    handler: Arc<H>,
+    mut phases: Phases,
+    watcher: Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut wire = Wire::new(stream);
+    let kind = tokio::select! {
+        biased;
+        kind = timeout(HEAD_TIMEOUT, wire.kind()) => kind,
+        () = phases.ending() => return Ok(()),
+    };
+    match kind {
+        Ok(Ok(Some(Kind::Http1))) => Ok(http1::serve(wire, peer, &*handler, phases).await?),
+        Ok(Ok(Some(Kind::Http2))) => {
+            let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+                let handler = handler.clone();
+                async move {
+                    let request = request.map(|body| Incoming(Source::Http2(body)));
+                    Ok::<_, Infallible>(handler.call(request, peer).await)
+                }
+            });
+            Ok(watcher.watch(builder().serve_connection(wire.into_io(), service)).await?)
         }
-    })
+        Ok(Ok(None)) | Err(_) => Ok(()),
+        Ok(Err(error)) => Err(error.into()),
+    }
 }
 
 async fn accept(
@@ -199,15 +234,9 @@ async fn accept(
     }
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES);
-    builder
-        .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)

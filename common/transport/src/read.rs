@@ -8,7 +8,8 @@
 //! [`ReadLimits::min_rate_bytes_per_s`] over each [`ReadLimits::rate_window`]. One timer per body
 //! watches both; it is armed when the body does not come at once.
 //!
-//! A body that arrives in one piece is not copied, any other is copied once.
+//! A body whose length an HTTP/1 request announced is read into the buffer it stays in. Of all others, one that
+//! arrives in one piece is not copied, any other is copied once.
 
 use std::time::Duration;
 
@@ -17,8 +18,13 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::Instant;
 
+use crate::http1;
+use crate::incoming::{Incoming, Source};
+
 /// What an announcement is worth.
 pub const FIRST_BYTES: usize = 64 << 10;
+/// Addresses, not memory, that an announcement may take at once: so much is never moved as it grows.
+const UNMOVED_BYTES: usize = 1 << 20;
 
 /// The memory asked for is not permitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,19 +87,50 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// Reads a whole body. One that is refused half way is taken to its end within bounds, at no cost
 /// of memory, so that its sender can read why.
-pub async fn read_body<B>(
-    mut body: B,
+pub async fn read_body(
+    mut body: Incoming,
     limits: ReadLimits,
     grow: &mut impl Grow,
-) -> Result<Bytes, ReadError>
-where
-    B: Body<Data = Bytes> + Unpin + Send,
-{
-    let read = read(&mut body, limits, grow).await;
+) -> Result<Bytes, ReadError> {
+    let read = match &mut body.0 {
+        Source::Http1(body) if body.announced().is_some() => {
+            read_in_place(body, limits, grow).await
+        }
+        Source::Http1(body) => read_pieces(body, limits, grow).await,
+        Source::Http2(body) => read_pieces(body, limits, grow).await,
+    };
     if matches!(read, Err(ReadError::TooLarge | ReadError::Refused)) {
         linger(body).await;
     }
     read
+}
+
+/// Reads a body of an announced length.
+async fn read_in_place(
+    body: &mut http1::Body,
+    limits: ReadLimits,
+    grow: &mut impl Grow,
+) -> Result<Bytes, ReadError> {
+    let announced = usize::try_from(body.announced().unwrap_or_default()).unwrap_or(usize::MAX);
+    if announced > limits.max_bytes {
+        return Err(ReadError::TooLarge);
+    }
+    let mut permitted = announced.min(FIRST_BYTES);
+    grow.grow(permitted)?;
+    let mut buffer = BytesMut::with_capacity(announced.min(UNMOVED_BYTES));
+    let mut pace = Pace::new(limits);
+    while buffer.len() < announced {
+        if buffer.len() == permitted {
+            let target = announced.min(2 * permitted);
+            grow.grow(target - permitted)?;
+            permitted = target;
+        }
+        let room = permitted - buffer.len();
+        buffer.reserve(room);
+        let read = pace.in_time(body.read_into(&mut buffer, room)).await?;
+        pace.received(read.map_err(|_| ReadError::Disconnected)?)?;
+    }
+    Ok(buffer.freeze())
 }
 
 /// Takes what is left of a body that nobody wants, for a while.
@@ -114,7 +151,12 @@ where
     let _ = tokio::time::timeout(LINGER_TIME, take).await;
 }
 
-async fn read<B>(body: &mut B, limits: ReadLimits, grow: &mut impl Grow) -> Result<Bytes, ReadError>
+/// Reads a body that comes in pieces.
+async fn read_pieces<B>(
+    body: &mut B,
+    limits: ReadLimits,
+    grow: &mut impl Grow,
+) -> Result<Bytes, ReadError>
 where
     B: Body<Data = Bytes> + Unpin + Send,
 {

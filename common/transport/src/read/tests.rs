@@ -55,8 +55,8 @@ fn futures_like(
 #[tokio::test(start_paused = true)]
 async fn one_piece_is_not_copied() {
     let piece = Bytes::from(vec![1; 1000]);
-    let body = crate::http::Body::full(piece.clone());
-    let read = read_body(body, ReadLimits::of(1000), &mut purse()).await.expect("fits");
+    let mut body = crate::http::Body::full(piece.clone());
+    let read = read_pieces(&mut body, ReadLimits::of(1000), &mut purse()).await.expect("fits");
     assert_eq!(read.as_ptr(), piece.as_ptr());
 }
 
@@ -64,8 +64,8 @@ async fn one_piece_is_not_copied() {
 async fn an_announcement_costs_little_and_growth_follows_arrival() {
     let mut purse = purse();
     let pieces = (0..100).map(|_| Bytes::from(vec![1; 10_000]));
-    let body = crate::http::Body::pieces(pieces);
-    read_body(body, ReadLimits::of(2 << 20), &mut purse).await.expect("fits");
+    let mut body = crate::http::Body::pieces(pieces);
+    read_pieces(&mut body, ReadLimits::of(2 << 20), &mut purse).await.expect("fits");
     assert_eq!(purse.asked[0], FIRST_BYTES);
     assert!(purse.asked.len() < 8, "doubling: {:?}", purse.asked);
     assert_eq!(purse.asked.iter().sum::<usize>(), 1_000_000);
@@ -73,33 +73,42 @@ async fn an_announcement_costs_little_and_growth_follows_arrival() {
 
 #[tokio::test(start_paused = true)]
 async fn too_large_is_found_when_announced_or_received() {
-    let announced = crate::http::Body::full(vec![0; 11]);
-    let verdict = read_body(announced, ReadLimits::of(10), &mut purse()).await;
+    let mut announced = crate::http::Body::full(vec![0; 11]);
+    let verdict = read_pieces(&mut announced, ReadLimits::of(10), &mut purse()).await;
     assert_eq!(verdict, Err(ReadError::TooLarge));
-    let (sender, body) = channel();
+    let (sender, mut body) = channel();
     sender.send(Bytes::from(vec![0; 11])).await.expect("room");
-    assert_eq!(read_body(body, ReadLimits::of(10), &mut purse()).await, Err(ReadError::TooLarge));
+    assert_eq!(
+        read_pieces(&mut body, ReadLimits::of(10), &mut purse()).await,
+        Err(ReadError::TooLarge)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusal_ends_the_request() {
     let mut purse = Purse { limit: 100, ..Purse::default() };
-    let body = crate::http::Body::full(vec![0; 101]);
-    assert_eq!(read_body(body, ReadLimits::of(1000), &mut purse).await, Err(ReadError::Refused));
+    let mut body = crate::http::Body::full(vec![0; 101]);
+    assert_eq!(
+        read_pieces(&mut body, ReadLimits::of(1000), &mut purse).await,
+        Err(ReadError::Refused)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_given_up_after_five_seconds() {
-    let (_sender, body) = channel();
+    let (_sender, mut body) = channel();
     let start = Instant::now();
-    assert_eq!(read_body(body, ReadLimits::of(10), &mut purse()).await, Err(ReadError::Stalled));
+    assert_eq!(
+        read_pieces(&mut body, ReadLimits::of(10), &mut purse()).await,
+        Err(ReadError::Stalled)
+    );
     assert_eq!(start.elapsed(), Duration::from_secs(5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_trickle_is_given_up_after_its_window_and_a_stream_is_not() {
     for (piece_bytes, fast) in [(100, false), (20 << 10, true)] {
-        let (sender, body) = channel();
+        let (sender, mut body) = channel();
         tokio::spawn(async move {
             for _ in 0..65 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -109,7 +118,7 @@ async fn a_trickle_is_given_up_after_its_window_and_a_stream_is_not() {
             }
         });
         let start = Instant::now();
-        let verdict = read_body(body, ReadLimits::of(1 << 30), &mut purse()).await;
+        let verdict = read_pieces(&mut body, ReadLimits::of(1 << 30), &mut purse()).await;
         assert_eq!(verdict.is_ok(), fast);
         let seconds = start.elapsed().as_secs();
         assert!(if fast { seconds >= 65 } else { (30..=31).contains(&seconds) }, "{seconds} s");
