@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use proptest::prelude::*;
@@ -217,6 +217,33 @@ fn request(body: &[u8], chunk: usize, is_chunked: bool, path: &str) -> Vec<u8> {
     }
     all.extend_from_slice(b"0\r\n\r\n");
     all
+}
+
+/// A request that is nearly right: a good one of which one byte is another.
+fn nearly() -> impl Strategy<Value = Vec<u8>> {
+    const GOOD: &[u8] = b"POST /v1/traces?a=b HTTP/1.1\r\nhost: x\r\ncontent-length: 12\r\nconnection: keep-alive\r\n\r\nrest";
+    (0..GOOD.len(), any::<u8>()).prop_map(|(at, byte)| {
+        let mut bytes = GOOD.to_vec();
+        bytes[at] = byte;
+        bytes
+    })
+}
+
+proptest! {
+    /// A head is taken up to its blank line and no further, or left where it is, or refused.
+    #[test]
+    fn heads_are_taken_whole(bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), nearly()]) {
+        let mut ahead = BytesMut::from(&bytes[..]);
+        match Head::take(&mut ahead) {
+            Ok(Some(_)) => {
+                let taken = &bytes[..bytes.len() - ahead.len()];
+                prop_assert!(taken.ends_with(b"\r\n\r\n") || taken.ends_with(b"\n\n") || taken.ends_with(b"\n\r\n"));
+                prop_assert_eq!(&bytes[taken.len()..], &ahead[..]);
+            }
+            Ok(None) => prop_assert_eq!(&ahead[..], &bytes[..]),
+            Err(_) => {}
+        }
+    }
 }
 
 proptest! {
