@@ -3,7 +3,8 @@
 //! length is announced is read from the socket into the buffer that it stays in.
 //!
 //! A request's [`Body`] holds the connection while it is read and gives it back when it is dropped; what
-//! nobody read ends the connection after the answer. Heads have at most [`HEAD_BYTES`] and [`head::FIELDS`]
+//! nobody read ends the connection after the answer. A sender that goes away before it was answered ends its
+//! request: the handler is dropped. Heads have at most [`HEAD_BYTES`] and [`head::FIELDS`]
 //! fields; an ambiguous length is refused (RFC 9112, 6.3). A connection that does nothing ends after
 //! [`HEAD_TIMEOUT`], as does one that does not take its answer.
 
@@ -48,7 +49,11 @@ pub(crate) async fn serve<H: Handler>(
         let Head { parts, framing, keeps, expects } = head;
         let is_head = parts.method == http::Method::HEAD;
         let incoming = Incoming(Source::Http1(Body::new(wire, framing, expects, home.clone())));
-        let response = handler.call(Request::from_parts(parts, incoming), peer).await;
+        let response = tokio::select! {
+            biased;
+            response = handler.call(Request::from_parts(parts, incoming), peer) => response,
+            () = home.gone() => return Ok(()),
+        };
         // A handler that keeps the body beyond its answer has kept the connection.
         let Some((returned, is_read)) = home.take() else { return Ok(()) };
         wire = returned;

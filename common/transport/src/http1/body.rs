@@ -28,6 +28,25 @@ impl Home {
     pub(super) fn take(&self) -> Option<(Wire, bool)> {
         self.0.lock().expect("an assignment cannot panic").take()
     }
+
+    /// Waits until the sender of a request that was read whole is gone: nobody would hear the answer. Has to be
+    /// polled after whoever holds the body, and in the same task.
+    pub(super) async fn gone(&self) {
+        std::future::poll_fn(|context| self.poll_gone(context)).await;
+    }
+
+    fn poll_gone(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut home = self.0.lock().expect("reading cannot panic");
+        let Some((wire, true)) = home.as_mut() else { return Poll::Pending };
+        // Another request may come early; beyond a head's size it waits in the socket, unwatched.
+        while wire.ahead().len() < HEAD_BYTES {
+            match ready!(wire.poll_read_ahead(context)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => {}
+            }
+        }
+        Poll::Pending
+    }
 }
 
 /// A body that is being read.

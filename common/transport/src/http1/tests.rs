@@ -27,14 +27,28 @@ impl Grow for Free {
     }
 }
 
-/// Answers with method, path and body; `/skip` reads nothing, `/frames` reads piece by piece.
-struct Echo;
+/// Answers with method, path and body; `/skip` reads nothing, `/frames` reads piece by piece, `/never` is not
+/// answered and closes the gate when it is dropped.
+struct Echo(Arc<Semaphore>);
+
+struct Gate(Arc<Semaphore>);
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 impl Handler for Echo {
     async fn call(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Answer> {
         let (head, body) = request.into_parts();
         let body = match head.uri.path() {
             "/skip" => Bytes::new(),
+            "/never" => {
+                let _gate = Gate(self.0.clone());
+                drop(body.collect().await);
+                std::future::pending().await
+            }
             "/frames" => body.collect().await.map_or_else(
                 |error| Bytes::from(error.to_string()),
                 |collected| collected.to_bytes(),
@@ -56,10 +70,15 @@ impl Handler for Echo {
 }
 
 fn server() -> Server {
+    gated(Arc::new(Semaphore::new(0)))
+}
+
+fn gated(gate: Arc<Semaphore>) -> Server {
     let socket = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     socket.set_nonblocking(true).expect("a socket need not block");
     let connections = Arc::new(Semaphore::new(100));
-    Server::start(Arc::new(socket), connections, Arc::new(Echo)).expect("a listener is served")
+    Server::start(Arc::new(socket), connections, Arc::new(Echo(gate)))
+        .expect("a listener is served")
 }
 
 /// Writes `pieces`, each once the one before has surely gone, and ends; everything that comes back, without dates.
@@ -199,6 +218,18 @@ async fn a_server_that_stops_closes_idle_connections_and_answers_the_others() {
         assert!(text.ends_with("connection: close\r\n\r\nPOST /2\nabc"), "{text}");
     };
     tokio::time::timeout(PATIENCE, async { tokio::join!(stop, ends) }).await.expect("it stops");
+}
+
+#[tokio::test]
+async fn a_sender_that_goes_away_ends_its_request() {
+    let gate = Arc::new(Semaphore::new(0));
+    let server = gated(gate.clone());
+    let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let request = b"POST /never HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc and another request";
+    stream.write_all(request).await.expect("it reads");
+    drop(stream);
+    let closed = tokio::time::timeout(PATIENCE, gate.acquire()).await;
+    assert!(closed.expect("the handler is dropped").is_err());
 }
 
 /// A request in either framing, and what its answer ends with.
