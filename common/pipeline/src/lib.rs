@@ -30,7 +30,7 @@ pub use graph::{Arrival, Inlet, Inlets, Pipeline};
 pub use node::{Exporter, Processor, SendFuture, Sink};
 pub use otlp::{Signal, split::Limit};
 pub use outcome::{Cause, Message, Outcome, Refusal, RefusalKind};
-pub use queue::{Queue, QueueSettings};
+pub use queue::{Queue, QueueSettings, QueueSizer};
 pub use retry::{Backoff, RetrySettings};
 pub use stats::{
     DropReason, ExporterLedger, Kind, ProcessorLedger, ReceiverLedger, RefuseReason, Sample,

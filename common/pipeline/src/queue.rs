@@ -1,5 +1,5 @@
-//! The queue in front of an exporter: bounded in requests, and in bytes through the permits its
-//! batches hold.
+//! The queue in front of an exporter: bounded in requests, records or bytes by its settings, and in
+//! memory through the permits its batches hold.
 //!
 //! Two promises exist. With `wait_for_result` (the default) a batch is settled by its delivery; the
 //! sender's patience is the exporter's `timeout` or the sender's own deadline, and parts whose
@@ -8,7 +8,8 @@
 //!
 //! A full queue answers `Retry`; with
 //! `block_on_overflow` the batch stands in line before the queue, which only keeps its sender
-//! waiting. The line is bounded by the byte budget.
+//! waiting. The line is bounded by the byte budget. A batch larger than the whole queue goes request by
+//! request, and a request that is larger is refused for good.
 
 mod delivery;
 mod line;
@@ -29,12 +30,35 @@ use line::Line;
 /// budget.
 const UNQUEUED_SENDERS: usize = 128;
 
+/// What the size of a queue is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueSizer {
+    /// Batches; a merged one is one request.
+    Requests,
+    /// Spans, metric points, log records or profiles.
+    Items,
+    /// Bytes of the requests, uncompressed.
+    Bytes,
+}
+
+impl QueueSizer {
+    fn size(self, batch: &Batch) -> usize {
+        match self {
+            Self::Requests => 1,
+            Self::Items => usize::try_from(batch.records()).unwrap_or(usize::MAX),
+            Self::Bytes => batch.body_bytes(),
+        }
+    }
+}
+
 /// The Collector's `sending_queue`, `retry_on_failure` and `timeout`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueSettings {
     /// Without a queue batches are sent at once, and their senders always wait.
     pub enabled: bool,
-    /// Requests the queue holds.
+    /// What `queue_size` is counted in.
+    pub sizer: QueueSizer,
+    /// How much the queue holds.
     pub queue_size: usize,
     /// Batches sent at the same time.
     pub num_consumers: usize,
@@ -52,6 +76,7 @@ impl Default for QueueSettings {
     fn default() -> Self {
         Self {
             enabled: true,
+            sizer: QueueSizer::Requests,
             queue_size: 1000,
             num_consumers: 10,
             block_on_overflow: false,
@@ -85,6 +110,7 @@ impl Queue {
         ledger: Arc<ExporterLedger>,
     ) -> Arc<Self> {
         ledger.set_capacity(settings.queue_size as u64);
+        ledger.set_level((settings.sizer != QueueSizer::Requests).then_some(0));
         let (answered, _) = watch::channel(());
         let consumers = if settings.enabled { settings.num_consumers } else { UNQUEUED_SENDERS };
         let delivery = Arc::new(Delivery { exporter, settings, ledger, answered });

@@ -163,6 +163,8 @@ pub struct ExporterLedger {
     in_flight: AtomicI64,
     queued_batches: AtomicI64,
     capacity: AtomicU64,
+    /// What is in a queue that counts no requests; negative where it counts them.
+    level: AtomicI64,
     failing_since: Mutex<Option<Instant>>,
 }
 
@@ -203,9 +205,15 @@ impl ExporterLedger {
         self.in_flight.fetch_add(change, Ordering::Relaxed);
     }
 
-    /// How many requests the queue may hold.
-    pub fn set_capacity(&self, requests: u64) {
-        self.capacity.store(requests, Ordering::Relaxed);
+    /// How much the queue may hold, in the unit of its sizer.
+    pub fn set_capacity(&self, size: u64) {
+        self.capacity.store(size, Ordering::Relaxed);
+    }
+
+    /// How much is in a queue that counts records or bytes; `None` where it counts requests.
+    pub fn set_level(&self, size: Option<u64>) {
+        let size = size.map_or(-1, |size| i64::try_from(size).unwrap_or(i64::MAX));
+        self.level.store(size, Ordering::Relaxed);
     }
 
     /// Notes whether the backend takes data, for readiness.
@@ -269,9 +277,12 @@ impl ExporterLedger {
         let name = "medulla_queued_items";
         out.push(gauge(name, "Records in the queue and in attempts.", ours(), level(&self.queued)));
         let name = "otelcol_exporter_queue_size";
-        out.push(gauge(name, "Requests in the queue.", both(), level(&self.queued_batches)));
+        let counts_requests = self.level.load(Ordering::Relaxed) < 0;
+        let size = if counts_requests { &self.queued_batches } else { &self.level };
+        out.push(gauge(name, "What is in the queue, as its sizer counts.", both(), level(size)));
         let name = "otelcol_exporter_queue_capacity";
-        out.push(gauge(name, "Requests the queue may hold.", both(), load(&self.capacity) as f64));
+        let help = "What the queue may hold, as its sizer counts.";
+        out.push(gauge(name, help, both(), load(&self.capacity) as f64));
         let name = "otelcol_exporter_in_flight_requests";
         out.push(gauge(name, "Requests being sent.", both(), level(&self.in_flight)));
         collect_drops(&self.dropped, self.signal, &self.exporter, out);
@@ -354,6 +365,7 @@ impl Stats {
             in_flight: AtomicI64::new(0),
             queued_batches: AtomicI64::new(0),
             capacity: AtomicU64::new(0),
+            level: AtomicI64::new(-1),
             failing_since: Mutex::new(None),
         })
     }

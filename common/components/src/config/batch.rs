@@ -47,8 +47,9 @@ impl Batch {
         }
     }
 
-    /// Reads the section `batch` of an exporter's `sending_queue`. Without it requests are sent as they come.
-    pub fn read_queue(section: &Section<'_>) -> Self {
+    /// Reads the section `batch` of an exporter's `sending_queue`, counted in `sizer` unless it says otherwise.
+    /// Without it requests are sent as they come.
+    pub fn read_queue(section: &Section<'_>, sizer: Sizer) -> Self {
         let timeout = section.duration("flush_timeout", Duration::from_millis(200));
         if timeout.is_zero() {
             section.error("flush_timeout", Code::OutOfRange, "0s, expected more than zero");
@@ -57,7 +58,7 @@ impl Batch {
         let (min_size, max_size) = sizes(section, "min_size", "max_size");
         Self {
             timeout,
-            sizer: section.one_of("sizer", Sizer::Items, &sizers),
+            sizer: section.one_of("sizer", sizer, &sizers),
             min_size,
             max_size,
             metadata_keys: metadata_keys(&section.sub("partition")),

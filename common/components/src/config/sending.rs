@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use pipeline::{QueueSettings, RetrySettings};
+use pipeline::{QueueSettings, QueueSizer, RetrySettings};
 
-use super::batch::Batch;
+use super::batch::{Batch, Sizer};
 use super::error::Code;
 use super::section::Section;
 
@@ -25,9 +25,32 @@ impl Sending {
     /// Reads the keys of an exporter.
     pub fn read(exporter: &Section<'_>, default_timeout: Duration) -> Self {
         let section = exporter.sub("sending_queue");
-        let batch = section.field("batch").map(|field| Batch::read_queue(&field.section()));
         let queue = queue(exporter, &section, default_timeout);
-        Self { batch: batch.filter(|_| queue.enabled), queue }
+        let sizer = batch_sizer(queue.sizer);
+        let batch = section.field("batch");
+        let batch = batch.map(|field| Batch::read_queue(&field.section(), sizer));
+        let batch = batch.filter(|_| queue.enabled);
+        check_batch(&queue, batch.as_ref(), &section);
+        Self { batch, queue }
+    }
+}
+
+/// What batches are counted in that do not say so themselves.
+fn batch_sizer(queue: QueueSizer) -> Sizer {
+    match queue {
+        QueueSizer::Requests | QueueSizer::Items => Sizer::Items,
+        QueueSizer::Bytes => Sizer::Bytes,
+    }
+}
+
+/// Counted alike, a batch must fit into the queue.
+fn check_batch(queue: &QueueSettings, batch: Option<&Batch>, section: &Section<'_>) {
+    let Some(batch) = batch else { return };
+    let is_alike = queue.sizer != QueueSizer::Requests && batch_sizer(queue.sizer) == batch.sizer;
+    let size = queue.queue_size as u64;
+    if is_alike && batch.min_size > size {
+        let message = format!("{size}, expected at least batch.min_size, {}", batch.min_size);
+        section.error("queue_size", Code::OutOfRange, message);
     }
 }
 
@@ -38,12 +61,17 @@ fn queue(
 ) -> QueueSettings {
     let retry = retry(&exporter.sub("retry_on_failure"));
     section.not_built_yet(&["storage"]);
-    section.one_built_of("sizer", (), &[("requests", ())], &["items", "bytes"]);
+    let sizers = [
+        ("requests", QueueSizer::Requests),
+        ("items", QueueSizer::Items),
+        ("bytes", QueueSizer::Bytes),
+    ];
     let consumers = section.u64_in("num_consumers", 10, 1..=10_000);
     let queue_size = section.u64_in("queue_size", 1000, 1..=1_000_000_000);
     let timeout = exporter.duration("timeout", default_timeout);
     QueueSettings {
         enabled: section.bool("enabled", true),
+        sizer: section.one_of("sizer", QueueSizer::Requests, &sizers),
         queue_size: usize::try_from(queue_size).unwrap_or(usize::MAX),
         num_consumers: usize::try_from(consumers).unwrap_or(usize::MAX),
         block_on_overflow: section.bool("block_on_overflow", false),

@@ -139,9 +139,9 @@ impl Held {
     }
 
     /// Refuses a batch that could not be queued.
-    pub(super) fn reject(mut self, cause: Cause) {
+    pub(super) fn reject(mut self, outcome: &Outcome) {
         self.delivery.ledger.fail_enqueue(self.batch.records());
-        self.settle_all(&Outcome::retry(cause));
+        self.settle_all(outcome);
     }
 
     fn settle_all(&mut self, outcome: &Outcome) {
@@ -163,7 +163,7 @@ impl Held {
 
     /// What to try after a refusal for good, the first to try last: the parts of a merged batch one by one, or
     /// halves of what is too large. Itself with its verdict, if there is nothing smaller.
-    fn smaller(
+    pub(super) fn smaller(
         mut self,
         refusal: Refusal,
         cuts_left: &mut usize,

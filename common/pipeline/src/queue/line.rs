@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::{Batch, Cause};
+use crate::{Batch, Cause, Outcome, QueueSizer, Refusal, RefusalKind};
 
 use super::delivery::{Delivery, Held};
+
+/// What the sender of a request hears that no queue of this size can hold.
+const LARGER_THAN_QUEUE: &str = "the request is larger than the exporter's sending_queue";
 
 /// Batches in order of arrival.
 pub(super) struct Line {
@@ -22,6 +25,8 @@ pub(super) struct Line {
 struct Inner {
     /// At most `queue_size`; what a consumer takes next.
     ready: VecDeque<Held>,
+    /// What is ready, as the settings count it.
+    size: usize,
     /// Beyond `queue_size`, with `block_on_overflow`; bounded by the byte budget.
     waiting: VecDeque<Held>,
     /// Batches in the hands of consumers.
@@ -44,10 +49,7 @@ impl Line {
             }
         }
         let held = Held::new(batch, self.delivery.clone());
-        match self.place(held) {
-            Ok(()) => self.arrived.notify_one(),
-            Err((held, cause)) => held.reject(cause),
-        }
+        if self.can_hold(&held) { self.put(held) } else { self.put_smaller(held) }
     }
 
     /// The next batch; `None` once the line is closed and empty.
@@ -85,6 +87,7 @@ impl Line {
         ready.iter_mut().chain(waiting.iter_mut()).for_each(Held::forget_answered);
         ready.retain(|held| !held.batch.parts.is_empty());
         waiting.retain(|held| !held.batch.parts.is_empty());
+        inner.size = inner.ready.iter().map(|held| self.size(held)).sum();
         self.refill(&mut inner);
         drop(inner);
         self.note_emptied();
@@ -99,7 +102,9 @@ impl Line {
     /// Gives up everything not in a consumer's hands.
     pub(super) fn abandon(&self) {
         let mut inner = self.lock();
-        let left = (std::mem::take(&mut inner.ready), std::mem::take(&mut inner.waiting));
+        let left = std::mem::take(&mut *inner);
+        (inner.running, inner.closed) = (left.running, left.closed);
+        self.note_level(&inner);
         drop(inner);
         drop(left);
         self.note_emptied();
@@ -116,13 +121,54 @@ impl Line {
         }
     }
 
+    fn put(&self, held: Held) {
+        match self.place(held) {
+            Ok(()) => self.arrived.notify_one(),
+            Err((held, cause)) => held.reject(&Outcome::retry(cause)),
+        }
+    }
+
+    /// Queues the requests of a batch that is larger than the queue; refuses those that are larger alone.
+    fn put_smaller(&self, held: Held) {
+        let mut work = vec![held];
+        while let Some(held) = work.pop() {
+            if self.can_hold(&held) {
+                self.put(held);
+                continue;
+            }
+            let refusal =
+                Refusal { kind: RefusalKind::TooLarge, message: LARGER_THAN_QUEUE.into() };
+            match held.smaller(refusal, &mut 0) {
+                Ok(smaller) => work.extend(smaller),
+                Err((held, outcome)) => held.reject(&outcome),
+            }
+        }
+    }
+
+    fn size(&self, held: &Held) -> usize {
+        self.delivery.settings.sizer.size(&held.batch)
+    }
+
+    /// Whether the queue could hold it, were it empty.
+    fn can_hold(&self, held: &Held) -> bool {
+        let settings = &self.delivery.settings;
+        !settings.enabled || self.size(held) <= settings.queue_size
+    }
+
+    fn note_level(&self, inner: &Inner) {
+        if self.delivery.settings.sizer != QueueSizer::Requests {
+            self.delivery.ledger.set_level(Some(inner.size as u64));
+        }
+    }
+
     fn place(&self, mut held: Held) -> Result<(), (Held, Cause)> {
         let settings = &self.delivery.settings;
         let mut inner = self.lock();
         if inner.closed {
             return Err((held, Cause::Shutdown));
         }
-        if settings.enabled && inner.ready.len() >= settings.queue_size {
+        let has_room = inner.has_room(self.size(&held), settings.queue_size);
+        if settings.enabled && !(has_room && inner.waiting.is_empty()) {
             if !settings.block_on_overflow {
                 return Err((held, Cause::QueueFull));
             }
@@ -132,7 +178,8 @@ impl Line {
         if !self.delivery.waits() {
             held.accept();
         }
-        inner.ready.push_back(held);
+        self.admit(&mut inner, held);
+        self.note_level(&inner);
         Ok(())
     }
 
@@ -140,6 +187,7 @@ impl Line {
         let mut inner = self.lock();
         let held = inner.ready.pop_front()?;
         inner.running += 1;
+        inner.size = inner.size.saturating_sub(self.size(&held));
         self.refill(&mut inner);
         if !inner.ready.is_empty() {
             // One notification may stand for several batches: pass it on.
@@ -150,15 +198,22 @@ impl Line {
 
     /// Moves batches from the waiting line into free places of the queue.
     fn refill(&self, inner: &mut Inner) {
-        while inner.ready.len() < self.delivery.settings.queue_size {
-            let Some(mut next) = inner.waiting.pop_front() else {
-                return;
-            };
+        let capacity = self.delivery.settings.queue_size;
+        while let Some(next) = inner.waiting.front()
+            && inner.has_room(self.size(next), capacity)
+            && let Some(mut next) = inner.waiting.pop_front()
+        {
             if !self.delivery.waits() {
                 next.accept();
             }
-            inner.ready.push_back(next);
+            self.admit(inner, next);
         }
+        self.note_level(inner);
+    }
+
+    fn admit(&self, inner: &mut Inner, held: Held) {
+        inner.size += self.size(&held);
+        inner.ready.push_back(held);
     }
 
     fn note_emptied(&self) {
@@ -173,6 +228,10 @@ impl Line {
 }
 
 impl Inner {
+    fn has_room(&self, size: usize, capacity: usize) -> bool {
+        self.size.checked_add(size).is_some_and(|sum| sum <= capacity)
+    }
+
     fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.waiting.is_empty() && self.running == 0
     }

@@ -187,6 +187,71 @@ async fn a_full_queue_refuses_or_makes_wait() {
     }
 }
 
+/// Pushes batches, each with requests of so many records, to a queue before a backend that takes a second; what
+/// each sender heard, in order.
+async fn overflow(settings: QueueSettings, batches: &[&[u64]]) -> Vec<Outcome> {
+    let stats = Stats::default();
+    let settings = QueueSettings { num_consumers: 1, ..settings };
+    let backend = Scripted::new(&[Outcome::ACCEPTED], Duration::from_millis(100));
+    let queue = Queue::start(backend, settings, ledger(&stats));
+    let first = push(&queue, &stats, 1);
+    tokio::task::yield_now().await;
+    let mut waiters = vec![first];
+    for requests in batches {
+        let mut merged: Option<Batch> = None;
+        for &records in *requests {
+            let spans = vec![1; usize::try_from(records).expect("small")];
+            let (batch, waiter) = crate::testing::spans(&stats, &spans);
+            waiters.push(waiter);
+            match &mut merged {
+                Some(merged) => merged.merge(batch),
+                None => merged = Some(batch),
+            }
+        }
+        queue.push(merged.expect("a request"), Instant::now());
+    }
+    let mut heard = Vec::new();
+    for waiter in waiters {
+        heard.push(waiter.wait().await.outcome);
+    }
+    assert_eq!(heard.remove(0), Outcome::ACCEPTED, "nothing stood before the first");
+    heard
+}
+
+/// A queue, the batches pushed to it, and what their senders hear.
+type Row<'a> = (QueueSettings, &'a [&'a [u64]], Vec<Outcome>);
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_counts_requests_records_or_bytes() {
+    let sent = || Outcome::ACCEPTED;
+    let full = || Outcome::retry(Cause::QueueFull);
+    let larger = || {
+        let message = "the request is larger than the exporter's sending_queue";
+        Outcome::refused(RefusalKind::TooLarge, message)
+    };
+    let of = |sizer, queue_size, block_on_overflow| QueueSettings {
+        sizer,
+        queue_size,
+        block_on_overflow,
+        ..settings()
+    };
+    let (requests, items, bytes) = (QueueSizer::Requests, QueueSizer::Items, QueueSizer::Bytes);
+    let span_bytes = crate::testing::spans(&Stats::default(), &[1]).0.body_bytes();
+    let rows: [Row<'_>; 7] = [
+        (of(requests, 2, false), &[&[9], &[9, 9], &[1]], vec![sent(), sent(), sent(), full()]),
+        (of(items, 4, false), &[&[3], &[2], &[1]], vec![sent(), full(), sent()]),
+        (of(items, 4, true), &[&[3], &[2], &[1]], vec![sent(), sent(), sent()]),
+        (of(items, 4, true), &[&[5], &[4]], vec![larger(), sent()]),
+        (of(items, 4, false), &[&[2, 5, 1], &[1]], vec![sent(), larger(), sent(), sent()]),
+        (of(bytes, 2 * span_bytes, false), &[&[1], &[1], &[1]], vec![sent(), sent(), full()]),
+        (of(bytes, span_bytes - 1, true), &[&[1]], vec![larger()]),
+    ];
+    for (settings, batches, expected) in rows {
+        let named = format!("{settings:?}, {batches:?}");
+        assert_eq!(overflow(settings, batches).await, expected, "{named}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_merged_batch_refused_for_good_is_sent_part_by_part() {
     let stats = Stats::default();
@@ -291,6 +356,7 @@ proptest! {
         kinds in proptest::collection::vec(0usize..5, 1..12),
         sizes in proptest::collection::vec(1u64..9, 1..16),
         queue_size in 1usize..8,
+        sizer in 0usize..3,
         flags in any::<(bool, bool, bool, bool)>(),
     ) {
         let partial = Outcome::Partial { rejected: 1, message: "one".into() };
@@ -300,7 +366,8 @@ proptest! {
             enabled: flags.0,
             block_on_overflow: flags.1,
             wait_for_result: flags.2,
-            queue_size,
+            sizer: [QueueSizer::Requests, QueueSizer::Items, QueueSizer::Bytes][sizer],
+            queue_size: queue_size * [1, 3, 30][sizer],
             num_consumers: 2,
             ..settings()
         };

@@ -375,7 +375,6 @@ fn what_is_not_here_is_named_where_it_stands() {
             "processors.attributes/regex_insert.actions[3].from_context: not_built_in",
             "exporters.otlphttp.read_buffer_size: not_built_in",
             "exporters.otlphttp.write_buffer_size: not_built_in",
-            "exporters.otlphttp.sending_queue.sizer: not_built_in",
             "extensions.pprof: unknown_component",
             "extensions.zpages: unknown_component",
             "service.telemetry.logs.development: not_built_in",

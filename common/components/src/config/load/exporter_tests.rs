@@ -53,11 +53,17 @@ fn queues_and_retries_say_what_is_wrong() {
   otlp:
     endpoint: http://h:1
     retry_on_failure: {initial_interval: 10m, multiplier: 0.5, randomization_factor: 2}
-    sending_queue: {queue_size: 0, num_consumers: 0, storage: file_storage, sizer: bytes}
+    sending_queue: {queue_size: 0, num_consumers: 0, storage: file_storage, sizer: byte}
   otlp/2:
     endpoint: http://h:1
     sending_queue:
-      batch: {flush_timeout: 0s, min_size: 10, max_size: 5, sizer: requests, partition: {x: 1}}",
+      batch: {flush_timeout: 0s, min_size: 10, max_size: 5, sizer: requests, partition: {x: 1}}
+  otlp/3:
+    endpoint: http://h:1
+    sending_queue: {sizer: items, batch: {}}
+  otlp/4:
+    endpoint: http://h:1
+    sending_queue: {sizer: items, batch: {sizer: bytes}}",
         &[
             "exporters.otlp.retry_on_failure.randomization_factor: out_of_range: 2, expected 0 to \
              1",
@@ -65,10 +71,10 @@ fn queues_and_retries_say_what_is_wrong() {
             "exporters.otlp.retry_on_failure.initial_interval: out_of_range: 600s, expected at \
              most max_elapsed_time, 300s",
             "exporters.otlp.sending_queue.storage: not_built_in: not built in yet",
-            "exporters.otlp.sending_queue.sizer: not_built_in: \"bytes\" is not built in yet, \
-             expected requests",
             "exporters.otlp.sending_queue.num_consumers: out_of_range: 0, expected 1 to 10000",
             "exporters.otlp.sending_queue.queue_size: out_of_range: 0, expected 1 to 1000000000",
+            "exporters.otlp.sending_queue.sizer: bad_value: \"byte\", expected one of bytes, items, \
+             requests; did you mean bytes?",
             "exporters.otlp/2.sending_queue.batch.flush_timeout: out_of_range: 0s, expected more \
              than zero",
             "exporters.otlp/2.sending_queue.batch.max_size: out_of_range: 5, expected 0 or at \
@@ -77,6 +83,8 @@ fn queues_and_retries_say_what_is_wrong() {
              of bytes, items",
             "exporters.otlp/2.sending_queue.batch.partition.x: unknown_key: unknown key, expected \
              metadata_keys",
+            "exporters.otlp/3.sending_queue.queue_size: out_of_range: 1000, expected at least \
+             batch.min_size, 8192",
         ],
     );
 }
