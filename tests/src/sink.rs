@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How a backend answers one request.
@@ -126,6 +127,8 @@ struct State {
     script: Mutex<Script>,
     received: Mutex<Vec<Received>>,
     connections: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether answers are held back.
+    held: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -163,6 +166,16 @@ impl Sink {
     /// Answers like this once, after what was scripted before.
     pub fn answer_once(&self, reply: Reply) {
         self.script().next.push_back(reply);
+    }
+
+    /// Holds every answer back until [`Sink::release`]; requests are still received.
+    pub fn hold(&self) {
+        self.state.held.send_replace(true);
+    }
+
+    /// Gives the answers that were held back.
+    pub fn release(&self) {
+        self.state.held.send_replace(false);
     }
 
     /// Everything received so far, in order.
@@ -261,6 +274,8 @@ async fn respond(request: Request<Incoming>, state: Arc<State>) -> Result<Respon
         script.next.pop_front().unwrap_or_else(|| script.standing.clone())
     };
     tokio::time::sleep(reply.delay).await;
+    // The sender of it lives in the state.
+    let _ = state.held.subscribe().wait_for(|held| !held).await;
     match reply.verdict {
         Verdict::Accept => Ok(success(Bytes::new(), grpc)),
         Verdict::Message(message) => Ok(success(message, grpc)),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::status::Code;
 use medulla_tests::{Answer, Medulla, Reply, Signal, Sink, records};
+use tokio::task::JoinSet;
 
 fn config(sink: &Sink, exporter: &str, more: &str) -> String {
     format!(
@@ -143,18 +144,24 @@ async fn a_full_queue_refuses_at_once_or_lets_wait() {
     let mut sink = Sink::start().await;
     let queue = "sending_queue: { queue_size: 1, num_consumers: 1 }";
     let mut gateway = Medulla::gateway(&config(&sink, "otlp_http", queue));
-    sink.answer(Reply::late(Duration::from_millis(500)));
-    let mut senders = Vec::new();
+    sink.hold();
+    let mut senders = JoinSet::new();
     for _ in 0..6 {
         let mut http = gateway.http().await;
-        senders.push(tokio::spawn(async move { http.export(Signal::Traces, body()).await }));
+        senders.spawn(async move { http.export(Signal::Traces, body()).await });
+        // The first is on its way before there are others.
+        sink.wait_for(1).await;
     }
-    let mut refused = 0;
-    for sender in senders {
-        let answer = sender.await.expect("no sender panics");
-        refused += usize::from(answer.status == 503);
+    let mut statuses = Vec::new();
+    while let Some(answer) = senders.join_next().await {
+        statuses.push(answer.expect("no sender panics").status);
+        if statuses.len() == 4 {
+            // The others wait for the backend.
+            sink.release();
+        }
     }
-    assert_eq!(refused, 4, "one is sent, one waits");
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 503, 503, 503, 503], "one is sent, one waits");
     gateway.settle_books().await;
 
     let queue = "sending_queue: { queue_size: 1, num_consumers: 2, block_on_overflow: true }";
