@@ -116,7 +116,7 @@ impl<'a> Puts<'a> {
 
     /// Takes out all that waits, in the order of its places in the message, what takes none last.
     fn take(&self) -> SmallVec<[Put<'a>; 8]> {
-        let mut puts = SmallVec::new();
+        let mut puts: SmallVec<[Put<'a>; 8]> = SmallVec::new();
         let mut next = self.first.get();
         while let Some(slot) = self.slots.get(next as usize) {
             let put = slot.replace(Put::EMPTY);

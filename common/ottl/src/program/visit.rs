@@ -184,17 +184,17 @@ impl Runner {
     }
 }
 
-struct Visit<'v> {
+struct Visit<'v, 'm> {
     walk: &'v Walk,
     request: &'v Request,
     now: &'v Time,
-    meter: &'v Meter<'v>,
+    meter: &'v Meter<'m>,
     arena: &'v mut Bump,
     scratch: &'v mut Scratch,
     state: &'v mut State,
 }
 
-impl Visitor for Visit<'_> {
+impl Visitor for Visit<'_, '_> {
     type Error = Refused;
 
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
@@ -218,7 +218,7 @@ impl Visitor for Visit<'_> {
     }
 }
 
-impl Visit<'_> {
+impl Visit<'_, '_> {
     /// Runs the steps of the record's level.
     fn record(&mut self, at: &At<'_>, changes: &mut Changes) -> Result<Verdict, Refused> {
         let walk: &Walk = self.walk;
@@ -252,15 +252,15 @@ impl Visit<'_> {
 }
 
 /// The texts of a step on one record.
-struct Run<'r, 'a> {
+struct Run<'r, 'a, 'm> {
     step: &'a Step,
     /// The index of the step's first text among those of the walk.
     first_line: usize,
-    meter: &'r Meter<'r>,
+    meter: &'r Meter<'m>,
     state: &'r mut State,
 }
 
-impl<'a> Run<'_, 'a> {
+impl<'a> Run<'_, 'a, '_> {
     /// Whether the record is kept.
     fn step(&mut self, frame: &mut Frame<'a, Otlp>) -> Result<bool, Refused> {
         match &self.step.work {
