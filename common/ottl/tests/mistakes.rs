@@ -45,7 +45,7 @@ fn a_literal_that_its_function_cannot_work_with_is_the_place() {
             r#"replace_all_patterns(attributes, "value", ^"(", "x")"#,
             r#"replace_all_patterns(attributes, ^"both", "a", "x")"#,
             r#"replace_match(body, ^"[", "x")"#,
-            r#"replace_all_matches(attributes, ^"{a", "x")"#,
+            r#"replace_all_matches(attributes, ^"a[", "x")"#,
             r#"merge_maps(attributes, cache, ^"replace")"#,
             r#"limit(attributes, ^1, ["a", "b"])"#,
             r#"truncate_all(attributes, 2, true, ^"...")"#,

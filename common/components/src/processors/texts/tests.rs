@@ -114,7 +114,7 @@ async fn a_request_that_grows_beyond_the_budget_is_refused_retryably() {
     let program = transform(Signal::Logs, &[group], true).expect("good statements");
     let texts = Texts::new(vec![stage(&stats, "grow", program.clone(), false)], Some(program));
     let name = "n".repeat(100);
-    let (growing, fine) = (logs("a", &[&name; 200]), logs("b", &["ok"; 10]));
+    let (growing, fine) = (logs("a", &[name.as_str(); 200]), logs("b", &["ok"; 10]));
     let retry = Outcome::retry(Cause::Budget);
     for (budget_bytes, is_enough) in [(2 << 20, false), (8 << 20, false), (64 << 20, true)] {
         let budget = Budget::new(budget_bytes, 1.0);
