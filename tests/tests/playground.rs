@@ -225,7 +225,8 @@ fn the_sample_of_the_readme_is_true() {
     let (command, after) = after.split_once("\n\n").expect("an empty line behind the command");
     let sample = after.lines().take_while(|line| line.starts_with("    "));
     let sample: Vec<&str> = sample.map(|line| &line[4..]).collect();
-    let statement = command.trim().strip_prefix("--statement '").and_then(|it| it.strip_suffix('\''));
+    let statement =
+        command.trim().strip_prefix("--statement '").and_then(|it| it.strip_suffix('\''));
     let statement = statement.expect("one statement in quotes");
     let explained = Bench::new().ottl(&["--explain", "--statement", statement]);
     let explained = String::from_utf8_lossy(&explained.stdout).into_owned();

@@ -85,7 +85,12 @@ fn one_record_is_refused_while_it_grows() {
     for texts in [grow("body"), grow(r#"cache["a"]"#), grow(r#"attributes["a"]"#), lambdas] {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let (ran, taken) = run(&program(&texts, false), &body, 32 * MIB);
-        assert!(matches!(ran, Err(Refused::NoMemory)), "{}: {:?}", texts[0], ran.map(|ran| ran.body.len()));
+        assert!(
+            matches!(ran, Err(Refused::NoMemory)),
+            "{}: {:?}",
+            texts[0],
+            ran.map(|ran| ran.body.len())
+        );
         assert!(taken <= 32 * MIB);
     }
 }

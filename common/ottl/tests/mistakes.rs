@@ -179,6 +179,10 @@ fn other_mistakes_stand_where_they_are() {
     check(log, Class::Parse, &[r#"IsMatch(body, "a^\.")"#, "set(body, ^99999999999999999999)"]);
     check(log, Class::Parse, &["set(trace_id, TraceID(^0x123))"]);
     check(log, Class::UnknownEnum, &["set(severity_number, ^NOPE)", "Len([1, ^NOPE])"]);
-    check(log, Class::UnknownFunction, &["set(body, ^Nope(1))", r#"replace_pattern(body, "a", "b", ^Nope)"#]);
+    check(
+        log,
+        Class::UnknownFunction,
+        &["set(body, ^Nope(1))", r#"replace_pattern(body, "a", "b", ^Nope)"#],
+    );
     check(log, Class::UnknownPath, &["set(^nope, 1)", r#"Len([1, attributes["a"], ^nope])"#]);
 }

@@ -64,8 +64,8 @@ struct NoCase {
 /// Reads a line. Whether the case can be run is not looked at.
 fn read_case(line: &[u8]) -> Result<Case, NoCase> {
     let no_case = |id: Json, why: String| NoCase { id, why: format!("not a case: {why}") };
-    let read: Json = serde_json::from_slice(line)
-        .map_err(|error| no_case(Json::Null, error.to_string()))?;
+    let read: Json =
+        serde_json::from_slice(line).map_err(|error| no_case(Json::Null, error.to_string()))?;
     let Json::Object(case) = read else {
         return Err(no_case(Json::Null, "expected an object".to_owned()));
     };

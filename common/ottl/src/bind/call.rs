@@ -3,9 +3,7 @@
 use super::Binder;
 use crate::ast::{self, Argument, Call, Given as Written};
 use crate::context::Context;
-use crate::function::{
-    Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param, Unfit,
-};
+use crate::function::{Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param, Unfit};
 use crate::nearest::did_you_mean;
 use crate::plan::{Action, CallExpr, Callable, EditBody, Expr, Given, LevelSet, Place};
 use crate::{Class, LoadError, Value};

@@ -7,11 +7,11 @@ use super::fuse::Walk;
 use super::meter::{FREE_BYTES, Meter};
 use super::step::{Line, Step, Work};
 use super::{ErrorMode, Failure, Outcome, Refused, Tally};
-use crate::{RunError, bound};
 use crate::compile::{Condition, Statement};
 use crate::contexts::{Otlp, Record, Request, Scratch};
 use crate::eval::{Frame, Ration};
 use crate::value::{Map, Time};
+use crate::{RunError, bound};
 
 /// What a run needs and the next one can use again. One for each worker.
 #[derive(Default)]
