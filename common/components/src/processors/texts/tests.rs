@@ -107,7 +107,7 @@ async fn a_flat_form_is_charged_to_the_budget_while_it_lasts() {
 #[tokio::test]
 async fn a_request_that_grows_beyond_the_budget_is_refused_retryably() {
     let stats = Stats::default();
-    let ten = vec!["log.event_name"; 10].join(", ");
+    let ten = ["log.event_name"; 10].join(", ");
     let statement =
         format!("set(log.event_name, Concat([{ten}], \"\")) where log.event_name != \"ok\"");
     let statements = vec![statement; 3];
