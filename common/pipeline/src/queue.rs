@@ -111,9 +111,8 @@ impl Queue {
     ) -> Arc<Self> {
         ledger.set_capacity(settings.queue_size as u64);
         ledger.set_level((settings.sizer != QueueSizer::Requests).then_some(0));
-        let (answered, _) = watch::channel(());
         let consumers = if settings.enabled { settings.num_consumers } else { UNQUEUED_SENDERS };
-        let delivery = Arc::new(Delivery { exporter, settings, ledger, answered });
+        let delivery = Arc::new(Delivery::new(exporter, settings, ledger));
         let line = Arc::new(Line::new(delivery.clone()));
         let mut workers = JoinSet::new();
         for _ in 0..consumers.max(1) {

@@ -1,6 +1,6 @@
 //! From the queue to the backend: attempts, backoff, and what each part's sender hears.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,6 +15,12 @@ use crate::{
 /// that is too large among a million costs twenty; a backend that refuses everything ends here.
 const MAX_CUTS: usize = 64;
 
+/// How long an attempt is put off for want of memory: that comes back as others end, and the backend has not
+/// asked for a pause.
+const PUT_OFF: Duration = Duration::from_millis(200);
+/// How often that is mentioned in the log.
+const MENTION_EVERY: Duration = Duration::from_secs(60);
+
 /// What the consumers of one queue share.
 pub(super) struct Delivery {
     pub(super) exporter: Arc<dyn Exporter>,
@@ -22,6 +28,8 @@ pub(super) struct Delivery {
     pub(super) ledger: Arc<ExporterLedger>,
     /// Signalled when a sender was answered before its parts were settled.
     pub(super) answered: watch::Sender<()>,
+    /// When it was last said that an attempt was put off.
+    put_off_at: Mutex<Option<Instant>>,
 }
 
 /// A batch the queue answers for. Dropped, it gives up what is left: the process is stopping.
@@ -33,6 +41,15 @@ pub(super) struct Held {
 }
 
 impl Delivery {
+    pub(super) fn new(
+        exporter: Arc<dyn Exporter>,
+        settings: QueueSettings,
+        ledger: Arc<ExporterLedger>,
+    ) -> Self {
+        let (answered, _) = watch::channel(());
+        Self { exporter, settings, ledger, answered, put_off_at: Mutex::default() }
+    }
+
     /// Whether senders wait for the delivery.
     pub(super) fn waits(&self) -> bool {
         self.settings.wait_for_result || !self.settings.enabled
@@ -63,7 +80,12 @@ impl Delivery {
             };
             match outcome {
                 Outcome::Retry { after, cause } => {
-                    let delay = backoff.next(&self.settings.retry, after);
+                    let delay = if cause == Cause::Budget {
+                        self.note_put_off();
+                        PUT_OFF
+                    } else {
+                        backoff.next(&self.settings.retry, after)
+                    };
                     if self.is_hopeless(started, delay) {
                         held.end(&Outcome::Retry { after: Some(delay), cause });
                     } else {
@@ -85,9 +107,22 @@ impl Delivery {
             Err(_) => Outcome::retry(Cause::Backend),
         };
         self.ledger.attempt(-1);
-        self.ledger.fail(batch.records() - outcome.delivered(batch.records()));
-        self.ledger.note_backend(shows_life(&outcome), Instant::now());
+        if !matches!(outcome, Outcome::Retry { cause: Cause::Budget, .. }) {
+            self.ledger.fail(batch.records() - outcome.delivered(batch.records()));
+            self.ledger.note_backend(shows_life(&outcome), Instant::now());
+        }
         outcome
+    }
+
+    /// Counts an attempt that the budget had no room for, which says nothing of the backend.
+    fn note_put_off(&self) {
+        self.ledger.put_off();
+        let mut said = self.put_off_at.lock().expect("a plain assignment cannot panic");
+        if said.is_none_or(|at| at.elapsed() >= MENTION_EVERY) {
+            *said = Some(Instant::now());
+            let exporter = self.ledger.exporter();
+            tracing::warn!(exporter, "the memory budget has no room for what it writes; put off");
+        }
     }
 
     /// Whether another attempt after `delay` is ruled out by the settings.

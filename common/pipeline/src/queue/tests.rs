@@ -125,6 +125,61 @@ async fn cutting_ends_where_a_backend_takes_nothing() {
     assert_eq!((ledger(&stats).sent(), ledger(&stats).queued()), (0, 0));
 }
 
+/// Writes so many bytes for each attempt and holds them while it sends.
+struct Wordy {
+    outputs: crate::Outputs,
+    bytes: usize,
+}
+
+impl Exporter for Wordy {
+    fn send<'a>(&'a self, _batch: &'a Batch, _timeout: Duration) -> crate::SendFuture<'a> {
+        Box::pin(async move {
+            let mut output = self.outputs.begin();
+            if output.grow(self.bytes).is_err() {
+                return Outcome::retry(Cause::Budget);
+            }
+            let _kept = output.keep(bytes::Bytes::from(vec![0; self.bytes]));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Outcome::ACCEPTED
+        })
+    }
+}
+
+/// What senders hear whose batches are pushed together to an exporter that writes 60 bytes for each, where the
+/// budget has 100.
+async fn wordy(stats: &Stats, settings: QueueSettings, batches: usize) -> Vec<Outcome> {
+    let budget = crate::Budget::new(100, 1.0);
+    let backend = Arc::new(Wordy { outputs: crate::Outputs::new(budget.clone()), bytes: 60 });
+    let queue = Queue::start(backend, settings, ledger(stats));
+    let waiters: Vec<Waiter> = (0..batches).map(|_| push(&queue, stats, 1)).collect();
+    let mut heard = Vec::new();
+    for waiter in waiters {
+        heard.push(waiter.wait().await.outcome);
+    }
+    assert_eq!((budget.used_bytes(), ledger(stats).queued()), (0, 0));
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_budget_has_no_room_for_is_put_off_and_arrives() {
+    let stats = Stats::default();
+    assert_eq!(wordy(&stats, settings(), 9).await, vec![Outcome::ACCEPTED; 9]);
+    // One within the budget and one beyond it at a time, so seven wait, then five, three, one.
+    assert_eq!((ledger(&stats).sent(), ledger(&stats).attempts_put_off()), (9, 16));
+    assert_eq!(ledger(&stats).failing_since(), None, "the backend is well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_retry_hears_that_the_budget_is_used_up() {
+    let stats = Stats::default();
+    let mut settings = settings();
+    settings.retry.enabled = false;
+    let later = Outcome::Retry { after: Some(Duration::from_millis(200)), cause: Cause::Budget };
+    let heard = wordy(&stats, settings, 3).await;
+    assert_eq!(heard, [Outcome::ACCEPTED, Outcome::ACCEPTED, later]);
+    assert_eq!(ledger(&stats).attempts_put_off(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_recovers_in_time_is_a_success() {
     let stats = Stats::default();
@@ -353,14 +408,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_conservation_law_holds(
-        kinds in proptest::collection::vec(0usize..5, 1..12),
+        kinds in proptest::collection::vec(0usize..6, 1..12),
         sizes in proptest::collection::vec(1u64..9, 1..16),
         queue_size in 1usize..8,
         sizer in 0usize..3,
         flags in any::<(bool, bool, bool, bool)>(),
     ) {
         let partial = Outcome::Partial { rejected: 1, message: "one".into() };
-        let all = [Outcome::ACCEPTED, partial, retry(), refused(), too_large()];
+        let put_off = Outcome::retry(Cause::Budget);
+        let all = [Outcome::ACCEPTED, partial, retry(), refused(), too_large(), put_off];
         let script = kinds.into_iter().map(|kind| all[kind].clone()).collect();
         let mut settings = QueueSettings {
             enabled: flags.0,
