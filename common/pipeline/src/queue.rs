@@ -11,6 +11,7 @@
 //! waiting. The line is bounded by the byte budget. A batch larger than the whole queue goes request by
 //! request, and a request that is larger is refused for good.
 
+mod ceiling;
 mod delivery;
 mod line;
 
