@@ -266,7 +266,7 @@ impl Held {
     /// Batches of at most so many bytes, but for records that are larger alone, the first ones last. Itself, if it
     /// fits, cannot be cut, or there is no room for the pieces: then its backend has the say.
     fn within(mut self, bytes: usize) -> Result<Vec<Self>, Self> {
-        if self.batch.body_bytes() <= bytes {
+        if self.batch.body_bytes() <= bytes || self.batch.records() < 2 {
             return Err(self);
         }
         if self.batch.parts.len() > 1 {
