@@ -102,11 +102,11 @@ fn join<'a>(
     mut out: Out<'_, impl Grow>,
 ) -> Result<Bytes, Refused> {
     let mut parts = parts.into_iter().peekable();
-    let first = parts.next().cloned().unwrap_or_default();
+    let Some(first) = parts.next() else { return Ok(Bytes::new()) };
     if parts.peek().is_none() {
-        return Ok(first);
+        return Ok(first.clone());
     }
-    for part in std::iter::once(&first).chain(parts) {
+    for part in std::iter::once(first).chain(parts) {
         out.write_all(part).map_err(|_| Refused)?;
     }
     Ok(out.finish())

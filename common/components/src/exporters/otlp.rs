@@ -34,12 +34,18 @@ const MENTION_EVERY: Duration = Duration::from_secs(60);
 const USER_AGENT: &str = concat!("medulla/", env!("CARGO_PKG_VERSION"));
 
 /// Builds `otlp_grpc`.
-pub(crate) fn build_grpc(config: &ComponentConfig, context: &Context) -> Result<Queued, BuildError> {
+pub(crate) fn build_grpc(
+    config: &ComponentConfig,
+    context: &Context,
+) -> Result<Queued, BuildError> {
     Otlp::build(config, context, OtlpExporter::read_grpc, Protocol::Http2)
 }
 
 /// Builds `otlp_http`.
-pub(crate) fn build_http(config: &ComponentConfig, context: &Context) -> Result<Queued, BuildError> {
+pub(crate) fn build_http(
+    config: &ComponentConfig,
+    context: &Context,
+) -> Result<Queued, BuildError> {
     Otlp::build(config, context, OtlpExporter::read_http, Protocol::Http1)
 }
 

@@ -53,7 +53,8 @@ impl<'a> Out<'a> {
     }
 
     fn has_room(&mut self, bytes: usize) -> bool {
-        !self.is_refused && (bytes <= self.bytes.capacity() - self.bytes.len() || self.enlarge(bytes))
+        !self.is_refused
+            && (bytes <= self.bytes.capacity() - self.bytes.len() || self.enlarge(bytes))
     }
 
     /// Doubles the memory, at least to hold so many bytes more.

@@ -95,7 +95,11 @@ mod tests {
         records.grow(90).expect("room");
         let outputs = Outputs::new(budget.clone());
         let (mut first, mut second) = (outputs.begin(), outputs.begin());
-        assert_eq!((first.grow(8), second.grow(8)), (Ok(()), Ok(())), "the first fits, the other goes over");
+        assert_eq!(
+            (first.grow(8), second.grow(8)),
+            (Ok(()), Ok(())),
+            "the first fits, the other goes over"
+        );
         assert_eq!((first.grow(8), second.grow(1000)), (Err(Exhausted), Ok(())));
         assert_eq!(budget.used_bytes(), 90 + 8 + 1008);
         assert_eq!(records.grow(1), Err(Exhausted), "nothing is admitted");

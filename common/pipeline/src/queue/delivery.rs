@@ -58,7 +58,14 @@ impl Delivery {
         ledger: Arc<ExporterLedger>,
     ) -> Self {
         let (answered, _) = watch::channel(());
-        Self { exporter, settings, ledger, answered, put_off_at: Mutex::default(), ceiling: Ceiling::default() }
+        Self {
+            exporter,
+            settings,
+            ledger,
+            answered,
+            put_off_at: Mutex::default(),
+            ceiling: Ceiling::default(),
+        }
     }
 
     /// Whether senders wait for the delivery.
@@ -136,7 +143,12 @@ impl Delivery {
         if self.ceiling.learn(refused, Instant::now()) {
             let exporter = self.ledger.exporter();
             let taken = bytes;
-            tracing::info!(exporter, refused, taken, "the backend limits requests; larger ones are cut");
+            tracing::info!(
+                exporter,
+                refused,
+                taken,
+                "the backend limits requests; larger ones are cut"
+            );
         }
     }
 

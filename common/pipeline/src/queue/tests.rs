@@ -165,7 +165,11 @@ async fn a_limit_is_learnt_from_a_refusal_and_forgotten_by_and_by() {
         assert_eq!(taken.iter().sum::<u64>(), requests.iter().sum::<usize>() as u64);
         (taken.len(), backend.refused.swap(0, Ordering::Relaxed))
     };
-    assert_eq!(send(&[400]).await, (4, 2), "the whole and its first half; the second is cut beforehand");
+    assert_eq!(
+        send(&[400]).await,
+        (4, 2),
+        "the whole and its first half; the second is cut beforehand"
+    );
     for requests in [&[400][..], &[126, 500, 20], &[100, 100, 100], &[3; 40], &[120]] {
         let (_, refused) = send(requests).await;
         assert_eq!(refused, 0, "{requests:?}");

@@ -100,8 +100,9 @@ fn a_window_beyond_the_bound_is_not_permitted() {
 
 #[test]
 fn packing_stops_where_it_is_not_permitted() {
-    let noise: Vec<u8> =
-        (0..1u32 << 18).flat_map(|n| n.wrapping_mul(0x9e37_79b9).rotate_left(n % 31).to_le_bytes()).collect();
+    let noise: Vec<u8> = (0..1u32 << 18)
+        .flat_map(|n| n.wrapping_mul(0x9e37_79b9).rotate_left(n % 31).to_le_bytes())
+        .collect();
     let parts = [Bytes::from(noise), Bytes::from_static(b"more")];
     for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
         let mut purse = Purse(8 << 20);

@@ -12,7 +12,8 @@ use super::*;
 /// A batch of two log requests with bodies of this length that hardly compress.
 fn batch(body_bytes: u32) -> Batch {
     let noise = |seed: u32| -> Vec<u8> {
-        let letter = |n: u32| (n ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(n % 31).to_le_bytes()[2];
+        let letter =
+            |n: u32| (n ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(n % 31).to_le_bytes()[2];
         (0..body_bytes).map(|n| b'a' + letter(n) % 26).collect()
     };
     let part = |seed| {
