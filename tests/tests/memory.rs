@@ -91,6 +91,40 @@ service:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_exporter_writes_needs_room_and_arrives_one_at_a_time_without() {
+    let sink = Sink::start().await;
+    sink.answer(Reply::late(Duration::from_millis(100)));
+    let config = format!(
+        "
+memory: {{ budget: 3MiB }}
+receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
+exporters: {{ otlp_http: {{ endpoint: 'http://{}', encoding: json, compression: none }} }}
+service:
+  pipelines: {{ traces: {{ receivers: [otlp], exporters: [otlp_http] }} }}
+{TELEMETRY}",
+        sink.address()
+    );
+    let mut gateway = Medulla::gateway(&config);
+    // Nine tenths of the budget as protobuf, more than all of it as JSON.
+    let body = records::traces(0, 1500);
+    let senders = (9 * (3 << 20) / 10) / body.len();
+    assert!(senders >= 4, "{}", body.len());
+    let mut sending = Vec::new();
+    for _ in 0..senders {
+        let (mut http, body) = (gateway.http().await, body.clone());
+        sending.push(tokio::spawn(async move { http.export(Signal::Traces, body).await }));
+    }
+    for sent in sending {
+        assert!(sent.await.expect("no sender panics").is_success());
+    }
+    assert_eq!(sink.received().len(), senders);
+    let metrics = gateway.settle_books().await;
+    assert_eq!(metrics.accepted(Signal::Traces), senders as f64 * 1500.0);
+    assert!(metrics.sum("medulla_exporter_attempts_put_off", &[]) > 0.0);
+    assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nests_without_end_is_refused_by_who_reads_it_and_passed_on_by_who_does_not() {
     let sink = Sink::start().await;
     let config = format!(
