@@ -115,7 +115,7 @@ exporters:
     endpoint: 'http://{}'
     encoding: json
     compression: none
-    retry_on_failure: {{ initial_interval: 50ms, max_interval: 100ms }}
+    retry_on_failure: {{ initial_interval: 1s, max_interval: 1s }}
 service:
   pipelines: {{ traces: {{ receivers: [otlp], exporters: [otlp_http] }} }}
 {TELEMETRY}",
