@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 // Buffers of half a megabyte per request: with the system's allocator their pages are returned and
-// faulted in again each time (measured: three times the cost of the request). How it is tuned stands in `.cargo/config.toml`.
+// faulted in again each time (measured: three times the cost of the request).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
