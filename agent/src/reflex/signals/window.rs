@@ -313,12 +313,12 @@ mod tests {
 
     #[test]
     fn half_seconds_of_windows_with_a_phase_each_end_one_by_one() {
-        let phases = (0..10).map(|phase| after(phase * 50));
-        let new = |phase| Window::new(Duration::ZERO, phase, Latency::default());
-        let mut windows: Vec<Window> = phases.map(new).collect();
+        let ticks = |number| Duration::from_millis(50) * number;
+        let new = |phase| Window::new(Duration::ZERO, ticks(phase), Latency::default());
+        let mut windows: Vec<Window> = (0..10).map(new).collect();
         for tick in 1..=100 {
             let ended = windows.iter_mut().filter_map(|window| {
-                window.add(after(tick * 50), &Latency::default());
+                window.add(ticks(tick), &Latency::default());
                 window.take_slot()
             });
             assert_eq!(ended.count(), 1, "tick {tick}");
