@@ -1,11 +1,14 @@
 //! Promise: memory stays under the bound that the process prints, whatever is sent, and what is
 //! refused is refused in a way that is worth coming again.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use medulla_tests::client::gzip;
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Medulla, Reply, Signal, Sink, records};
+use medulla_tests::{
+    GLANCE, HttpClient, Medulla, Metrics, Reply, Signal, Sink, eventually, records,
+};
 
 /// Nested so deeply that a reader would run out of stack if it followed.
 fn nested(levels: usize) -> Vec<u8> {
@@ -87,6 +90,69 @@ service:
     let bound = metrics.sum("medulla_memory_bound_bytes", &[]);
     let peak = gateway.process().peak_memory_bytes() as f64;
     assert!(peak < bound, "peak {peak}, bound {bound}");
+    assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
+}
+
+/// Waits until a metric of the process whose metrics are there is at least this.
+async fn reaches(metrics: SocketAddr, name: &str, least: f64) {
+    eventually(name, async || {
+        let page = HttpClient::connect(metrics).await.get("/metrics").await;
+        let page = Metrics::parse(&String::from_utf8_lossy(&page.body));
+        (page.sum(name, &[]) >= least).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_exporter_writes_needs_room_and_goes_one_by_one_without() {
+    let mut sink = Sink::start().await;
+    let config = format!(
+        "
+memory: {{ budget: 3MiB }}
+receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
+exporters:
+  otlp_http:
+    endpoint: 'http://{}'
+    encoding: json
+    compression: none
+    retry_on_failure: {{ initial_interval: 1s, max_interval: 1s }}
+service:
+  pipelines: {{ traces: {{ receivers: [otlp], exporters: [otlp_http] }} }}
+{TELEMETRY}",
+        sink.address()
+    );
+    let mut gateway = Medulla::gateway(&config);
+    sink.go_down().await;
+    // Nine tenths of the budget, so that none of it has room as JSON.
+    let body = records::traces(0, 1500);
+    let senders = (9 * (3 << 20) / 10) / body.len();
+    let mut sending = Vec::new();
+    for _ in 0..senders {
+        let (mut http, body) = (gateway.http().await, body.clone());
+        sending.push(tokio::spawn(async move {
+            loop {
+                let answer = http.export(Signal::Traces, body.clone()).await;
+                if answer.status != 503 {
+                    return answer.status;
+                }
+                // While another's is over the budget, nothing is admitted.
+                assert!(answer.retry_after().is_some());
+                tokio::time::sleep(10 * GLANCE).await;
+            }
+        }));
+    }
+    let metrics = gateway.address("metrics");
+    reaches(metrics, "medulla_queued_items", senders as f64 * 1500.0).await;
+    sink.hold();
+    sink.come_back().await;
+    reaches(metrics, "medulla_exporter_attempts_put_off", 1.0).await;
+    sink.release();
+    for sent in sending {
+        assert_eq!(sent.await.expect("no sender panics"), 200);
+    }
+    assert_eq!(sink.received().len(), senders);
+    let metrics = gateway.settle_books().await;
+    assert_eq!(metrics.accepted(Signal::Traces), senders as f64 * 1500.0);
     assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
 }
 

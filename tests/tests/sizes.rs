@@ -71,6 +71,27 @@ async fn what_a_backend_finds_too_large_arrives_in_halves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_backend_takes_is_remembered() {
+    for exporter in ["otlp_grpc", "otlp_http"] {
+        let sink = Sink::start().await;
+        let mut behind = narrow(&sink);
+        let address = behind.address(&exporter.replace('_', "/"));
+        let mut front = Medulla::gateway(&config("", exporter, address, ""));
+        let mut grpc = front.grpc().await;
+        for number in 0..50 {
+            let answer = grpc.export(Signal::Traces, records::traces(4000 * number, 4000)).await;
+            assert!(answer.is_success(), "{exporter} {number}: {answer:?}");
+        }
+        assert_eq!(numbers(arrived(&sink)), (0..200_000).collect::<Vec<_>>());
+        assert_eq!(front.settle_books().await.accepted(Signal::Traces), 200_000.0);
+        let metrics = behind.settle_books().await;
+        let refused = [("reason", "too_large"), ("signal", "traces")];
+        let refused = metrics.sum("medulla_refused_requests", &refused);
+        assert!((1.0..4.0).contains(&refused), "{exporter}: {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_processor_cuts_at_its_largest_size() {
     let sink = Sink::start().await;
     let mut gateway = Medulla::gateway(&config("batch", "otlp_http", sink.address(), ""));

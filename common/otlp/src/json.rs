@@ -15,24 +15,58 @@ use crate::Signal;
 use crate::schema::{self, Kind, MAX_DEPTH, Message, Row, Rule};
 use crate::wire::{Fields, Malformed, Value, varint};
 
+mod out;
 mod read;
 mod reply;
+
+use out::Out;
 
 pub use read::{ReadError, Reason, read_request};
 pub use reply::{read_response, read_status, write_response, write_status};
 
+/// Why a request was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// It cannot be read, nests too deeply, or has no JSON form here.
+    Malformed,
+    /// The memory for it was not permitted.
+    Refused,
+}
+
+impl From<Malformed> for WriteError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
 /// Appends an export request as OTLP/JSON. Profiles have no JSON form here: `Malformed`.
 pub fn write_request(signal: Signal, request: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    // Where everything is permitted nothing is refused.
+    write_request_within(signal, request, out, &mut |_| true).map_err(|_| Malformed)
+}
+
+/// The same, where `grow` is asked whether so many bytes more may be used before they are; refused, `out` is
+/// left empty.
+pub fn write_request_within(
+    signal: Signal,
+    request: &[u8],
+    out: &mut Vec<u8>,
+    grow: &mut dyn FnMut(usize) -> bool,
+) -> Result<(), WriteError> {
     let message = schema::request(signal).ok_or(Malformed)?;
-    write_message(message, request, MAX_DEPTH, out)
+    let mut text = Out::new(std::mem::take(out), grow);
+    let written = write_message(message, request, MAX_DEPTH, &mut text);
+    *out = text.finish()?;
+    written
 }
 
 fn write_message(
     message: &Message,
     bytes: &[u8],
     depth: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
+    out: &mut Out<'_>,
+) -> Result<(), WriteError> {
+    out.check()?;
     let depth = depth.checked_sub(1).ok_or(Malformed)?;
     let (chosen, chosen_bytes) = last_of_oneof(message, bytes)?;
     let mut first = true;
@@ -65,8 +99,8 @@ fn write_field(
     row: &Row,
     bytes: &[u8],
     depth: usize,
-    out: &mut Vec<u8>,
-) -> Result<bool, Malformed> {
+    out: &mut Out<'_>,
+) -> Result<bool, WriteError> {
     match (row.rule, row.kind) {
         (Rule::Repeated, _) => write_list(row, bytes, depth, out),
         (_, Kind::Message(message)) => match merged(row.number, bytes)? {
@@ -79,14 +113,20 @@ fn write_field(
                 Ok(true)
             }
             Some(value) if rule != Rule::Single || !is_default(kind, value) => {
-                write_scalar(kind, value, out).map(|()| true)
+                write_scalar(kind, value, out)?;
+                Ok(true)
             }
             _ => Ok(false),
         },
     }
 }
 
-fn write_list(row: &Row, bytes: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<bool, Malformed> {
+fn write_list(
+    row: &Row,
+    bytes: &[u8],
+    depth: usize,
+    out: &mut Out<'_>,
+) -> Result<bool, WriteError> {
     let mut any = false;
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.try_next()? {
@@ -124,7 +164,7 @@ fn write_list(row: &Row, bytes: &[u8], depth: usize, out: &mut Vec<u8>) -> Resul
 }
 
 /// Opens the list before its first item, separates the others.
-fn separate(any: &mut bool, out: &mut Vec<u8>) {
+fn separate(any: &mut bool, out: &mut Out<'_>) {
     out.push(if std::mem::replace(any, true) { b',' } else { b'[' });
 }
 
@@ -143,7 +183,7 @@ pub(crate) fn unpack(kind: Kind, bytes: &[u8]) -> Result<(Value<'_>, &[u8]), Mal
     }
 }
 
-fn write_scalar(kind: Kind, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+fn write_scalar(kind: Kind, value: Value<'_>, out: &mut Out<'_>) -> Result<(), Malformed> {
     match (kind, value) {
         (Kind::Text, Value::Bytes(text)) => write_text(&String::from_utf8_lossy(text), out),
         (Kind::Bytes, Value::Bytes(bytes)) => write_base64(bytes, out),
@@ -233,15 +273,15 @@ fn last_of_oneof<'a>(
     Ok((chosen, &bytes[from..]))
 }
 
-fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+fn write_display(value: impl std::fmt::Display, out: &mut Out<'_>) {
     write!(out, "{value}").expect("writing to memory cannot fail");
 }
 
-fn write_quoted(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+fn write_quoted(value: impl std::fmt::Display, out: &mut Out<'_>) {
     write!(out, "\"{value}\"").expect("writing to memory cannot fail");
 }
 
-fn write_double(value: f64, out: &mut Vec<u8>) {
+fn write_double(value: f64, out: &mut Out<'_>) {
     match value {
         value if value.is_nan() => out.extend_from_slice(b"\"NaN\""),
         f64::INFINITY => out.extend_from_slice(b"\"Infinity\""),
@@ -251,7 +291,7 @@ fn write_double(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+fn write_hex(bytes: &[u8], out: &mut Out<'_>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     for byte in bytes {
@@ -261,7 +301,7 @@ fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+fn write_base64(bytes: &[u8], out: &mut Out<'_>) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.push(b'"');
     for chunk in bytes.chunks(3) {
@@ -275,7 +315,7 @@ fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
+fn write_text(text: &str, out: &mut Out<'_>) {
     out.push(b'"');
     let mut plain_from = 0;
     for (index, byte) in text.bytes().enumerate() {

@@ -6,10 +6,14 @@
 //! host every application looks the same. The table of peers holds only those with bytes in flight,
 //! so its size is bounded by the connection limit.
 
+mod output;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+pub use output::{Output, Outputs};
 
 /// Bytes that records in flight may occupy.
 #[derive(Debug)]
@@ -136,6 +140,13 @@ impl Permit {
         self.budget.take(self.peer, bytes)?;
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// Takes `bytes` more whether there is room or not. A peer's share is not asked: there must be none.
+    fn grow_over(&mut self, bytes: usize) {
+        debug_assert!(self.peer.is_none(), "what goes over is no peer's");
+        self.budget.used.fetch_add(bytes, Ordering::AcqRel);
+        self.bytes += bytes;
     }
 
     /// Returns what is held beyond `bytes`.

@@ -25,7 +25,7 @@ mod testing;
 
 pub use ack::{Ack, Answer, Waiter};
 pub use batch::{Batch, Metadata, Packed, PackedCoding, Part, Slice};
-pub use budget::{Budget, Exhausted, Peer, Permit};
+pub use budget::{Budget, Exhausted, Output, Outputs, Peer, Permit};
 pub use graph::{Arrival, Inlet, Inlets, Pipeline};
 pub use node::{Exporter, Processor, SendFuture, Sink};
 pub use otlp::{Signal, split::Limit};

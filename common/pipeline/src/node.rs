@@ -55,6 +55,7 @@ pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// Sends batches to a backend. Queueing, retry and settling are the queue's work.
 pub trait Exporter: Send + Sync + 'static {
-    /// One attempt, ended after `timeout`. `Retry` means the backend may take it later.
+    /// One attempt, ended after `timeout`. `Retry` means the backend may take it later, or, with
+    /// [`Cause::Budget`](crate::Cause::Budget), that there was no memory for what it would have written.
     fn send<'a>(&'a self, batch: &'a Batch, timeout: Duration) -> SendFuture<'a>;
 }

@@ -11,6 +11,7 @@
 //! waiting. The line is bounded by the byte budget. A batch larger than the whole queue goes request by
 //! request, and a request that is larger is refused for good.
 
+mod ceiling;
 mod delivery;
 mod line;
 
@@ -111,9 +112,8 @@ impl Queue {
     ) -> Arc<Self> {
         ledger.set_capacity(settings.queue_size as u64);
         ledger.set_level((settings.sizer != QueueSizer::Requests).then_some(0));
-        let (answered, _) = watch::channel(());
         let consumers = if settings.enabled { settings.num_consumers } else { UNQUEUED_SENDERS };
-        let delivery = Arc::new(Delivery { exporter, settings, ledger, answered });
+        let delivery = Arc::new(Delivery::new(exporter, settings, ledger));
         let line = Arc::new(Line::new(delivery.clone()));
         let mut workers = JoinSet::new();
         for _ in 0..consumers.max(1) {

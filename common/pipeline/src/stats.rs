@@ -157,6 +157,7 @@ pub struct ExporterLedger {
     sent: AtomicU64,
     send_failed: AtomicU64,
     enqueue_failed: AtomicU64,
+    put_off: AtomicU64,
     delivered_after_refusal: AtomicU64,
     dropped: Drops,
     queued: AtomicI64,
@@ -182,6 +183,11 @@ impl ExporterLedger {
     /// Records the queue had no place for.
     pub fn fail_enqueue(&self, records: u64) {
         self.enqueue_failed.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// An attempt that was not made: the budget had no room for what it would have written.
+    pub fn put_off(&self) {
+        self.put_off.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records delivered although their sender had heard a refusal.
@@ -241,6 +247,11 @@ impl ExporterLedger {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// Attempts put off so far for want of memory.
+    pub fn attempts_put_off(&self) -> u64 {
+        self.put_off.load(Ordering::Relaxed)
+    }
+
     /// Records delivered so far although their sender had heard a refusal.
     pub fn delivered_after_refusal(&self) -> u64 {
         self.delivered_after_refusal.load(Ordering::Relaxed)
@@ -270,6 +281,9 @@ impl ExporterLedger {
         out.push(count("sent", "Records delivered.", &self.sent));
         out.push(count("send_failed", "Records in attempts that failed.", &self.send_failed));
         out.push(count("enqueue_failed", "Records the queue refused.", &self.enqueue_failed));
+        let name = "medulla_exporter_attempts_put_off";
+        let help = "Attempts put off because the memory budget had no room for what they write.";
+        out.push(counter(name, help, ours(), load(&self.put_off)));
         let name = "medulla_delivered_after_refusal_items";
         let help = "Records delivered although their sender had heard a refusal.";
         out.push(counter(name, help, ours(), load(&self.delivered_after_refusal)));
@@ -359,6 +373,7 @@ impl Stats {
             sent: AtomicU64::new(0),
             send_failed: AtomicU64::new(0),
             enqueue_failed: AtomicU64::new(0),
+            put_off: AtomicU64::new(0),
             delivered_after_refusal: AtomicU64::new(0),
             dropped: Default::default(),
             queued: AtomicI64::new(0),

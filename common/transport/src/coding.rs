@@ -1,17 +1,17 @@
 //! Compression of bodies: gzip (RFC 1952) through zlib-rs, Zstandard (RFC 8878) in `zstd`.
 //!
-//! Inflating is admitted step by step: memory for the next [`STEP_BYTES`] is asked for before it is
-//! used, so a bomb stops at its cap having used only what was permitted. Streams of several gzip
+//! Both ways are admitted step by step: memory for what comes out is asked for before it is used, so a bomb
+//! stops at its cap having used only what was permitted. Streams of several gzip
 //! members are one body; anything behind the last member is an error.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::read::Grow;
+use crate::read::{Grow, Refused};
 
 mod zstd;
 
@@ -80,33 +80,77 @@ pub fn inflate(
     }
 }
 
-/// Compresses the concatenation of `parts` at the fastest level; `Identity` only joins them.
-pub fn pack<'a>(coding: Coding, parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
-    match coding {
-        Coding::Identity => join(parts),
-        Coding::Gzip => gzip(parts),
-        Coding::Zstd => zstd::pack(parts),
-    }
+/// Compresses the concatenation of `parts` at the fastest level; `Identity` only joins them. Ends where the
+/// memory is not permitted; what was permitted is never less than what came out.
+pub fn pack<'a>(
+    coding: Coding,
+    parts: impl IntoIterator<Item = &'a Bytes>,
+    grow: &mut impl Grow,
+) -> Result<Bytes, Refused> {
+    let out = Out { bytes: Vec::new(), grow };
+    let packed = match coding {
+        Coding::Identity => return join(parts, out),
+        Coding::Gzip => gzip(parts, out),
+        Coding::Zstd => zstd::pack(parts, out),
+    };
+    // Memory takes every write that is permitted.
+    packed.map(|out| out.finish()).map_err(|_| Refused)
 }
 
-fn join<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+fn join<'a>(
+    parts: impl IntoIterator<Item = &'a Bytes>,
+    mut out: Out<'_, impl Grow>,
+) -> Result<Bytes, Refused> {
     let mut parts = parts.into_iter().peekable();
-    let first = parts.next().cloned().unwrap_or_default();
+    let Some(first) = parts.next() else { return Ok(Bytes::new()) };
     if parts.peek().is_none() {
-        return first;
+        return Ok(first.clone());
     }
-    let mut joined = first.to_vec();
-    parts.for_each(|part| joined.extend_from_slice(part));
-    Bytes::from(joined)
+    for part in std::iter::once(first).chain(parts) {
+        out.write_all(part).map_err(|_| Refused)?;
+    }
+    Ok(out.finish())
 }
 
-/// Compresses the concatenation of `parts` with gzip at the fastest level.
-pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+fn gzip<'a, G: Grow>(
+    parts: impl IntoIterator<Item = &'a Bytes>,
+    out: Out<'_, G>,
+) -> io::Result<Out<'_, G>> {
+    let mut encoder = GzEncoder::new(out, Compression::fast());
     for part in parts {
-        encoder.write_all(part).expect("writing to memory cannot fail");
+        encoder.write_all(part)?;
     }
-    Bytes::from(encoder.finish().expect("writing to memory cannot fail"))
+    encoder.finish()
+}
+
+/// What is being written, and who permits the memory for it.
+struct Out<'g, G> {
+    bytes: Vec<u8>,
+    grow: &'g mut G,
+}
+
+impl<G> Out<'_, G> {
+    fn finish(mut self) -> Bytes {
+        self.bytes.shrink_to_fit();
+        Bytes::from(self.bytes)
+    }
+}
+
+impl<G: Grow> Write for Out<'_, G> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
+        if piece.len() > capacity - length {
+            let more = capacity.max(length + piece.len() - capacity);
+            self.grow.grow(more).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.bytes.reserve_exact(capacity + more - length);
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads all that comes out of a decoder.

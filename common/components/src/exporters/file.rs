@@ -9,21 +9,27 @@ use std::io::{Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pipeline::{Batch, Cause, Exporter, Outcome, QueueSettings, RefusalKind, SendFuture};
+use bytes::Bytes;
+use otlp::json::{WriteError, write_request_within};
+use pipeline::{Batch, Cause, Exporter, Outcome, Outputs, QueueSettings, RefusalKind, SendFuture};
 
 use crate::component::{BuildError, Context, Queued};
 use crate::config::ComponentConfig;
 use crate::config::file::File as Settings;
 
 /// Builds the exporter and opens its file.
-pub(crate) fn build(config: &ComponentConfig, _: &Context) -> Result<Queued, BuildError> {
+pub(crate) fn build(config: &ComponentConfig, context: &Context) -> Result<Queued, BuildError> {
     let settings = config.read(Settings::read);
     let mut options = OpenOptions::new();
     options.create(true).write(true).append(settings.append).truncate(!settings.append);
     let file = options.open(&settings.path);
     let shown = settings.path.display();
     let file = file.map_err(|error| BuildError::at(config, "path", format!("{shown}: {error}")))?;
-    let exporter = Arc::new(Lines { id: config.id.to_string(), file: Arc::new(Mutex::new(file)) });
+    let exporter = Arc::new(Lines {
+        id: config.id.to_string(),
+        file: Arc::new(Mutex::new(file)),
+        outputs: Outputs::new(context.budget.clone()),
+    });
     let settings = QueueSettings {
         enabled: false,
         timeout: Duration::from_secs(30),
@@ -35,13 +41,19 @@ pub(crate) fn build(config: &ComponentConfig, _: &Context) -> Result<Queued, Bui
 struct Lines {
     id: String,
     file: Arc<Mutex<File>>,
+    /// Where the lines are charged.
+    outputs: Outputs,
 }
 
 impl Exporter for Lines {
     fn send<'a>(&'a self, batch: &'a Batch, _: Duration) -> SendFuture<'a> {
         Box::pin(async move {
-            let Ok(lines) = lines(batch) else {
-                return Outcome::refused(RefusalKind::Malformed, "a record cannot be written");
+            let lines = match self.lines(batch) {
+                Ok(lines) => lines,
+                Err(WriteError::Refused) => return Outcome::retry(Cause::Budget),
+                Err(WriteError::Malformed) => {
+                    return Outcome::refused(RefusalKind::Malformed, "a record cannot be written");
+                }
             };
             let file = self.file.clone();
             let written = tokio::task::spawn_blocking(move || append(&file, &lines)).await;
@@ -57,13 +69,18 @@ impl Exporter for Lines {
     }
 }
 
-fn lines(batch: &Batch) -> Result<Vec<u8>, otlp::Malformed> {
-    let mut out = Vec::new();
-    for body in batch.bodies() {
-        otlp::json::write_request(batch.signal, body, &mut out)?;
-        out.push(b'\n');
+impl Lines {
+    fn lines(&self, batch: &Batch) -> Result<Bytes, WriteError> {
+        let mut output = self.outputs.begin();
+        let mut lines = Vec::new();
+        for body in batch.bodies() {
+            let mut grow = |bytes| output.grow(bytes).is_ok();
+            write_request_within(batch.signal, body, &mut lines, &mut grow)?;
+            lines.push(b'\n');
+        }
+        lines.shrink_to_fit();
+        Ok(output.keep(Bytes::from(lines)))
     }
-    Ok(out)
 }
 
 fn append(file: &Mutex<File>, lines: &[u8]) -> std::io::Result<()> {

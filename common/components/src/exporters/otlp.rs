@@ -2,27 +2,29 @@
 //!
 //! A merged batch is written as its pieces, one after the other. With compression on, a batch that
 //! is one request which arrived in the same compression goes out as it came; any other is compressed
-//! here. With `encoding: json` it is written anew. What
-//! the backend says becomes an [`Outcome`] in one function per protocol, by the tables of OTLP.
+//! here. With `encoding: json` it is written anew. What is written here needs room in the byte budget, or the
+//! attempt is put off. What the backend says becomes an [`Outcome`] in one function per protocol, by the tables of OTLP.
 
 mod verdict;
+mod write;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pipeline::{Batch, Cause, Exporter, Outcome, PackedCoding, RefusalKind, SendFuture, Signal};
+use pipeline::{Batch, Cause, Exporter, Outcome, Outputs, RefusalKind, SendFuture, Signal};
 use transport::client::{Client, Protocol, Reply, SendError};
-use transport::coding::{Coding, pack};
+use transport::coding::Coding;
 use transport::grpc;
 use transport::http::Body;
 use transport::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::component::{BuildError, Context, Queued};
 use crate::config::ComponentConfig;
-use crate::config::client::{Compression, Target};
+use crate::config::client::Target;
 use crate::config::otlp_exporter::{Encoding, OtlpExporter};
 use crate::config::sending::Sending;
+use write::{Unwritten, Writer};
 
 /// Largest answer of a backend that is read.
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
@@ -32,13 +34,19 @@ const MENTION_EVERY: Duration = Duration::from_secs(60);
 const USER_AGENT: &str = concat!("medulla/", env!("CARGO_PKG_VERSION"));
 
 /// Builds `otlp_grpc`.
-pub(crate) fn build_grpc(config: &ComponentConfig, _: &Context) -> Result<Queued, BuildError> {
-    Otlp::build(config, OtlpExporter::read_grpc, Protocol::Http2)
+pub(crate) fn build_grpc(
+    config: &ComponentConfig,
+    context: &Context,
+) -> Result<Queued, BuildError> {
+    Otlp::build(config, context, OtlpExporter::read_grpc, Protocol::Http2)
 }
 
 /// Builds `otlp_http`.
-pub(crate) fn build_http(config: &ComponentConfig, _: &Context) -> Result<Queued, BuildError> {
-    Otlp::build(config, OtlpExporter::read_http, Protocol::Http1)
+pub(crate) fn build_http(
+    config: &ComponentConfig,
+    context: &Context,
+) -> Result<Queued, BuildError> {
+    Otlp::build(config, context, OtlpExporter::read_http, Protocol::Http1)
 }
 
 struct Otlp {
@@ -46,8 +54,7 @@ struct Otlp {
     /// One for each signal that it has an endpoint for.
     routes: Vec<Route>,
     protocol: Protocol,
-    encoding: Encoding,
-    compression: Compression,
+    writer: Writer,
     headers: HeaderMap,
     trouble: Trouble,
 }
@@ -63,6 +70,7 @@ struct Route {
 impl Otlp {
     fn build(
         config: &ComponentConfig,
+        context: &Context,
         read: impl FnOnce(&crate::config::Section<'_>) -> OtlpExporter,
         protocol: Protocol,
     ) -> Result<Queued, BuildError> {
@@ -75,8 +83,11 @@ impl Otlp {
         let exporter = Self {
             id: config.id.to_string(),
             headers,
-            encoding: settings.encoding,
-            compression: settings.compression,
+            writer: Writer {
+                encoding: settings.encoding,
+                compression: settings.compression,
+                outputs: Outputs::new(context.budget.clone()),
+            },
             routes,
             protocol,
             trouble: Trouble::default(),
@@ -86,9 +97,13 @@ impl Otlp {
     }
 
     async fn attempt(&self, batch: &Batch, timeout: Duration) -> Outcome {
-        let Ok((coding, pieces)) = self.pieces(batch) else {
-            let message = "a record is malformed and cannot be written as JSON";
-            return Outcome::refused(RefusalKind::Malformed, message);
+        let (coding, pieces) = match self.writer.write(batch) {
+            Ok(written) => written,
+            Err(Unwritten::NoRoom) => return Outcome::retry(Cause::Budget),
+            Err(Unwritten::Malformed) => {
+                let message = "a record is malformed and cannot be written as JSON";
+                return Outcome::refused(RefusalKind::Malformed, message);
+            }
         };
         let Some(route) = self.routes.iter().find(|route| route.signal == batch.signal) else {
             let message = "the exporter has no endpoint for this signal";
@@ -142,42 +157,6 @@ impl Otlp {
         }
         headers.insert("grpc-timeout", grpc::timeout_value(timeout));
         route.client.post(&route.path, headers, grpc::frame(is_packed, pieces)).await
-    }
-
-    /// The body as it goes out, and how it is compressed.
-    fn pieces(&self, batch: &Batch) -> Result<(Coding, Vec<Bytes>), otlp::Malformed> {
-        let coding = coding_of(self.compression);
-        if self.encoding == Encoding::Json {
-            let request = pack(Coding::Identity, batch.bodies());
-            let mut json = Vec::new();
-            otlp::json::write_request(batch.signal, &request, &mut json)?;
-            return Ok((coding, vec![pack(coding, [&Bytes::from(json)])]));
-        }
-        if coding == Coding::Identity {
-            return Ok((coding, batch.bodies().cloned().collect()));
-        }
-        if let [only] = &batch.parts[..]
-            && let Some(packed) = &only.packed
-            && coding_of_packed(packed.coding) == coding
-        {
-            return Ok((coding, vec![packed.bytes.clone()]));
-        }
-        Ok((coding, vec![pack(coding, batch.bodies())]))
-    }
-}
-
-fn coding_of(compression: Compression) -> Coding {
-    match compression {
-        Compression::None => Coding::Identity,
-        Compression::Gzip => Coding::Gzip,
-        Compression::Zstd => Coding::Zstd,
-    }
-}
-
-fn coding_of_packed(coding: PackedCoding) -> Coding {
-    match coding {
-        PackedCoding::Gzip => Coding::Gzip,
-        PackedCoding::Zstd => Coding::Zstd,
     }
 }
 

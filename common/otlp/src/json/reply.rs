@@ -3,6 +3,7 @@
 //! OTLP/HTTP: the answer has the encoding of the request. Of `google.rpc.Status` the details are
 //! left out: over HTTP, `Retry-After` says what they would.
 
+use super::out::Out;
 use super::read::{ReadError, read_document};
 use super::write_message;
 use crate::schema::{Kind, MAX_DEPTH, Message, Row, Rule, row};
@@ -32,9 +33,11 @@ pub fn read_status(json: &[u8]) -> Result<Vec<u8>, ReadError> {
 }
 
 fn write(message: &Message, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut out = Vec::new();
-    write_message(message, bytes, MAX_DEPTH, &mut out)?;
-    Ok(out)
+    let mut permit = |_: usize| true;
+    let mut out = Out::new(Vec::new(), &mut permit);
+    let written = write_message(message, bytes, MAX_DEPTH, &mut out);
+    // Where everything is permitted nothing is refused.
+    written.and_then(|()| out.finish()).map_err(|_| Malformed)
 }
 
 fn read(message: &'static Message, json: &[u8]) -> Result<Vec<u8>, ReadError> {

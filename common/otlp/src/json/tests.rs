@@ -111,8 +111,47 @@ fn nesting_is_bounded() {
     assert!(crate::check(Signal::Traces, &request).is_ok(), "nobody looks inside on the way");
 }
 
+/// The request as JSON where so many bytes are permitted, and how many were asked for.
+fn within(request: &[u8], permitted: usize) -> (Result<String, WriteError>, usize) {
+    let (mut out, mut asked) = (Vec::new(), 0);
+    let mut grow = |bytes| {
+        asked += bytes;
+        asked <= permitted
+    };
+    let written = write_request_within(Signal::Traces, request, &mut out, &mut grow);
+    (written.map(|()| String::from_utf8(out).expect("JSON is UTF-8")), asked)
+}
+
+#[test]
+fn a_long_text_is_asked_for_before_it_is_written() {
+    let request = span(|out| put_bytes(out, 5, &vec![b'n'; 1 << 20]));
+    let (written, asked) = within(&request, usize::MAX);
+    let length = written.expect("permitted").len();
+    assert!((length..=2 * length).contains(&asked), "{asked} of {length}");
+    for permitted in [0, 1000, length - 1, asked - 1] {
+        assert_eq!(within(&request, permitted).0, Err(WriteError::Refused), "{permitted}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_is_permitted_is_written_whole_or_not_at_all(
+        request in crate::testing::traces(),
+        permitted in 0usize..20_000,
+    ) {
+        let request = request.encode_to_vec();
+        let whole = json(Signal::Traces, &request);
+        let (written, asked) = within(&request, permitted);
+        match written {
+            Ok(text) => {
+                prop_assert!(whole.len() <= asked && asked <= permitted);
+                prop_assert_eq!(text, whole);
+            }
+            Err(error) => prop_assert!(asked > permitted && error == WriteError::Refused),
+        }
+    }
 
     #[test]
     fn traces_read_back(request in crate::testing::traces()) {

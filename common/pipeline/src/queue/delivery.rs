@@ -1,19 +1,27 @@
 //! From the queue to the backend: attempts, backoff, and what each part's sender hears.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Backoff, Batch, Cause, DropReason, Exporter, ExporterLedger, Limit, Outcome, Part,
+    Backoff, Batch, Cause, DropReason, Exhausted, Exporter, ExporterLedger, Limit, Outcome, Part,
     QueueSettings, Refusal, RefusalKind,
 };
+
+use super::ceiling::Ceiling;
 
 /// How often the pieces of one batch that its backend finds too large are cut in halves. One record
 /// that is too large among a million costs twenty; a backend that refuses everything ends here.
 const MAX_CUTS: usize = 64;
+
+/// How long an attempt is put off for want of memory: that comes back as others end, and the backend has not
+/// asked for a pause.
+const PUT_OFF: Duration = Duration::from_millis(200);
+/// How often that is mentioned in the log.
+const MENTION_EVERY: Duration = Duration::from_secs(60);
 
 /// What the consumers of one queue share.
 pub(super) struct Delivery {
@@ -22,6 +30,17 @@ pub(super) struct Delivery {
     pub(super) ledger: Arc<ExporterLedger>,
     /// Signalled when a sender was answered before its parts were settled.
     pub(super) answered: watch::Sender<()>,
+    /// When it was last said that an attempt was put off.
+    put_off_at: Mutex<Option<Instant>>,
+    /// What the backend is known not to take.
+    ceiling: Ceiling,
+}
+
+/// What the pieces of one batch have met with.
+struct Trial {
+    cuts_left: usize,
+    /// Size of the smallest that its backend found too large.
+    refused: Option<usize>,
 }
 
 /// A batch the queue answers for. Dropped, it gives up what is left: the process is stopping.
@@ -33,37 +52,53 @@ pub(super) struct Held {
 }
 
 impl Delivery {
+    pub(super) fn new(
+        exporter: Arc<dyn Exporter>,
+        settings: QueueSettings,
+        ledger: Arc<ExporterLedger>,
+    ) -> Self {
+        let (answered, _) = watch::channel(());
+        Self {
+            exporter,
+            settings,
+            ledger,
+            answered,
+            put_off_at: Mutex::default(),
+            ceiling: Ceiling::default(),
+        }
+    }
+
     /// Whether senders wait for the delivery.
     pub(super) fn waits(&self) -> bool {
         self.settings.wait_for_result || !self.settings.enabled
     }
 
-    /// Sends until settled, given up, or answered behind its back. A merged batch that is refused
-    /// for good is sent once more part by part, so that each sender hears its own answer; what its backend
-    /// finds too large is sent in halves, and a record that is too large alone is refused alone.
+    /// Sends until settled, given up, or answered behind its back.
     pub(super) async fn run(&self, held: Held) {
         let started = Instant::now();
         let mut backoff = Backoff::new(&self.settings.retry, seed(&held.batch));
         let mut work = vec![held];
-        let mut cuts_left = MAX_CUTS;
+        let mut trial = Trial { cuts_left: MAX_CUTS, refused: None };
         while let Some(mut held) = work.pop() {
             held.forget_answered();
             if held.batch.parts.is_empty() {
                 continue;
             }
-            let (mut held, outcome) = match self.attempt(&held.batch).await {
-                Outcome::Refused(refusal) => match held.smaller(refusal, &mut cuts_left) {
-                    Ok(smaller) => {
-                        work.extend(smaller);
-                        continue;
-                    }
-                    Err(whole) => whole,
-                },
-                outcome => (held, outcome),
+            let (mut held, outcome) = match self.send(held, &mut trial).await {
+                Ok(smaller) => {
+                    work.extend(smaller);
+                    continue;
+                }
+                Err(whole) => whole,
             };
             match outcome {
                 Outcome::Retry { after, cause } => {
-                    let delay = backoff.next(&self.settings.retry, after);
+                    let delay = if cause == Cause::Budget {
+                        self.note_put_off();
+                        PUT_OFF
+                    } else {
+                        backoff.next(&self.settings.retry, after)
+                    };
                     if self.is_hopeless(started, delay) {
                         held.end(&Outcome::Retry { after: Some(delay), cause });
                     } else {
@@ -76,6 +111,47 @@ impl Delivery {
         }
     }
 
+    /// Sends a batch and says what it met with, or what to send in its place, the first last. A merged batch that
+    /// is refused for good is sent once more part by part, so that each sender hears its own answer; what its
+    /// backend finds too large is sent in halves, a record that is too large alone is refused alone, and what it
+    /// is known not to take is cut beforehand.
+    async fn send(&self, held: Held, trial: &mut Trial) -> Result<Vec<Held>, (Held, Outcome)> {
+        let bytes = held.batch.body_bytes();
+        let held = match held.within(self.ceiling.bytes(Instant::now())) {
+            Ok(pieces) => return Ok(pieces),
+            Err(whole) => whole,
+        };
+        match self.attempt(&held.batch).await {
+            Outcome::Refused(refusal) => {
+                if refusal.kind == RefusalKind::TooLarge {
+                    trial.refused = Some(trial.refused.map_or(bytes, |known| known.min(bytes)));
+                }
+                held.smaller(refusal, &mut trial.cuts_left)
+            }
+            outcome => {
+                if shows_life(&outcome) {
+                    self.note_taken(bytes, trial);
+                }
+                Err((held, outcome))
+            }
+        }
+    }
+
+    /// Learns from a piece that was taken where more was too much.
+    fn note_taken(&self, bytes: usize, trial: &Trial) {
+        let Some(refused) = trial.refused.filter(|refused| bytes < *refused) else { return };
+        if self.ceiling.learn(refused, Instant::now()) {
+            let exporter = self.ledger.exporter();
+            let taken = bytes;
+            tracing::info!(
+                exporter,
+                refused,
+                taken,
+                "the backend limits requests; larger ones are cut"
+            );
+        }
+    }
+
     async fn attempt(&self, batch: &Batch) -> Outcome {
         let timeout = self.settings.timeout;
         self.ledger.attempt(1);
@@ -85,9 +161,22 @@ impl Delivery {
             Err(_) => Outcome::retry(Cause::Backend),
         };
         self.ledger.attempt(-1);
-        self.ledger.fail(batch.records() - outcome.delivered(batch.records()));
-        self.ledger.note_backend(shows_life(&outcome), Instant::now());
+        if !matches!(outcome, Outcome::Retry { cause: Cause::Budget, .. }) {
+            self.ledger.fail(batch.records() - outcome.delivered(batch.records()));
+            self.ledger.note_backend(shows_life(&outcome), Instant::now());
+        }
         outcome
+    }
+
+    /// Counts an attempt that the budget had no room for, which says nothing of the backend.
+    fn note_put_off(&self) {
+        self.ledger.put_off();
+        let mut said = self.put_off_at.lock().expect("a plain assignment cannot panic");
+        if said.is_none_or(|at| at.elapsed() >= MENTION_EVERY) {
+            *said = Some(Instant::now());
+            let exporter = self.ledger.exporter();
+            tracing::warn!(exporter, "the memory budget has no room for what it writes; put off");
+        }
     }
 
     /// Whether another attempt after `delay` is ruled out by the settings.
@@ -164,7 +253,7 @@ impl Held {
     /// What to try after a refusal for good, the first to try last: the parts of a merged batch one by one, or
     /// halves of what is too large. Itself with its verdict, if there is nothing smaller.
     pub(super) fn smaller(
-        mut self,
+        self,
         refusal: Refusal,
         cuts_left: &mut usize,
     ) -> Result<Vec<Self>, (Self, Outcome)> {
@@ -179,16 +268,41 @@ impl Held {
             return Err((self, refused));
         }
         *cuts_left -= 1;
-        let half = [Limit::records(records / 2)];
+        let made = self.cut([Limit::records(records / 2)]);
+        made.map_err(|(whole, refused_memory)| match refused_memory {
+            None => (whole, refused),
+            Some(Exhausted) => (whole, Outcome::retry(Cause::Budget)),
+        })
+    }
+
+    /// Batches of at most so many bytes, but for records that are larger alone, the first ones last. Itself, if it
+    /// fits, cannot be cut, or there is no room for the pieces: then its backend has the say.
+    fn within(mut self, bytes: usize) -> Result<Vec<Self>, Self> {
+        if self.batch.body_bytes() <= bytes || self.batch.records() < 2 {
+            return Err(self);
+        }
+        if self.batch.parts.len() > 1 {
+            let lots = lots_within(std::mem::take(&mut self.batch.parts), bytes);
+            return Ok(self.regroup(lots));
+        }
+        self.cut(std::iter::repeat(Limit::bytes(bytes))).map_err(|(whole, _)| whole)
+    }
+
+    /// The pieces of its only part under these limits, the first ones last; itself, if there is but one piece or
+    /// no room for them.
+    fn cut(
+        mut self,
+        limits: impl IntoIterator<Item = Limit>,
+    ) -> Result<Vec<Self>, (Self, Option<Exhausted>)> {
         let part = self.batch.parts.pop().expect("a batch has a part");
-        match part.pieces(self.batch.signal, half) {
+        match part.pieces(self.batch.signal, limits) {
             Ok(pieces) if pieces.len() > 1 => {
                 let lots = part.cut(pieces).into_iter().rev().map(|piece| vec![piece]);
                 Ok(self.regroup(lots.collect()))
             }
-            cut => {
+            made => {
                 self.batch.parts.push(part);
-                Err((self, if cut.is_ok() { refused } else { Outcome::retry(Cause::Budget) }))
+                Err((self, made.err()))
             }
         }
     }
@@ -218,6 +332,25 @@ impl Held {
         };
         lots.into_iter().map(alone).map(hold).collect()
     }
+}
+
+/// Parts in as few lots as hold at most so many bytes each, the last ones first; a part that is larger is alone.
+fn lots_within(parts: Vec<Part>, bytes: usize) -> Vec<Vec<Part>> {
+    let mut lots: Vec<Vec<Part>> = Vec::new();
+    let mut room = 0;
+    for part in parts {
+        let size = part.body.len();
+        match lots.last_mut() {
+            Some(lot) if size <= room => lot.push(part),
+            _ => {
+                room = bytes;
+                lots.push(vec![part]);
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    lots.reverse();
+    lots
 }
 
 impl Drop for Held {

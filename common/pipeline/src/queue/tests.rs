@@ -1,6 +1,7 @@
 //! Promises of the queue under a paused clock, and the conservation law under random backends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -41,18 +42,30 @@ fn too_large() -> Outcome {
 }
 
 /// Takes requests of at most `limit` bytes, and notes the records of those that it took.
+#[derive(Default)]
 struct Narrow {
-    limit: usize,
+    limit: AtomicUsize,
     taken: std::sync::Mutex<Vec<u64>>,
+    refused: AtomicUsize,
+}
+
+impl Narrow {
+    fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit: AtomicUsize::new(limit), ..Self::default() })
+    }
 }
 
 impl Exporter for Narrow {
     fn send<'a>(&'a self, batch: &'a Batch, _timeout: Duration) -> crate::SendFuture<'a> {
-        let is_taken = batch.body_bytes() <= self.limit;
-        if is_taken {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            if batch.body_bytes() > self.limit.load(Ordering::Relaxed) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return too_large();
+            }
             self.taken.lock().expect("not poisoned").push(batch.records());
-        }
-        Box::pin(std::future::ready(if is_taken { Outcome::ACCEPTED } else { too_large() }))
+            Outcome::ACCEPTED
+        })
     }
 }
 
@@ -63,7 +76,7 @@ async fn narrow(
     limit: usize,
     requests: &[&[usize]],
 ) -> (Vec<crate::Answer>, Vec<u64>) {
-    let backend = Arc::new(Narrow { limit, taken: std::sync::Mutex::default() });
+    let backend = Narrow::new(limit);
     let queue = Queue::start(backend.clone(), settings(), ledger(stats));
     let mut merged: Option<Batch> = None;
     let mut waiters = Vec::new();
@@ -123,6 +136,145 @@ async fn cutting_ends_where_a_backend_takes_nothing() {
     assert_eq!(answers[0].outcome, too_large());
     assert!(taken.is_empty());
     assert_eq!((ledger(&stats).sent(), ledger(&stats).queued()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_learnt_from_a_refusal_and_forgotten_by_and_by() {
+    let stats = Stats::default();
+    let backend = Narrow::new(150_000);
+    let queue = Queue::start(backend.clone(), settings(), ledger(&stats));
+    let send = async |requests: &[usize]| {
+        let mut waiters = Vec::new();
+        let mut merged: Option<Batch> = None;
+        for &spans in requests {
+            let (batch, waiter) = crate::testing::spans(&stats, &vec![1000; spans]);
+            waiters.push(waiter);
+            merged = Some(match merged.take() {
+                Some(mut before) => {
+                    before.merge(batch);
+                    before
+                }
+                None => batch,
+            });
+        }
+        queue.push(merged.expect("a request"), Instant::now());
+        for waiter in waiters {
+            assert_eq!(waiter.wait().await.outcome, Outcome::ACCEPTED);
+        }
+        let taken = std::mem::take(&mut *backend.taken.lock().expect("not poisoned"));
+        assert_eq!(taken.iter().sum::<u64>(), requests.iter().sum::<usize>() as u64);
+        (taken.len(), backend.refused.swap(0, Ordering::Relaxed))
+    };
+    assert_eq!(
+        send(&[400]).await,
+        (4, 2),
+        "the whole and its first half; the second is cut beforehand"
+    );
+    for requests in [&[400][..], &[126, 500, 20], &[100, 100, 100], &[3; 40], &[120]] {
+        let (_, refused) = send(requests).await;
+        assert_eq!(refused, 0, "{requests:?}");
+    }
+    // What is tried has doubled, and the limit is met again; then it is known as well as before.
+    tokio::time::advance(Duration::from_secs(600)).await;
+    assert_eq!(send(&[220]).await.1, 1);
+    assert_eq!(send(&[400]).await.1, 0);
+    backend.limit.store(usize::MAX, Ordering::Relaxed);
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert_eq!(send(&[400]).await, (1, 0), "it was raised");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_large_requests_cost_few_refusals() {
+    let stats = Stats::default();
+    let backend = Narrow::new(110_000);
+    let queue = Queue::start(backend.clone(), settings(), ledger(&stats));
+    let sizes = (0..50).map(|number| 120 + number * 37 % 280);
+    let mut waiters = Vec::new();
+    for spans in sizes.clone() {
+        let (batch, waiter) = crate::testing::spans(&stats, &vec![1000; spans]);
+        queue.push(batch, Instant::now());
+        waiters.push(waiter);
+    }
+    for waiter in waiters {
+        assert_eq!(waiter.wait().await.outcome, Outcome::ACCEPTED);
+    }
+    let total = sizes.sum::<usize>() as u64;
+    assert_eq!(backend.taken.lock().expect("not poisoned").iter().sum::<u64>(), total);
+    assert_eq!(ledger(&stats).sent(), total);
+    // A consumer at most learns by itself what the others do, from a whole request, its half and a quarter.
+    let refused = backend.refused.load(Ordering::Relaxed);
+    assert!(refused <= 3 * settings().num_consumers, "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_learnt_where_nothing_is_taken() {
+    let stats = Stats::default();
+    let backend = Narrow::new(0);
+    let queue = Queue::start(backend.clone(), settings(), ledger(&stats));
+    let push = || {
+        let (batch, waiter) = crate::testing::spans(&stats, &vec![1000; 400]);
+        queue.push(batch, Instant::now());
+        waiter
+    };
+    assert_eq!(push().wait().await.outcome, too_large());
+    backend.limit.store(usize::MAX, Ordering::Relaxed);
+    assert_eq!(push().wait().await.outcome, Outcome::ACCEPTED);
+    assert_eq!(*backend.taken.lock().expect("not poisoned"), [400], "whole");
+}
+
+/// Writes so many bytes for each attempt and holds them while it sends.
+struct Wordy {
+    outputs: crate::Outputs,
+    bytes: usize,
+}
+
+impl Exporter for Wordy {
+    fn send<'a>(&'a self, _batch: &'a Batch, _timeout: Duration) -> crate::SendFuture<'a> {
+        Box::pin(async move {
+            let mut output = self.outputs.begin();
+            if output.grow(self.bytes).is_err() {
+                return Outcome::retry(Cause::Budget);
+            }
+            let _kept = output.keep(bytes::Bytes::from(vec![0; self.bytes]));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Outcome::ACCEPTED
+        })
+    }
+}
+
+/// What senders hear whose batches are pushed together to an exporter that writes 60 bytes for each, where the
+/// budget has 100.
+async fn wordy(stats: &Stats, settings: QueueSettings, batches: usize) -> Vec<Outcome> {
+    let budget = crate::Budget::new(100, 1.0);
+    let backend = Arc::new(Wordy { outputs: crate::Outputs::new(budget.clone()), bytes: 60 });
+    let queue = Queue::start(backend, settings, ledger(stats));
+    let waiters: Vec<Waiter> = (0..batches).map(|_| push(&queue, stats, 1)).collect();
+    let mut heard = Vec::new();
+    for waiter in waiters {
+        heard.push(waiter.wait().await.outcome);
+    }
+    assert_eq!((budget.used_bytes(), ledger(stats).queued()), (0, 0));
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_budget_has_no_room_for_is_put_off_and_arrives() {
+    let stats = Stats::default();
+    assert_eq!(wordy(&stats, settings(), 9).await, vec![Outcome::ACCEPTED; 9]);
+    // One within the budget and one beyond it at a time, so seven wait, then five, three, one.
+    assert_eq!((ledger(&stats).sent(), ledger(&stats).attempts_put_off()), (9, 16));
+    assert_eq!(ledger(&stats).failing_since(), None, "the backend is well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_retry_hears_that_the_budget_is_used_up() {
+    let stats = Stats::default();
+    let mut settings = settings();
+    settings.retry.enabled = false;
+    let later = Outcome::Retry { after: Some(Duration::from_millis(200)), cause: Cause::Budget };
+    let heard = wordy(&stats, settings, 3).await;
+    assert_eq!(heard, [Outcome::ACCEPTED, Outcome::ACCEPTED, later]);
+    assert_eq!(ledger(&stats).attempts_put_off(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -353,14 +505,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_conservation_law_holds(
-        kinds in proptest::collection::vec(0usize..5, 1..12),
+        kinds in proptest::collection::vec(0usize..6, 1..12),
         sizes in proptest::collection::vec(1u64..9, 1..16),
         queue_size in 1usize..8,
         sizer in 0usize..3,
         flags in any::<(bool, bool, bool, bool)>(),
     ) {
         let partial = Outcome::Partial { rejected: 1, message: "one".into() };
-        let all = [Outcome::ACCEPTED, partial, retry(), refused(), too_large()];
+        let put_off = Outcome::retry(Cause::Budget);
+        let all = [Outcome::ACCEPTED, partial, retry(), refused(), too_large(), put_off];
         let script = kinds.into_iter().map(|kind| all[kind].clone()).collect();
         let mut settings = QueueSettings {
             enabled: flags.0,

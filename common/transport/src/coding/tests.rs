@@ -23,8 +23,16 @@ fn inflated_zstd(packed: &Bytes, max_bytes: usize, purse: usize) -> Result<Bytes
     inflate(Coding::Zstd, packed, max_bytes, &mut Purse(purse))
 }
 
+fn packed<'a>(coding: Coding, parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    pack(coding, parts, &mut Purse(usize::MAX)).expect("permitted")
+}
+
+fn gzip<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    packed(Coding::Gzip, parts)
+}
+
 fn zstd<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
-    pack(Coding::Zstd, parts)
+    packed(Coding::Zstd, parts)
 }
 
 #[test]
@@ -88,6 +96,25 @@ fn a_window_beyond_the_bound_is_not_permitted() {
     let frame = Bytes::from_static(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3, 1, 0, 0]);
     assert_eq!(inflated_zstd(&frame, 1 << 20, usize::MAX), Ok(Bytes::new()));
     assert_eq!(inflated_zstd(&frame, 1 << 20, 1 << 20), Err(InflateError::Refused));
+}
+
+#[test]
+fn packing_stops_where_it_is_not_permitted() {
+    let noise: Vec<u8> = (0..1u32 << 18)
+        .flat_map(|n| n.wrapping_mul(0x9e37_79b9).rotate_left(n % 31).to_le_bytes())
+        .collect();
+    let parts = [Bytes::from(noise), Bytes::from_static(b"more")];
+    for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
+        let mut purse = Purse(8 << 20);
+        let whole = pack(coding, &parts, &mut purse).expect("permitted");
+        let asked = (8 << 20) - purse.0;
+        assert!((whole.len()..=2 * whole.len()).contains(&asked), "{coding:?}: {asked}");
+        assert_eq!(pack(coding, &parts, &mut Purse(asked)), Ok(whole), "{coding:?}");
+        assert_eq!(pack(coding, &parts, &mut Purse(asked - 1)), Err(Refused), "{coding:?}");
+        assert_eq!(pack(coding, &parts, &mut Purse(0)), Err(Refused), "{coding:?}");
+    }
+    let alone = pack(Coding::Identity, &parts[..1], &mut Purse(0));
+    assert_eq!(alone, Ok(parts[0].clone()), "a body as it stands costs nothing");
 }
 
 proptest! {

@@ -4,14 +4,14 @@
 //! too, so the largest window of a body is looked up in the heads and asked for before decoding;
 //! one beyond [`WINDOW_MAX_BYTES`] is refused, as RFC 9659 has it for HTTP.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use bytes::Bytes;
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 use zstd::zstd_safe::find_frame_compressed_size;
 
-use super::InflateError;
+use super::{InflateError, Out};
 use crate::read::Grow;
 
 /// The largest window of a decoder (RFC 9659).
@@ -36,15 +36,18 @@ pub(super) fn decoder<'a>(
 }
 
 /// Compresses the concatenation of `parts` to one frame that names its length.
-pub(super) fn pack<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+pub(super) fn pack<'a, 'g, G: Grow>(
+    parts: impl IntoIterator<Item = &'a Bytes>,
+    out: Out<'g, G>,
+) -> io::Result<Out<'g, G>> {
     let parts: Vec<&Bytes> = parts.into_iter().collect();
     let length = parts.iter().map(|part| part.len() as u64).sum();
-    let mut encoder = Encoder::new(Vec::new(), LEVEL).expect("the level exists");
-    encoder.set_pledged_src_size(Some(length)).expect("nothing is written yet");
+    let mut encoder = Encoder::new(out, LEVEL)?;
+    encoder.set_pledged_src_size(Some(length))?;
     for part in parts {
-        encoder.write_all(part).expect("writing to memory cannot fail");
+        encoder.write_all(part)?;
     }
-    Bytes::from(encoder.finish().expect("writing to memory cannot fail"))
+    encoder.finish()
 }
 
 /// The largest window that a frame of `packed` asks for. No frame at all is no body.
