@@ -40,11 +40,10 @@ pub(crate) async fn serve<H: Handler>(
 ) -> io::Result<()> {
     let home = Arc::new(body::Home::default());
     loop {
-        let head = match next_head(&mut wire, &mut phases).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Ok(()),
-            Err(HeadError::Io(error)) => return Err(error),
-            Err(error) => return answer::refuse(wire, &error).await,
+        let head = match next_head(&mut wire, &mut phases).await? {
+            Some(Ok(head)) => head,
+            Some(Err(error)) => return answer::refuse(wire, &error).await,
+            None => return Ok(()),
         };
         let Head { parts, framing, keeps, expects } = head;
         let is_head = parts.method == http::Method::HEAD;
@@ -66,28 +65,29 @@ pub(crate) async fn serve<H: Handler>(
 }
 
 /// The next request's head; none if the connection ended, was idle for too long, or is to end.
-async fn next_head(wire: &mut Wire, phases: &mut Phases) -> Result<Option<Head>, HeadError> {
+async fn next_head(
+    wire: &mut Wire,
+    phases: &mut Phases,
+) -> io::Result<Option<Result<Head, HeadError>>> {
     let mut deadline = None;
     loop {
-        if let Some(head) = Head::take(wire.ahead())? {
+        if let Some(head) = Head::take(wire.ahead()).transpose() {
             return Ok(Some(head));
         }
         if wire.ahead().len() >= HEAD_BYTES {
-            return Err(HeadError::TooLarge);
+            return Ok(Some(Err(HeadError::TooLarge)));
         }
         let is_idle = wire.ahead().is_empty();
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + HEAD_TIMEOUT);
-        let read = timeout_at(deadline, wire.read_ahead());
         let read = tokio::select! {
             biased;
-            read = read => read,
+            read = timeout_at(deadline, wire.read_ahead()) => read,
             () = phases.ending(), if is_idle => return Ok(None),
         };
         match read {
             Ok(Ok(0)) | Err(_) => return Ok(None),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(HeadError::Io(error)),
-        }
+            Ok(read) => read?,
+        };
     }
 }
 
