@@ -19,7 +19,10 @@ pub(super) fn layout(format: &str) -> Result<String, String> {
             layout.push(char);
             continue;
         }
-        let directive = chars.next().ok_or("the format ends in a lone %")?;
+        let Some(directive) = chars.next() else {
+            layout.push(char);
+            break;
+        };
         layout.push_str(piece(directive).ok_or_else(|| format!("unknown directive %{directive}"))?);
     }
     Ok(layout)
@@ -30,7 +33,9 @@ fn piece(directive: char) -> Option<&'static str> {
         'Y' => "2006",
         'y' => "06",
         'm' => "01",
-        'o' | 'q' => "1",
+        // No word of Go's: the sign stands for itself.
+        'o' => "_1",
+        'q' => "1",
         'b' | 'h' => "Jan",
         'B' => "January",
         'd' => "02",
