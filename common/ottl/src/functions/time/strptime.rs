@@ -4,8 +4,15 @@
 //! something to Go act when they are written plainly (`Jan`, `MST`), which is why digits are refused, and `%L`,
 //! `%f` and `%s` are fractions only behind a point or a comma.
 
+/// What a layout is for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Use {
+    Read,
+    Write,
+}
+
 /// The Go layout of a format.
-pub(super) fn layout(format: &str) -> Result<String, String> {
+pub(super) fn layout(format: &str, purpose: Use) -> Result<String, String> {
     if format.is_empty() {
         return Err("the format is empty".to_owned());
     }
@@ -23,6 +30,10 @@ pub(super) fn layout(format: &str) -> Result<String, String> {
             layout.push(char);
             break;
         };
+        // As in the reference, where the sign is no part of what is read.
+        if directive == 'o' && purpose == Use::Write {
+            layout.push('_');
+        }
         layout.push_str(piece(directive).ok_or_else(|| format!("unknown directive %{directive}"))?);
     }
     Ok(layout)
@@ -33,9 +44,7 @@ fn piece(directive: char) -> Option<&'static str> {
         'Y' => "2006",
         'y' => "06",
         'm' => "01",
-        // No word of Go's: the sign stands for itself.
-        'o' => "_1",
-        'q' => "1",
+        'o' | 'q' => "1",
         'b' | 'h' => "Jan",
         'B' => "January",
         'd' => "02",
