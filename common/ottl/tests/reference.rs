@@ -101,6 +101,7 @@ fn failures_are_those_of_the_reference() {
         r#"ExtractGrokPatterns("5", "%{NUMBER:a:nope}")"#,
         r#"ParseXML("<a/>\n")"#,
         r#"ParseXML("<a/><b/>")"#,
+        r#"InsertXML("", "/a", "</b>")"#,
         r#"URL("?a;b")"#,
         r#"URL("?%zz")"#,
     ] {

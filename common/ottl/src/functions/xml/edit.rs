@@ -84,11 +84,11 @@ pub(super) fn take_attribute(
 pub(super) fn insert(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
+        let inserted = read::document(args.str(2)?)?;
         if args.str(0)?.is_empty() {
             return Ok(Value::text(""));
         }
         let mut document = read::document(args.str(0)?)?;
-        let inserted = read::document(args.str(2)?)?;
         for selected in path.select(&document)? {
             match selected {
                 Selected::Node(id) if document.is_element(id) => {
