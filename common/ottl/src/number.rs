@@ -1,4 +1,10 @@
-//! Numbers in texts, as Go's `strconv` reads them.
+//! Numbers as Go has them: in texts as `strconv` reads them, and one made of the other.
+
+/// A double as a whole number, as amd64 converts it: what does not fit becomes the smallest one.
+pub fn truncated(value: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
+}
 
 use std::borrow::Cow;
 
