@@ -178,6 +178,8 @@ fn other_mistakes_stand_where_they_are() {
     check(log, Class::Arity, &["MapKeys(attributes, ^(k) => k)"]);
     check(log, Class::Parse, &[r#"IsMatch(body, "a^\.")"#, "set(body, ^99999999999999999999)"]);
     check(log, Class::Parse, &["set(trace_id, TraceID(^0x123))"]);
+    check(log, Class::Parse, &["All([1], ^(v, v) => true)"]);
+    assert!(load(log, "All([1], (_, _) => true)").is_ok(), "what has no name may repeat");
     check(log, Class::UnknownEnum, &["set(severity_number, ^NOPE)", "Len([1, ^NOPE])"]);
     check(
         log,

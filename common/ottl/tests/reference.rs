@@ -104,6 +104,7 @@ fn failures_are_those_of_the_reference() {
         "SHA256(-(1))",
         r#"ExtractGrokPatterns("5", "%{NUMBER:a:nope}")"#,
         r#"ParseXML("<a/>\n")"#,
+        r#"Reduce([1], 0, (acc, k, v) => attributes["none"])"#,
         r#"ParseXML("<a/><b/>")"#,
         r#"InsertXML("", "/a", "</b>")"#,
         r#"URL("?a;b")"#,

@@ -98,6 +98,10 @@ impl<C: Context> Binder<'_, C> {
             let message = format!("expected {arity} formals, found {}", lambda.formals.len());
             return Err(LoadError::new(Class::Arity, offset, message));
         }
+        if let Some(twice) = repeated(&lambda.formals) {
+            let message = format!("the formal {twice} is there twice");
+            return Err(LoadError::new(Class::Parse, offset, message));
+        }
         // Formals are the record's own business: what reads one depends on what it was called with.
         self.uses.is_bound = true;
         self.scopes.push(lambda.formals.clone());
@@ -127,6 +131,13 @@ impl<C: Context> Binder<'_, C> {
         let body = self.callable(definition, &[], &call, &[])?;
         Ok(Given::Function(FunctionRef { name: definition.name, body, kind: &first.kind }))
     }
+}
+
+/// The first of the names that is there again; `_` is none.
+fn repeated(formals: &[String]) -> Option<&str> {
+    let is_repeated =
+        |(index, name): &(usize, &String)| *name != "_" && formals[..*index].contains(name);
+    formals.iter().enumerate().find(is_repeated).map(|(_, name)| name.as_str())
 }
 
 fn mismatch(expected: &str, found: &str, offset: usize) -> LoadError {

@@ -108,6 +108,9 @@ pub(super) fn reduce<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     let mut made = args.value(1);
     for (key, value) in pairs(args)? {
         made = args.call(2, &[made, key, value])?;
+        if made.is_nil() {
+            return Err(RunError::of_type("a value", "nil"));
+        }
         bound::weigh(&made, 0)?;
     }
     Ok(made)
