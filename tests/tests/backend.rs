@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::status::Code;
-use medulla_tests::{Answer, Medulla, Reply, Signal, Sink, eventually, records};
+use medulla_tests::{
+    Answer, HttpClient, Medulla, Metrics, Reply, Signal, Sink, eventually, records,
+};
 use tokio::task::JoinSet;
 
 fn config(sink: &Sink, exporter: &str, more: &str) -> String {
@@ -204,13 +206,14 @@ async fn an_attempt_waits_for_a_connection_if_it_is_to() {
         let config = config.replace("initial_interval: 50ms, max_interval: 100ms", "enabled: false");
         let mut gateway = Medulla::gateway(&config.replace("timeout: 2s", "timeout: 20s"));
         let mut http = gateway.http().await;
+        let metrics = gateway.address("metrics");
         let sending = http.export(Signal::Traces, records::traces(0, 5));
         let backend = async {
             if waits {
                 eventually("an attempt that waits", async || {
-                    let metrics = gateway.metrics().await;
-                    let waiting = metrics.sum("otelcol_exporter_in_flight_requests", &[]);
-                    (waiting == 1.0).then_some(())
+                    let page = HttpClient::connect(metrics).await.get("/metrics").await;
+                    let page = Metrics::parse(&String::from_utf8_lossy(&page.body));
+                    (page.sum("otelcol_exporter_in_flight_requests", &[]) == 1.0).then_some(())
                 })
                 .await;
                 sink.come_back().await;
