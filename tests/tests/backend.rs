@@ -203,7 +203,8 @@ async fn an_attempt_waits_for_a_connection_if_it_is_to() {
     sink.go_down().await;
     for (waits, expect) in [(false, 503), (true, 200)] {
         let config = config(&sink, "otlp_grpc", &format!("wait_for_ready: {waits}"));
-        let config = config.replace("initial_interval: 50ms, max_interval: 100ms", "enabled: false");
+        let config =
+            config.replace("initial_interval: 50ms, max_interval: 100ms", "enabled: false");
         let mut gateway = Medulla::gateway(&config.replace("timeout: 2s", "timeout: 20s"));
         let mut http = gateway.http().await;
         let metrics = gateway.address("metrics");

@@ -89,7 +89,8 @@ async fn a_page_of_an_allowed_origin_sends_and_reads_its_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_cors_a_page_is_told_nothing() {
     let sink = Sink::start().await;
-    let mut gateway = Medulla::gateway(&config(&sink, "response_headers: { x-served-by: medulla }"));
+    let mut gateway =
+        Medulla::gateway(&config(&sink, "response_headers: { x-served-by: medulla }"));
     let mut client = gateway.http().await;
     let asked = [("origin", "https://x"), ("access-control-request-method", "POST")];
     let answer = send(&mut client, "OPTIONS", &asked, "").await;

@@ -135,11 +135,7 @@ impl std::error::Error for SendError {
 impl Client {
     /// A client for `address` (`host:port`). Nothing is connected yet. An answer may have
     /// `max_response_bytes`.
-    pub fn new(
-        address: impl Into<String>,
-        protocol: Protocol,
-        max_response_bytes: usize,
-    ) -> Self {
+    pub fn new(address: impl Into<String>, protocol: Protocol, max_response_bytes: usize) -> Self {
         Self::with(ClientSettings::default(), address, protocol, max_response_bytes)
     }
 
@@ -161,9 +157,9 @@ impl Client {
             authority: settings.authority.unwrap_or(address),
             version,
             max_response_bytes,
-            turns: settings.max_connections.map(|most| {
-                Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))
-            }),
+            turns: settings
+                .max_connections
+                .map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))),
             closes: protocol == Protocol::Http1 && !settings.keep_alives,
         }
     }

@@ -122,7 +122,8 @@ fn gzip<'a, G: Grow>(
     let level = match level {
         None => Compression::fast(),
         // zlib: -1 is its default.
-        Some(level) => u32::try_from(level).map_or(Compression::default(), |level| Compression::new(level.min(9))),
+        Some(level) => u32::try_from(level)
+            .map_or(Compression::default(), |level| Compression::new(level.min(9))),
     };
     let mut encoder = GzEncoder::new(out, level);
     for part in parts {

@@ -201,7 +201,11 @@ pub fn grpc_connections(section: &Section<'_>) -> ClientSettings {
     if let Some(authority) = &authority
         && http::uri::Authority::try_from(authority.as_str()).is_err()
     {
-        section.error("authority", Code::BadValue, format!("{}, expected a host", quote(authority)));
+        section.error(
+            "authority",
+            Code::BadValue,
+            format!("{}, expected a host", quote(authority)),
+        );
     }
     ClientSettings { ping: Some(ping), authority, ..ClientSettings::default() }
 }

@@ -48,11 +48,7 @@ pub struct OtlpExporter {
 impl OtlpExporter {
     /// Reads the section of `otlp_grpc`.
     pub fn read_grpc(section: &Section<'_>) -> Self {
-        section.not_built_yet(&[
-            "auth",
-            "balancer_name",
-            "middlewares",
-        ]);
+        section.not_built_yet(&["auth", "balancer_name", "middlewares"]);
         let target = client::grpc_target(section);
         let shared = Self::read(section, target, Duration::from_secs(5));
         let wait_for_ready = section.bool("wait_for_ready", false);

@@ -14,7 +14,8 @@ const METHODS: [&[u8]; 4] = [b"GET", b"POST", b"HEAD", b"OPTIONS"];
 const EMPTY_MAX: usize = 16;
 /// What caches are to tell answers apart by.
 const VARY_ACTUAL: &str = "Origin";
-const VARY_PREFLIGHT: &str = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+const VARY_PREFLIGHT: &str =
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
 /// The rules of one server.
 pub(super) struct Cors {
@@ -43,7 +44,8 @@ impl Cors {
     pub(super) fn new(settings: &Settings) -> Self {
         let mut headers = settings.allowed_headers.clone();
         headers.sort_unstable();
-        let value = |text: String| HeaderValue::try_from(text).expect("names and numbers are values");
+        let value =
+            |text: String| HeaderValue::try_from(text).expect("names and numbers are values");
         Self {
             origins: settings.allowed_origins.iter().map(|origin| Pattern::of(origin)).collect(),
             any_origin: settings.allowed_origins.iter().any(|origin| origin == "*"),
@@ -70,13 +72,19 @@ impl Cors {
                     said.push(("access-control-allow-origin", origin));
                     let exposed = self.exposed.clone();
                     said.extend(exposed.map(|names| ("access-control-expose-headers", names)));
-                    said.push(("access-control-allow-credentials", HeaderValue::from_static("true")));
+                    said.push((
+                        "access-control-allow-credentials",
+                        HeaderValue::from_static("true"),
+                    ));
                 }
                 None => {}
             }
         }
         let named = |(name, value)| (HeaderName::from_static(name), value);
-        Crossing { is_preflight: preflight.is_some(), headers: said.into_iter().map(named).collect() }
+        Crossing {
+            is_preflight: preflight.is_some(),
+            headers: said.into_iter().map(named).collect(),
+        }
     }
 
     /// Says what a page may do, if it may do what it asks for.
@@ -136,7 +144,8 @@ impl Cors {
 /// A list's element without a space on either side.
 fn without_space(item: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let item = item.split_first().filter(|(first, _)| is_space(first)).map_or(item, |(_, rest)| rest);
+    let item =
+        item.split_first().filter(|(first, _)| is_space(first)).map_or(item, |(_, rest)| rest);
     item.split_last().filter(|(last, _)| is_space(last)).map_or(item, |(_, rest)| rest)
 }
 

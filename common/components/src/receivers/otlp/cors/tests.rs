@@ -93,8 +93,7 @@ fn a_preflight_request_hears_what_it_may_do() {
     ];
     assert_eq!(heard, expected);
     let forbidden = Settings { max_age: -1, ..settings };
-    let plain =
-        [("origin", "https://shop.example"), ("access-control-request-method", "HEAD")];
+    let plain = [("origin", "https://shop.example"), ("access-control-request-method", "HEAD")];
     assert_eq!(said(&forbidden, "OPTIONS", &plain).last().map(String::as_str), Some("max-age: 0"));
     for refused in [
         [("origin", "https://other"), ("access-control-request-method", "POST")],
