@@ -126,6 +126,38 @@ exporters:
   otlp_grpc: {endpoint: 'http://h:1', authority: 'a b', balancer_name: round_robin}
   otlp_http: {endpoint: 'http://h:1', compression_params: {level: 10}, max_conns_per_host: -1}
   otlp_http/a: {endpoint: 'http://h:1', compression: zstd, compression_params: {level: 10, window: 1}}",
-        &[],
+        &[
+            "receivers.otlp.protocols.grpc.write_buffer_size: wrong_type: \"1KiB\", \
+             expected a whole number",
+            "receivers.otlp.protocols.grpc.max_concurrent_streams: out_of_range: -1, \
+             expected 0 to 4294967295",
+            "receivers.otlp.protocols.grpc.keepalive.server_parameters.time: bad_value: \
+             \"soon\", expected a duration such as 200ms or 1h30m",
+            "receivers.otlp.protocols.grpc.keepalive.enforcement_policy.min_tim: \
+             unknown_key: unknown key, expected one of min_time, permit_without_stream; did \
+             you mean min_time?",
+            "receivers.otlp.protocols.http.write_timeout: not_built_in: not built in yet",
+            "receivers.otlp.protocols.http.compression_algorithms[1]: not_built_in: \
+             \"snappy\" is not built in yet, expected one of gzip, zstd",
+            "receivers.otlp.protocols.http.compression_algorithms[2]: bad_value: \"br\", \
+             expected one of gzip, zstd",
+            "receivers.otlp.protocols.http.cors.exposed_headers[0]: bad_value: \"a b\", \
+             expected a header's name",
+            "receivers.otlp.protocols.http.cors.max_age: wrong_type: \"1h\", expected a \
+             whole number",
+            "receivers.otlp.protocols.http.cors.allowed_origin: unknown_key: unknown key, \
+             expected one of allowed_headers, allowed_origins, exposed_headers, max_age; \
+             did you mean allowed_origins?",
+            "receivers.otlp.protocols.http.response_headers.a b: bad_value: not a header's \
+             name, expected an HTTP header",
+            "exporters.otlp_grpc.balancer_name: not_built_in: not built in yet",
+            "exporters.otlp_grpc.authority: bad_value: \"a b\", expected a host",
+            "exporters.otlp_http.compression_params.level: out_of_range: 10, expected -1 to \
+             9",
+            "exporters.otlp_http.max_conns_per_host: out_of_range: -1, expected 0 to \
+             4294967295",
+            "exporters.otlp_http/a.compression_params.window: unknown_key: unknown key, \
+             expected level",
+        ],
     );
 }
