@@ -103,7 +103,7 @@ async fn codings_and_connections_are_as_configured() {
     let sink = Sink::start().await;
     let http = "compression_algorithms: [gzip], keep_alives_enabled: false";
     let mut gateway = Medulla::gateway(&config(&sink, http));
-    let body = Bytes::from(records::traces(0, 3));
+    let body = records::traces(0, 3);
     let packed = gateway.http().await.export_coded(Signal::Traces, "gzip", gzip(&body)).await;
     assert!(packed.is_success());
     assert_eq!(header(&packed, "connection"), Some("close"));

@@ -163,14 +163,16 @@ impl Otlp {
         }
         headers.insert("grpc-timeout", grpc::timeout_value(timeout));
         let body = grpc::frame(is_packed, pieces);
+        if !self.wait_for_ready {
+            return route.client.post(&route.path, headers, body).await;
+        }
         // The attempt's own timeout ends this.
-        while self.wait_for_ready {
+        loop {
             match route.client.post(&route.path, headers.clone(), body.clone()).await {
                 Err(SendError::Connect(_)) => tokio::time::sleep(BETWEEN_CONNECTS).await,
                 sent => return sent,
             }
         }
-        route.client.post(&route.path, headers, body).await
     }
 }
 
