@@ -184,3 +184,51 @@ fn cases_run_in_one_process() {
     let bodies = apart.iter().map(|it| &it["resource"]["attributes"][1]["value"]["stringValue"]);
     assert!(bodies.eq(["one", "two"]), "{apart:?}");
 }
+
+#[test]
+fn a_line_that_is_no_case_is_answered_and_the_rest_runs() {
+    let bench = Bench::new();
+    let case = |id: &str| {
+        json!({"id": id, "kind": "value", "context": "log", "source": "1", "fixture": "logs.json"})
+            .to_string()
+    };
+    let headless = case("c").replace("fixture", "fixtures");
+    let lines = [case("a"), "{\"id\": ".to_owned(), String::new(), headless, case("d")];
+    fs::write(bench.folder.path().join("cases"), lines.join("\n")).expect("a file");
+    let output = std::process::Command::new(binary("medulla-gateway"))
+        .current_dir(bench.folder.path())
+        .args(["ottl", "--cases", "cases"])
+        .output()
+        .expect("the command runs");
+    assert_eq!(code(&output), 1, "not all cases ran");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let answers: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let shown: Vec<_> = answers.iter().map(|it| (&it["id"], &it["line"])).collect();
+    let nothing = Value::Null;
+    let (a, c, d, second, fourth) = (json!("a"), json!("c"), json!("d"), json!(2), json!(4));
+    assert_eq!(shown, [(&a, &nothing), (&nothing, &second), (&c, &fourth), (&d, &nothing)]);
+    assert!(answers[1]["expect"]["case_error"].is_string(), "{text}");
+    assert!(answers[2]["expect"]["case_error"].is_string(), "{text}");
+    assert!(answers[3]["expect"]["values"].is_array(), "{text}");
+    let said = err(&output);
+    let places: Vec<&str> = said.lines().map(|line| &line[..line.len().min(9)]).collect();
+    assert_eq!(places, ["cases:2: ", "cases:4: "], "{said}");
+}
+
+/// The sample of `--explain` in README.md is what the command prints.
+#[test]
+fn the_sample_of_the_readme_is_true() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).expect("README.md");
+    let (_, after) = readme.split_once("ottl --signal logs --explain").expect("the command");
+    let (command, after) = after.split_once("\n\n").expect("an empty line behind the command");
+    let sample = after.lines().take_while(|line| line.starts_with("    "));
+    let sample: Vec<&str> = sample.map(|line| &line[4..]).collect();
+    let statement =
+        command.trim().strip_prefix("--statement '").and_then(|it| it.strip_suffix('\''));
+    let statement = statement.expect("one statement in quotes");
+    let explained = Bench::new().ottl(&["--explain", "--statement", statement]);
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert_eq!(explained.lines().collect::<Vec<_>>(), sample);
+}

@@ -106,7 +106,7 @@ impl Traffic {
         // Half seconds of many subjects do not end in the same tick.
         let phase = PHASE * (number % PHASES);
         Self {
-            window: Window::new(now.saturating_sub(phase), totals),
+            window: Window::new(now, phase, totals),
             median: Series::new(&subject, "latency_p50"),
             tail: Series::new(&subject, "latency_p90"),
             requests: Series::new(&subject, "requests_per_s"),

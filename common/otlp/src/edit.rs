@@ -212,6 +212,17 @@ impl Changes {
         Ok(())
     }
 
+    /// What replaces the message of a level, if anything does.
+    pub fn replaced(&self, level: Level) -> Option<&[u8]> {
+        self.is_set[level as usize].then(|| &self.messages[level as usize][..])
+    }
+
+    /// The bytes of all that is replaced or added.
+    pub fn bytes(&self) -> usize {
+        let replaced = Level::ALL.into_iter().filter_map(|level| self.replaced(level));
+        replaced.chain(self.appended.iter().map(Vec::as_slice)).map(<[u8]>::len).sum()
+    }
+
     fn begin(&mut self, generation: u32) {
         self.generation = generation;
         self.is_set = [false; LEVELS];
@@ -291,6 +302,13 @@ impl Editor {
     /// Bytes of the result of the last walk.
     pub fn bytes(&self) -> u64 {
         self.plan.length()
+    }
+
+    /// The bytes that it holds on to for the next walk.
+    pub fn kept_bytes(&self) -> usize {
+        let frames = self.frames.iter().map(|it| it.message.capacity() + it.whole.capacity());
+        let changes = self.changes.messages.iter().map(Vec::capacity);
+        self.plan.kept_bytes() + frames.chain(changes).sum::<usize>()
     }
 
     /// Appends the result of the last walk, which was over `request`.

@@ -66,7 +66,7 @@ pub enum Expr {
     Enum(String, usize),
     Path(Path),
     Call(Call),
-    List(Vec<Expr>),
+    List(Vec<Item>),
     Map(Vec<(String, Expr)>),
     /// Operands of one precedence from left to right. A chain is no tree, so that a long one is not a deep one.
     Math(Box<Expr>, Vec<(Operator, Expr)>),
@@ -74,6 +74,15 @@ pub enum Expr {
     Negate(Box<Expr>),
     /// `( math )`: a value that is no literal any more.
     Group(Box<Expr>),
+}
+
+/// An item of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What it is.
+    pub value: Expr,
+    /// Where it starts.
+    pub offset: usize,
 }
 
 /// `context.field["key"].field`
@@ -122,8 +131,10 @@ pub struct Argument {
     pub name: Option<String>,
     /// What is given.
     pub given: Given,
-    /// Where it starts.
+    /// Where it starts, with its name if it has one.
     pub offset: usize,
+    /// Where what is given starts.
+    pub value_offset: usize,
 }
 
 /// What an argument is.
@@ -157,7 +168,7 @@ pub enum Body {
 pub(crate) fn has_call(tree: &Expr) -> bool {
     match tree {
         Expr::Call(_) => true,
-        Expr::List(items) => items.iter().any(has_call),
+        Expr::List(items) => items.iter().any(|item| has_call(&item.value)),
         Expr::Map(entries) => entries.iter().any(|(_, value)| has_call(value)),
         Expr::Math(first, rest) => has_call(first) || rest.iter().any(|(_, term)| has_call(term)),
         Expr::Negate(inner) | Expr::Group(inner) => has_call(inner),

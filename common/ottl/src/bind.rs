@@ -193,7 +193,7 @@ impl<'b, C: Context> Binder<'b, C> {
             ast::Expr::Call(call) => self.converter(call)?,
             ast::Expr::Group(inner) => self.expr(inner)?,
             ast::Expr::List(items) => {
-                let items = items.iter().map(|item| self.expr(item));
+                let items = items.iter().map(|item| self.expr(&item.value));
                 folded(Expr::List(items.collect::<Result<_, _>>()?))
             }
             ast::Expr::Map(entries) => {

@@ -10,7 +10,8 @@ use crate::{RunError, Value};
 
 /// The most bytes that the texts and bytes of one value have together; an item of a list or map counts 8 bytes more.
 pub const VALUE_MAX_BYTES: usize = 16 << 20;
-/// The most bytes that statements set on one record, what they overwrite again included.
+/// The most bytes that statements set on one record, what they overwrite again included. All versions of its messages
+/// that are kept while they run, and what lambdas work on, have at most twice as many.
 pub const RECORD_MAX_BYTES: usize = 256 << 20;
 /// The most calls of lambdas on one record: lambdas within lambdas multiply.
 pub const LAMBDA_CALLS_MAX: u32 = 1 << 20;
@@ -60,6 +61,21 @@ pub(crate) fn weigh(value: &Value<'_>, keys: usize) -> Result<usize, RunError> {
 /// Refuses a value over the bound, all that is in it counted.
 pub(crate) fn check_all(value: &Value<'_>) -> Result<(), RunError> {
     Scale { bytes: 0 }.put(value, usize::MAX)
+}
+
+/// The bytes of a map, whatever its size.
+pub(crate) fn map_bytes(map: &crate::Map) -> usize {
+    map.entries.iter().map(|(key, value)| key.len() + ITEM_BYTES + any_bytes(value)).sum()
+}
+
+fn any_bytes(any: &Any) -> usize {
+    match any {
+        Any::Str(text) => text.len(),
+        Any::Bytes(bytes) => bytes.len(),
+        Any::Slice(items) => items.iter().map(|item| ITEM_BYTES + any_bytes(item)).sum(),
+        Any::Map(map) => map_bytes(map),
+        _ => 0,
+    }
 }
 
 fn length(value: &Value<'_>) -> usize {

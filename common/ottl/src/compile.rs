@@ -4,6 +4,7 @@ use crate::ast;
 use crate::bind::{Binder, Functions, Lookup, Uses};
 use crate::context::Context;
 use crate::eval::{Env, Frame};
+use crate::explain::LevelNames;
 use crate::plan::{Action, Cond, Expr};
 use crate::{LoadError, RunError, Value, parse};
 
@@ -25,6 +26,7 @@ pub struct Statement<C: Context> {
     condition_uses: Uses,
     lookups: Vec<Lookup>,
     text: Box<str>,
+    pub(crate) levels: LevelNames,
 }
 
 /// A condition, compiled.
@@ -33,6 +35,7 @@ pub struct Condition<C: Context> {
     uses: Uses,
     lookups: Vec<Lookup>,
     text: Box<str>,
+    pub(crate) levels: LevelNames,
 }
 
 /// A value expression, compiled.
@@ -40,6 +43,7 @@ pub struct Expression<C: Context> {
     pub(crate) expr: Expr<C>,
     uses: Uses,
     text: Box<str>,
+    pub(crate) levels: LevelNames,
 }
 
 impl<C: Context> Compiler<'_, C> {
@@ -59,7 +63,8 @@ impl<C: Context> Compiler<'_, C> {
         let condition = tree.condition.as_ref().map(|tree| binder.condition(tree)).transpose()?;
         uses.add(binder.uses);
         let (condition_uses, lookups) = (binder.uses, binder.lookups);
-        Ok(Statement { action, condition, uses, condition_uses, lookups, text: text.into() })
+        let (text, levels) = (text.into(), self.levels());
+        Ok(Statement { action, condition, uses, condition_uses, lookups, text, levels })
     }
 
     /// Compiles a condition.
@@ -75,7 +80,7 @@ impl<C: Context> Compiler<'_, C> {
         let mut binder = self.binder();
         let condition = binder.condition(tree)?;
         let (uses, lookups) = (binder.uses, binder.lookups);
-        Ok(Condition { condition, uses, lookups, text: text.into() })
+        Ok(Condition { condition, uses, lookups, text: text.into(), levels: self.levels() })
     }
 
     /// Compiles a value expression.
@@ -83,7 +88,11 @@ impl<C: Context> Compiler<'_, C> {
         let tree = parse::value(text)?;
         let mut binder = self.binder();
         let expr = binder.expr(&tree)?;
-        Ok(Expression { expr, uses: binder.uses, text: text.into() })
+        Ok(Expression { expr, uses: binder.uses, text: text.into(), levels: self.levels() })
+    }
+
+    fn levels(&self) -> LevelNames {
+        LevelNames(self.context.levels())
     }
 
     fn binder(&self) -> Binder<'_, C> {

@@ -47,6 +47,11 @@ pub trait Context: Send + Sync + 'static {
         0
     }
 
+    /// What the levels are called, from the outermost one to that of the records; for people.
+    fn levels(&self) -> &'static [&'static str] {
+        &["record"]
+    }
+
     /// Resolves a path. `prefix` is what stands before the dot, or the own name if nothing does. The message of an
     /// error says what is not known, and what is.
     fn resolve(&self, prefix: &str, segments: &[Segment<'_>]) -> Result<Found<Self::Path>, String>;

@@ -28,6 +28,7 @@ use crate::{RunError, Value};
 pub mod any;
 mod ids;
 mod paths;
+mod puts;
 mod read;
 mod record;
 mod request;
@@ -103,6 +104,21 @@ impl Otlp {
         }
     }
 
+    /// The names of its records and of what is around them, the outermost first.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Resource => &["resource"],
+            Self::Scope => &["resource", "scope"],
+            Self::Span => &["resource", "scope", "span"],
+            Self::SpanEvent => &["resource", "scope", "span", "spanevent"],
+            Self::SpanLink => &["resource", "scope", "span", "spanlink"],
+            Self::Metric => &["resource", "scope", "metric"],
+            Self::DataPoint => &["resource", "scope", "metric", "datapoint"],
+            Self::Exemplar => &["resource", "scope", "metric", "datapoint", "exemplar"],
+            Self::Log => &["resource", "scope", "log"],
+        }
+    }
+
     /// Whether requests of `signal` have such records.
     pub fn is_in(self, signal: Signal) -> bool {
         match self {
@@ -155,6 +171,10 @@ impl Context for Otlp {
 
     fn level(&self) -> u8 {
         Self::level(*self) as u8
+    }
+
+    fn levels(&self) -> &'static [&'static str] {
+        self.names()
     }
 
     fn resolve(&self, prefix: &str, segments: &[Segment<'_>]) -> Result<Found<Path>, String> {

@@ -20,6 +20,12 @@ mod keys;
 
 pub(crate) use keys::Keys;
 
+/// Says how much memory a record may take.
+pub(crate) trait Ration {
+    /// Whether it may have so many bytes in all.
+    fn allows(&self, bytes: usize) -> bool;
+}
+
 /// A record while texts run over it.
 pub struct Frame<'a, C: Context> {
     /// The record.
@@ -27,8 +33,11 @@ pub struct Frame<'a, C: Context> {
     pub(crate) cache: Map,
     pub(crate) arena: &'a Bump,
     pub(crate) now: Option<&'a Time>,
-    /// The bytes that have been set so far.
+    /// The bytes that have been set so far, and those of them that went into the cache.
     pub(crate) made_bytes: usize,
+    pub(crate) cached_bytes: usize,
+    /// Without one memory has no bound but those of the language.
+    pub(crate) ration: Option<&'a dyn Ration>,
     /// The calls of lambdas so far.
     lambda_calls: Cell<u32>,
 }
@@ -42,24 +51,43 @@ impl<'a, C: Context> Frame<'a, C> {
             let message = format!("more than {} calls of lambdas", bound::LAMBDA_CALLS_MAX);
             return Err(RunError::new(message));
         }
-        Ok(())
+        self.check_memory(0)
     }
 
-    /// Takes note of a value that is about to be set below so many keys.
+    /// Refuses to go on where what the record has, and so many bytes more, are too much.
     #[inline]
-    fn spend(&mut self, value: &Value<'_>, keys: usize) -> Result<(), RunError> {
-        self.made_bytes += bound::weigh(value, keys)?;
+    pub(crate) fn check_memory(&self, more_bytes: usize) -> Result<(), RunError> {
+        let made = self.arena.allocated_bytes() + self.cached_bytes;
+        if made > 2 * bound::RECORD_MAX_BYTES {
+            let message = format!("more than {} bytes for one record", 2 * bound::RECORD_MAX_BYTES);
+            return Err(RunError::new(message));
+        }
+        match self.ration {
+            Some(ration) if !ration.allows(made + more_bytes) => {
+                Err(RunError::new("no memory for what it makes"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of a value that is about to be set below so many keys, and says how many bytes it has.
+    #[inline]
+    fn spend(&mut self, value: &Value<'_>, keys: usize) -> Result<usize, RunError> {
+        let bytes = bound::weigh(value, keys)?;
+        self.made_bytes += bytes;
         if self.made_bytes > bound::RECORD_MAX_BYTES {
             let message = format!("more than {} bytes set on one record", bound::RECORD_MAX_BYTES);
             return Err(RunError::new(message));
         }
-        Ok(())
+        self.check_memory(bytes).map(|()| bytes)
     }
 
     /// A frame with an empty cache; `now` is the clock, if there is one.
     #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
-        Self { record, cache: Map::new(), arena, now, made_bytes: 0, lambda_calls: Cell::new(0) }
+        let (made_bytes, cached_bytes, lambda_calls) = (0, 0, Cell::new(0));
+        let (cache, ration) = (Map::new(), None);
+        Self { record, cache, arena, now, made_bytes, cached_bytes, ration, lambda_calls }
     }
 }
 

@@ -19,7 +19,8 @@ impl<C: Context> Display for Statement<C> {
             Some(condition) => writeln!(f, "  where {condition}")?,
             None => writeln!(f, "  where true")?,
         }
-        write!(f, "  reads {}, writes {}", self.uses().reads, self.uses().writes)
+        let (reads, writes) = (self.uses().reads, self.uses().writes);
+        write!(f, "  reads {}, writes {}", self.levels.of(reads), self.levels.of(writes))
     }
 }
 
@@ -27,7 +28,7 @@ impl<C: Context> Display for Condition<C> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         writeln!(f, "condition {}", self.text())?;
         writeln!(f, "  holds {}", self.condition)?;
-        write!(f, "  reads {}", self.uses().reads)
+        write!(f, "  reads {}", self.levels.of(self.uses().reads))
     }
 }
 
@@ -35,18 +36,24 @@ impl<C: Context> Display for Expression<C> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         writeln!(f, "value {}", self.text())?;
         writeln!(f, "  is    {}", self.expr)?;
-        write!(f, "  reads {}", self.uses().reads)
+        write!(f, "  reads {}", self.levels.of(self.uses().reads))
     }
 }
 
-impl Display for LevelSet {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let levels: Vec<String> =
-            (0..32).filter(|level| self.has(*level)).map(|level| level.to_string()).collect();
-        match levels.is_empty() {
-            true => f.write_str("no level"),
-            false => write!(f, "level {}", levels.join(" ")),
-        }
+/// What the levels of a context are called, the outermost first.
+#[derive(Clone, Copy)]
+pub(crate) struct LevelNames(pub(crate) &'static [&'static str]);
+
+impl LevelNames {
+    pub(crate) fn name(self, level: u8) -> &'static str {
+        self.0.get(usize::from(level)).copied().unwrap_or("record")
+    }
+
+    /// The levels of a set in words.
+    pub(crate) fn of(self, set: LevelSet) -> String {
+        let levels = (0..=LevelSet::INNERMOST).filter(|level| set.has(*level));
+        let names: Vec<&str> = levels.map(|level| self.name(level)).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(" and ") }
     }
 }
 

@@ -10,8 +10,11 @@ use crate::context::Keep;
 use crate::value::{Map, Value};
 
 mod args;
+mod unfit;
 
 pub use args::{Args, Argument, LambdaFn, LazyFn, MAX_PARAMS};
+pub(crate) use unfit::Blame;
+pub use unfit::Unfit;
 
 /// A function that statements can call.
 #[derive(Clone, Copy, Debug)]
@@ -138,17 +141,17 @@ pub enum Body {
     Plain(for<'a> fn(&Args<'a>) -> Result<Value<'a>, RunError>),
     /// A converter made when the statement is loaded: compile and check what is constant there. The
     /// [`Args`] hold the arguments that are constant, and nothing in the place of the others.
-    Prepared(fn(&Args<'_>) -> Result<Call, String>),
+    Prepared(fn(&Args<'_>) -> Result<Call, Unfit>),
     /// An editor that needs no preparation. Its target is not among the [`Args`]: parameter 1 is
     /// argument 0.
     Editor(for<'a> fn(&mut dyn Target<'a>, &Args<'a>) -> Result<(), RunError>),
     /// An editor made when the statement is loaded.
-    PreparedEditor(fn(&Args<'_>) -> Result<Edit, String>),
+    PreparedEditor(fn(&Args<'_>) -> Result<Edit, Unfit>),
     /// An editor over the metric or span as a whole, made when the statement is loaded.
-    Record(fn(&Args<'_>) -> Result<Change, String>),
+    Record(fn(&Args<'_>) -> Result<Change, Unfit>),
     /// An editor over the histogram point that the record is, made when the statement is loaded; over other
     /// points it does nothing.
-    HistogramPoint(fn(&Args<'_>) -> Result<Change, String>),
+    HistogramPoint(fn(&Args<'_>) -> Result<Change, Unfit>),
     /// A converter over the bytes of the span or metric as a whole, which are argument 0.
     OfRecord(for<'a> fn(&[u8], &Args<'a>) -> Result<Value<'a>, RunError>),
 }

@@ -96,7 +96,7 @@ impl Needs {
             }
             Expr::Path(path) => self.path(path),
             Expr::Call(call) => self.call(call),
-            Expr::List(items) => items.iter().for_each(|item| self.expr(item)),
+            Expr::List(items) => items.iter().for_each(|item| self.expr(&item.value)),
             Expr::Map(entries) => entries.iter().for_each(|(_, value)| self.expr(value)),
             Expr::Math(first, rest) => {
                 self.expr(first);

@@ -16,7 +16,8 @@
 //! | `?` of a glob | does not match a character of several bytes next to others: it cuts bytes | matches any character |
 //! | the context `spanlink` | came after 0.161 | is there |
 //!
-//! What a statement makes is bounded, see [`bound`]; the reference has no such bounds. `%{IPV6}` ends its zone with the
+//! What a statement makes is bounded, see [`bound`], and what becomes of a request may be
+//! ([`Program::run_within`]); the reference has no such bounds. `%{IPV6}` ends its zone with the
 //! word, where the reference's goes on to the end of the line.
 //!
 //! The conformance test has the same table as data, with the cases that show each row.

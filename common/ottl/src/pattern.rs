@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use regex::{Regex, RegexBuilder};
 
 use crate::RunError;
-use crate::function::Args;
+use crate::function::{Args, Blame, Unfit};
 
 mod class;
 mod template;
@@ -50,12 +50,12 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     /// The RE2 pattern in the argument `index` of a function that is being prepared.
-    pub(crate) fn regex(args: &Args<'_>, index: usize) -> Result<Self, String> {
+    pub(crate) fn regex(args: &Args<'_>, index: usize) -> Result<Self, Unfit> {
         Self::prepare(args, index, compile)
     }
 
     /// The same for a glob.
-    pub(crate) fn glob(args: &Args<'_>, index: usize) -> Result<Self, String> {
+    pub(crate) fn glob(args: &Args<'_>, index: usize) -> Result<Self, Unfit> {
         Self::prepare(args, index, crate::glob::compile)
     }
 
@@ -63,9 +63,9 @@ impl Pattern {
         args: &Args<'_>,
         index: usize,
         compile: fn(&str) -> Result<Regex, String>,
-    ) -> Result<Self, String> {
-        let constant = args.opt_str(index).map(|text| checked(compile, text)).transpose()?;
-        Ok(Self { index, compile, constant })
+    ) -> Result<Self, Unfit> {
+        let constant = args.opt_str(index).map(|text| checked(compile, text)).transpose();
+        Ok(Self { index, compile, constant: constant.of_argument(index)? })
     }
 
     /// The compiled pattern for one call.

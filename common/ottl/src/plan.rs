@@ -159,9 +159,12 @@ pub(crate) enum Place<C: Context> {
 pub struct LevelSet(u32);
 
 impl LevelSet {
+    /// The innermost level that is told from the others; what lies deeper counts as this one.
+    pub const INNERMOST: u8 = 31;
+
     /// Adds a level.
     pub fn add(&mut self, level: u8) {
-        self.0 |= 1 << level.min(31);
+        self.0 |= 1 << level.min(Self::INNERMOST);
     }
 
     /// Adds those of another set.
@@ -169,9 +172,14 @@ impl LevelSet {
         self.0 |= other.0;
     }
 
+    /// Whether a level is in both.
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether the level is in it.
     pub fn has(self, level: u8) -> bool {
-        self.0 & 1 << level.min(31) != 0
+        self.0 & 1 << level.min(Self::INNERMOST) != 0
     }
 
     /// The innermost level, if there is any.

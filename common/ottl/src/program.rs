@@ -27,6 +27,7 @@ pub const MAX_FLAT_BYTES: usize = 64 << 20;
 
 mod build;
 mod fuse;
+mod meter;
 pub mod route;
 mod step;
 mod visit;
@@ -36,6 +37,7 @@ pub use step::Counted;
 pub use visit::Runner;
 
 use fuse::Walk;
+use meter::Meter;
 
 /// What happens when a statement or condition fails on a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,11 +149,12 @@ pub enum Refused {
     Failed(Failure),
     /// Flattened it would be larger than [`MAX_FLAT_BYTES`].
     TooLarge,
-    /// There is no memory for its flat form now.
+    /// There is no memory now for what becomes of it.
     NoMemory,
 }
 
-/// Asked before a run takes memory beside the request and what becomes of it; whether it may.
+/// Asked before a run takes memory beyond what is in proportion to the request: for its flat form, and for what
+/// statements make of it (`meter`); whether it may.
 pub type Memory<'m> = &'m mut dyn FnMut(usize) -> bool;
 
 impl From<Malformed> for Refused {
@@ -168,7 +171,7 @@ impl std::fmt::Display for Refused {
             Self::TooLarge => {
                 write!(f, "flattened it would be larger than {} MiB", MAX_FLAT_BYTES >> 20)
             }
-            Self::NoMemory => f.write_str("no memory for the flat request"),
+            Self::NoMemory => f.write_str("no memory for what becomes of the request"),
         }
     }
 }
@@ -219,6 +222,20 @@ impl Program {
         request: &Request,
         now: &Time,
     ) -> Result<Outcome, Refused> {
+        let meter = Meter::new(memory, body.len());
+        let ran = self.run_metered(&meter, runner, body, request, now);
+        runner.end();
+        ran
+    }
+
+    fn run_metered(
+        &self,
+        meter: &Meter<'_>,
+        runner: &mut Runner,
+        body: &Bytes,
+        request: &Request,
+        now: &Time,
+    ) -> Result<Outcome, Refused> {
         let mut outcome = Outcome {
             body: body.clone(),
             is_changed: false,
@@ -231,10 +248,14 @@ impl Program {
         runner.begin();
         for walks in self.walks.chunk_by(|one, next| one.flattened() == next.flattened()) {
             let mut run = |outcome: &mut Outcome| {
-                walks.iter().try_for_each(|walk| runner.walk(walk, request, now, outcome))
+                walks.iter().try_for_each(|walk| {
+                    let is_same = outcome.body.as_ptr() == body.as_ptr();
+                    meter.begin(if is_same { 0 } else { outcome.body.len() });
+                    runner.walk(walk, request, now, meter, outcome)
+                })
             };
             match walks[0].flattened() {
-                Some(_) => flattened(memory, &mut outcome, run)?,
+                Some(_) => flattened(meter, &mut outcome, run)?,
                 None => run(&mut outcome)?,
             }
         }
@@ -244,11 +265,11 @@ impl Program {
 
 /// Runs over the flat request and groups it again. Where nothing changed the request stays as it was.
 fn flattened(
-    memory: Memory<'_>,
+    meter: &Meter<'_>,
     outcome: &mut Outcome,
     mut run: impl FnMut(&mut Outcome) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
-    let mut ask = |bytes| if memory(bytes) { Ok(()) } else { Err(Refused::NoMemory) };
+    let ask = |bytes| if meter.take(bytes) { Ok(()) } else { Err(Refused::NoMemory) };
     let flat_bytes = otlp::flat::flat_bytes(&outcome.body)?;
     if flat_bytes > MAX_FLAT_BYTES {
         return Err(Refused::TooLarge);
@@ -278,7 +299,7 @@ impl std::fmt::Display for Program {
     /// The plan: walks, steps, statements.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (index, walk) in self.walks.iter().enumerate() {
-            writeln!(f, "walk {} over {:?}", index + 1, walk.route.visits)?;
+            writeln!(f, "walk {}", index + 1)?;
             walk.steps.iter().try_for_each(|step| write!(f, "{step}"))?;
         }
         Ok(())

@@ -42,11 +42,10 @@ pub(crate) async fn serve<H: Handler>(
 ) -> io::Result<()> {
     let home = Arc::new(body::Home::default());
     loop {
-        let head = match next_head(&mut wire, settings, &mut phases).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Ok(()),
-            Err(HeadError::Io(error)) => return Err(error),
-            Err(error) => return answer::refuse(wire, &error).await,
+        let head = match next_head(&mut wire, settings, &mut phases).await? {
+            Some(Ok(head)) => head,
+            Some(Err(error)) => return answer::refuse(wire, &error).await,
+            None => return Ok(()),
         };
         let Head { parts, framing, keeps, expects } = head;
         let is_head = parts.method == http::Method::HEAD;
@@ -72,14 +71,14 @@ async fn next_head(
     wire: &mut Wire,
     settings: &ConnectionSettings,
     phases: &mut Phases,
-) -> Result<Option<Head>, HeadError> {
+) -> io::Result<Option<Result<Head, HeadError>>> {
     let (mut idle_until, mut whole_until) = (None, None);
     loop {
-        if let Some(head) = Head::take(wire.ahead())? {
+        if let Some(head) = Head::take(wire.ahead()).transpose() {
             return Ok(Some(head));
         }
         if wire.ahead().len() >= HEAD_BYTES {
-            return Err(HeadError::TooLarge);
+            return Ok(Some(Err(HeadError::TooLarge)));
         }
         let is_idle = wire.ahead().is_empty();
         let deadline = if is_idle {
@@ -87,17 +86,15 @@ async fn next_head(
         } else {
             *whole_until.get_or_insert_with(|| Instant::now() + settings.head_timeout)
         };
-        let read = timeout_at(deadline, wire.read_ahead());
         let read = tokio::select! {
             biased;
-            read = read => read,
+            read = timeout_at(deadline, wire.read_ahead()) => read,
             () = phases.ending(), if is_idle => return Ok(None),
         };
         match read {
             Ok(Ok(0)) | Err(_) => return Ok(None),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(HeadError::Io(error)),
-        }
+            Ok(read) => read?,
+        };
     }
 }
 

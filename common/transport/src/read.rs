@@ -115,17 +115,14 @@ async fn read_in_place(
     if announced > limits.max_bytes {
         return Err(ReadError::TooLarge);
     }
-    let mut permitted = announced.min(FIRST_BYTES);
-    grow.grow(permitted)?;
+    let mut allowance = Allowance::first(announced, grow)?;
     let mut buffer = BytesMut::with_capacity(announced.min(UNMOVED_BYTES));
     let mut pace = Pace::new(limits);
     while buffer.len() < announced {
-        if buffer.len() == permitted {
-            let target = announced.min(2 * permitted);
-            grow.grow(target - permitted)?;
-            permitted = target;
+        if buffer.len() == allowance.permitted {
+            allowance.reach(buffer.len() + 1, grow)?;
         }
-        let room = permitted - buffer.len();
+        let room = allowance.permitted - buffer.len();
         buffer.reserve(room);
         let read = pace.in_time(body.read_into(&mut buffer, room)).await?;
         pace.received(read.map_err(|_| ReadError::Disconnected)?)?;
@@ -160,13 +157,13 @@ async fn read_pieces<B>(
 where
     B: Body<Data = Bytes> + Unpin + Send,
 {
-    let announced =
-        body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    if announced.is_some_and(|bytes| bytes > limits.max_bytes) {
+    let announced = body.size_hint().exact();
+    let most =
+        announced.map_or(limits.max_bytes, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if most > limits.max_bytes {
         return Err(ReadError::TooLarge);
     }
-    let mut buffer = Buffer::new(limits.max_bytes, announced);
-    buffer.admit_first(grow)?;
+    let mut buffer = Buffer::new(most, Allowance::first(most, grow)?);
     let mut pace = Pace::new(limits);
     while let Some(piece) = next_piece(body, &mut pace).await? {
         buffer.push(piece, grow)?;
@@ -261,25 +258,42 @@ async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Ou
     .await
 }
 
-/// The body so far, and the memory permitted for it.
+/// The memory that was permitted for a body.
+struct Allowance {
+    permitted: usize,
+    most: usize,
+}
+
+impl Allowance {
+    /// For a body of at most `most` bytes of which nothing has come.
+    fn first(most: usize, grow: &mut impl Grow) -> Result<Self, Refused> {
+        let permitted = most.min(FIRST_BYTES);
+        grow.grow(permitted)?;
+        Ok(Self { permitted, most })
+    }
+
+    /// Permits room for `bytes`, and for as much again if the body can be as large.
+    fn reach(&mut self, bytes: usize, grow: &mut impl Grow) -> Result<(), Refused> {
+        if bytes > self.permitted {
+            let target = (2 * bytes).min(self.most).max(bytes);
+            grow.grow(target - self.permitted)?;
+            self.permitted = target;
+        }
+        Ok(())
+    }
+}
+
+/// The body so far.
 struct Buffer {
     max_bytes: usize,
-    announced: Option<usize>,
-    permitted: usize,
+    allowance: Allowance,
     first: Bytes,
     rest: BytesMut,
 }
 
 impl Buffer {
-    fn new(max_bytes: usize, announced: Option<usize>) -> Self {
-        Self { max_bytes, announced, permitted: 0, first: Bytes::new(), rest: BytesMut::new() }
-    }
-
-    fn admit_first(&mut self, grow: &mut impl Grow) -> Result<(), Refused> {
-        let bytes = self.announced.unwrap_or(FIRST_BYTES).min(FIRST_BYTES);
-        grow.grow(bytes)?;
-        self.permitted = bytes;
-        Ok(())
+    fn new(max_bytes: usize, allowance: Allowance) -> Self {
+        Self { max_bytes, allowance, first: Bytes::new(), rest: BytesMut::new() }
     }
 
     fn push(&mut self, piece: Bytes, grow: &mut impl Grow) -> Result<(), ReadError> {
@@ -287,30 +301,14 @@ impl Buffer {
         if bytes > self.max_bytes {
             return Err(ReadError::TooLarge);
         }
-        self.admit(bytes, grow)?;
+        self.allowance.reach(bytes, grow)?;
         if self.len() == 0 {
             self.first = piece;
             return Ok(());
         }
-        if self.rest.is_empty() {
-            self.rest.reserve(self.permitted);
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-        }
+        self.rest.reserve(self.allowance.permitted - self.rest.len());
+        self.rest.extend_from_slice(&std::mem::take(&mut self.first));
         self.rest.extend_from_slice(&piece);
-        Ok(())
-    }
-
-    /// Permits room for `bytes`, and for as much again, up to what was announced.
-    fn admit(&mut self, bytes: usize, grow: &mut impl Grow) -> Result<(), Refused> {
-        if bytes <= self.permitted {
-            return Ok(());
-        }
-        let target = (2 * bytes).min(self.announced.unwrap_or(self.max_bytes)).max(bytes);
-        grow.grow(target - self.permitted)?;
-        self.permitted = target;
-        if !self.rest.is_empty() {
-            self.rest.reserve(target - self.rest.len());
-        }
         Ok(())
     }
 

@@ -85,7 +85,7 @@ mod tests {
             let totals = totals(&red);
             assert_eq!(kernel_abi::histogram::slot(ns), totals.buckets.iter().position(|n| *n > 0));
             assert_eq!(totals.zeros > 0, ns <= 953, "{ns}");
-            let mut window = Window::new(Duration::ZERO, Latency::default());
+            let mut window = Window::new(Duration::ZERO, Duration::ZERO, Latency::default());
             window.add(Duration::from_millis(50), &totals);
             assert!(window.quantiles_ns([0.5])[0].is_some());
         }

@@ -219,7 +219,7 @@ impl Walk {
                 Ok(source)
             }
             Expr::Call(call) => self.call(call),
-            Expr::List(items) => self.sources_of(items.iter()),
+            Expr::List(items) => self.sources_of(items.iter().map(|item| &item.value)),
             Expr::Map(entries) => self.sources_of(entries.iter().map(|(_, value)| value)),
             Expr::Math(first, rest) => {
                 let rest = rest.iter().map(|(_, operand)| operand);

@@ -52,7 +52,7 @@ impl Default for Counts {
 pub struct Window {
     slots: Vec<Counts>,
     current: usize,
-    slot_began: Duration,
+    slot_ends: Duration,
     began: Duration,
     sum: Counts,
     last: Latency,
@@ -76,12 +76,13 @@ pub struct Slot {
 }
 
 impl Window {
-    /// Begins at a reading; what was counted before is not in it.
-    pub fn new(now: Duration, totals: Latency) -> Self {
+    /// Begins at a reading; what was counted before is not in it. Its first half second is shorter by `phase`,
+    /// so that those of many windows do not end at once.
+    pub fn new(now: Duration, phase: Duration, totals: Latency) -> Self {
         Self {
             slots: vec![Counts::default(); SLOTS],
             current: 0,
-            slot_began: now,
+            slot_ends: now + SLOT.saturating_sub(phase),
             began: now,
             sum: Counts::default(),
             last: totals,
@@ -143,7 +144,7 @@ impl Window {
 
     /// Seconds that the sum stands for; at least a second, so that a young window does not shout.
     fn span_s(&self) -> f64 {
-        let oldest = self.slot_began.saturating_sub(SLOT * (SLOTS as u32 - 1)).max(self.began);
+        let oldest = self.slot_ends.saturating_sub(SLOT * SLOTS as u32).max(self.began);
         self.read_at.saturating_sub(oldest).as_secs_f64().max(1.0)
     }
 
@@ -162,17 +163,17 @@ impl Window {
     /// Moves on to the slot of `now`, forgetting what has become too old.
     fn turn(&mut self, now: Duration) {
         let mut turns = 0;
-        while now >= self.slot_began + SLOT {
+        while now >= self.slot_ends {
             turns += 1;
             if turns == 1 {
                 self.finish();
             }
             if turns > SLOTS {
                 self.tail = Counts::default();
-                self.slot_began = now;
+                self.slot_ends = now + SLOT;
                 return;
             }
-            self.slot_began += SLOT;
+            self.slot_ends += SLOT;
             self.current = (self.current + 1) % SLOTS;
             let old = std::mem::take(&mut self.slots[self.current]);
             self.sum.subtract(&old);
@@ -291,7 +292,7 @@ mod tests {
     #[test]
     fn quantiles_follow_and_forget() {
         let mut totals = Latency::default();
-        let mut window = Window::new(after(0), totals);
+        let mut window = Window::new(after(0), Duration::ZERO, totals);
         for tick in 1..=400u64 {
             answer(&mut totals, if tick > 200 { 300_000_000 } else { 1_000_000 });
             window.add(after(tick * 50), &totals);
@@ -311,9 +312,23 @@ mod tests {
     }
 
     #[test]
+    fn half_seconds_of_windows_with_a_phase_each_end_one_by_one() {
+        let ticks = |number| Duration::from_millis(50) * number;
+        let new = |phase| Window::new(Duration::ZERO, ticks(phase), Latency::default());
+        let mut windows: Vec<Window> = (0..10).map(new).collect();
+        for tick in 1..=100 {
+            let ended = windows.iter_mut().filter_map(|window| {
+                window.add(ticks(tick), &Latency::default());
+                window.take_slot()
+            });
+            assert_eq!(ended.count(), 1, "tick {tick}");
+        }
+    }
+
+    #[test]
     fn errors_are_a_share_of_the_known_statuses() {
         let mut totals = Latency::default();
-        let mut window = Window::new(after(0), totals);
+        let mut window = Window::new(after(0), Duration::ZERO, totals);
         assert_eq!(window.sum.error_ratio(), None);
         totals.statuses = [0, 12, 1, 2, 5];
         window.add(after(50), &totals);
@@ -329,7 +344,7 @@ mod tests {
     fn counters_that_go_back_count_as_nothing() {
         let mut totals = Latency::default();
         (0..100).for_each(|_| answer(&mut totals, 1_000_000));
-        let mut window = Window::new(after(0), totals);
+        let mut window = Window::new(after(0), Duration::ZERO, totals);
         window.add(after(50), &Latency::default());
         assert_eq!(window.connections_per_s(), 0.0);
         assert_eq!(window.quantiles_ns([0.5]), [None]);

@@ -1,7 +1,9 @@
 //! Many cases in one process, one JSON object a line in and one out, in order.
 //!
 //! A case that cannot be run at all (no such fixture, no such kind) is an answer, too:
-//! `{"id":..,"expect":{"case_error":..}}`; the others run on. Fixtures are read once.
+//! `{"id":..,"expect":{"case_error":..}}`; the others run on. So is a line that is no case (no JSON, a field missing),
+//! with its number under `line`; it is said on standard error besides, and in the end the status is 1: not all ran.
+//! Fixtures are read once.
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
@@ -23,8 +25,7 @@ const FLATTEN_LOGS: &str = "transform.flatten.logs";
 
 /// Runs the cases of a file.
 pub(super) fn run(file: &Path, fixtures: Option<&Path>) -> Result<(), Stop> {
-    let text = String::from_utf8(read_file(file)?);
-    let text = text.map_err(|_| Stop::failed(format!("{}: not UTF-8", file.display())))?;
+    let content = read_file(file)?;
     let beside = file.parent().unwrap_or(Path::new("."));
     let mut runner = Runner {
         folder: fixtures.unwrap_or(beside).to_owned(),
@@ -32,15 +33,55 @@ pub(super) fn run(file: &Path, fixtures: Option<&Path>) -> Result<(), Stop> {
         now: now(),
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let case: Map<String, Json> = serde_json::from_str(line).map_err(|error| {
-            Stop::usage(format!("{}:{}: not a case: {error}", file.display(), index + 1))
-        })?;
-        let expect = runner.run(&case).unwrap_or_else(|why| json!({"case_error": why}));
-        let id = case.get("id").unwrap_or(&Json::Null);
-        writeln!(out, "{}", json!({"id": id, "expect": expect})).map_err(written)?;
+    let mut all_ran = true;
+    for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let answer = match read_case(line) {
+            Ok(case) => runner.answer(&case),
+            Err(NoCase { id, why }) => {
+                all_ran = false;
+                eprintln!("{}:{}: {why}", file.display(), index + 1);
+                json!({"id": id, "line": index + 1, "expect": {"case_error": why}})
+            }
+        };
+        writeln!(out, "{answer}").map_err(written)?;
     }
-    out.flush().map_err(written)
+    out.flush().map_err(written)?;
+    // What did not run has been said.
+    if all_ran { Ok(()) } else { Err(Stop::Failed(Vec::new())) }
+}
+
+/// A line that is no case.
+#[derive(Debug, PartialEq)]
+struct NoCase {
+    /// Its id, if that much can be read.
+    id: Json,
+    why: String,
+}
+
+/// Reads a line. Whether the case can be run is not looked at.
+fn read_case(line: &[u8]) -> Result<Case, NoCase> {
+    let no_case = |id: Json, why: String| NoCase { id, why: format!("not a case: {why}") };
+    let read: Json =
+        serde_json::from_slice(line).map_err(|error| no_case(Json::Null, error.to_string()))?;
+    let Json::Object(case) = read else {
+        return Err(no_case(Json::Null, "expected an object".to_owned()));
+    };
+    match fields(&case) {
+        Ok(()) => Ok(case),
+        Err(why) => Err(no_case(case.get("id").cloned().unwrap_or_default(), why)),
+    }
+}
+
+/// The fields that a case of its kind must have.
+fn fields(case: &Case) -> Result<(), String> {
+    text(case, "fixture")?;
+    match text(case, "kind")? {
+        "statement" | "condition" | "value" => text(case, "context").map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn written(error: std::io::Error) -> Stop {
@@ -56,6 +97,11 @@ struct Runner {
 type Case = Map<String, Json>;
 
 impl Runner {
+    fn answer(&mut self, case: &Case) -> Json {
+        let expect = self.run(case).unwrap_or_else(|why| json!({"case_error": why}));
+        json!({"id": case.get("id").unwrap_or(&Json::Null), "expect": expect})
+    }
+
     fn run(&mut self, case: &Case) -> Result<Json, String> {
         let (signal, body) = self.fixture(text(case, "fixture")?)?;
         match text(case, "kind")? {
@@ -195,5 +241,7 @@ fn refused(problem: Problem) -> Json {
     }
 }
 
+#[cfg(test)]
+mod lines;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@
 //! What is dropped counts as `filtered`, and so do points that an aggregation made fewer. A text
 //! that fails under `propagate` refuses its part for good (the same bytes would fail again); where
 //! another branch of a fan-out was a success, its records count as `error`. A body that grows beyond
-//! the byte budget is refused retryably, and so is one whose flat form (`flatten_data`) has no room in it. `Now()` is when the
-//! batch arrived: processors have no clock.
+//! the byte budget is refused retryably as soon as it does, and so is one whose flat form (`flatten_data`) has no room in
+//! it. `Now()` is when the batch arrived: processors have no clock.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -123,7 +123,10 @@ impl Texts {
         let mut spare = None;
         let mut memory = |bytes| grow(&mut spare, &part.permit, bytes).is_ok();
         let (request, now) = (&around.request, &around.now);
-        let ran = match program.run_within(&mut memory, runner, &part.body, request, now) {
+        let ran = program.run_within(&mut memory, runner, &part.body, request, now);
+        // What is left of the run is the new body, which is charged to its part.
+        drop(spare);
+        let ran = match ran {
             Ok(ran) => ran,
             Err(Refused::NoMemory) => {
                 part.ack.settle(Outcome::retry(Cause::Budget), None);

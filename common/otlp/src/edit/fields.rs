@@ -208,7 +208,7 @@ pub fn put_attribute_at(
 }
 
 /// Whether there is nothing in a `KeyValue` besides key and value.
-fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
+pub fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
     if plain_entry(entry).is_some() {
         return Ok(true);
     }

@@ -6,6 +6,7 @@
 //! there is no index: look-ups then scan for themselves, and find out.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::fields::{Found, bytes, key, plain_entry, value};
 use crate::wire::{Fields, Malformed};
@@ -16,7 +17,12 @@ pub struct Wanted {
     keys: Vec<Box<[u8]>>,
     /// Their [`mark`]s: most other keys have none of these.
     marks: u64,
+    /// Their slots, where they are more than [`FEW_KEYS`].
+    slots: HashMap<Box<[u8]>, usize>,
 }
+
+/// So many keys are compared in less time than it takes to hash one.
+const FEW_KEYS: usize = 16;
 
 /// One bit for a key, by its length and its last byte.
 #[inline]
@@ -28,10 +34,21 @@ fn mark(key: &[u8]) -> u64 {
 impl Wanted {
     /// Adds a key.
     pub fn add(&mut self, key: &[u8]) {
-        if self.slot(key).is_none() {
-            self.keys.push(key.into());
-            self.marks |= mark(key);
+        if self.slot(key).is_some() {
+            return;
         }
+        self.keys.push(key.into());
+        self.marks |= mark(key);
+        let hashed = self.slots.len();
+        if self.keys.len() > FEW_KEYS {
+            let new = self.keys.iter().enumerate().skip(hashed);
+            self.slots.extend(new.map(|(slot, key)| (key.clone(), slot)));
+        }
+    }
+
+    /// How many keys there are: their slots are below.
+    pub fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// Whether nothing is asked for.
@@ -39,12 +56,16 @@ impl Wanted {
         self.keys.is_empty()
     }
 
+    /// The number of a key among them.
     #[inline]
-    fn slot(&self, key: &[u8]) -> Option<usize> {
+    pub fn slot(&self, key: &[u8]) -> Option<usize> {
         if self.marks & mark(key) == 0 {
             return None;
         }
-        self.keys.iter().position(|known| **known == *key)
+        match self.keys.len() {
+            ..=FEW_KEYS => self.keys.iter().position(|known| **known == *key),
+            _ => self.slots.get(key).copied(),
+        }
     }
 }
 
@@ -113,6 +134,18 @@ impl Index {
         key: &[u8],
     ) -> Result<Option<Place>, Unindexed> {
         let slot = wanted.slot(key).ok_or(Unindexed)?;
+        self.find_slot(message, number, wanted, slot)
+    }
+
+    /// [`find`](Self::find) for the key of a slot.
+    #[inline]
+    pub fn find_slot(
+        &mut self,
+        message: &[u8],
+        number: u32,
+        wanted: &Wanted,
+        slot: usize,
+    ) -> Result<Option<Place>, Unindexed> {
         if self.state == State::Unread {
             self.begin(number, wanted);
         }

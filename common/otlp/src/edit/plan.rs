@@ -65,6 +65,10 @@ impl Plan {
         self.length = 0;
     }
 
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.arena.capacity() + self.segments.capacity() * size_of::<Segment>()
+    }
+
     pub(super) fn length(&self) -> u64 {
         self.length
     }

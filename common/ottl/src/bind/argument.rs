@@ -15,18 +15,17 @@ impl<C: Context> Binder<'_, C> {
         argument: Option<&Argument>,
     ) -> Result<Given<C>, LoadError> {
         let Some(argument) = argument else { return Ok(Given::Absent) };
-        let wrong = |found: &str| mismatch(param.kind.name(), found, argument.offset);
+        let offset = argument.value_offset;
+        let wrong = |found: &str| mismatch(param.kind.name(), found, offset);
         match (&param.kind, &argument.given) {
-            (Kind::Lambda(arity), Written::Lambda(lambda)) => {
-                self.lambda(lambda, *arity, argument.offset)
-            }
-            (Kind::Function, Written::Function(name)) => self.named(name, argument.offset),
+            (Kind::Lambda(arity), Written::Lambda(lambda)) => self.lambda(lambda, *arity, offset),
+            (Kind::Function, Written::Function(name)) => self.named(name, offset),
             // A name without a small letter looks like a symbol.
             (Kind::Function, Written::Value(ast::Expr::Enum(name, offset))) => {
                 self.named(name, *offset)
             }
             (Kind::Lambda(_) | Kind::Function, Written::Value(_)) => Err(wrong("a value")),
-            (kind, Written::Value(tree)) => self.value(kind, tree, argument.offset),
+            (kind, Written::Value(tree)) => self.value(kind, tree, offset),
             (_, Written::Function(name)) => {
                 Err(wrong(&format!("the name {name}; a call has parentheses")))
             }
@@ -40,14 +39,14 @@ impl<C: Context> Binder<'_, C> {
         tree: &ast::Expr,
         offset: usize,
     ) -> Result<Given<C>, LoadError> {
-        check_literal(kind, tree).map_err(|found| mismatch(kind.name(), found, offset))?;
+        check_literal(kind, tree, offset)?;
         match (kind, tree) {
             (Kind::Lazy, tree) => Ok(Given::Lazy(vec![self.expr(tree)?])),
             (Kind::LazyItems, ast::Expr::List(items)) => {
-                let items = items.iter().map(|item| self.expr(item));
+                let items = items.iter().map(|item| self.expr(&item.value));
                 items.collect::<Result<_, _>>().map(Given::Lazy)
             }
-            (Kind::Items(inner), ast::Expr::List(items)) => self.items(kind, inner, items, offset),
+            (Kind::Items(inner), ast::Expr::List(items)) => self.items(kind, inner, items),
             _ => {
                 let expr = self.expr(tree)?;
                 converted(kind, tree, expr, offset)
@@ -60,18 +59,17 @@ impl<C: Context> Binder<'_, C> {
         &mut self,
         kind: &'static Kind,
         inner: &'static Kind,
-        trees: &[ast::Expr],
-        offset: usize,
+        trees: &[ast::Item],
     ) -> Result<Given<C>, LoadError> {
         let (mut items, mut is_literal, mut is_constant) = (Vec::new(), true, true);
         for tree in trees {
-            let given = self.value(inner, tree, offset)?;
+            let given = self.value(inner, &tree.value, tree.offset)?;
             is_literal &= matches!(given, Given::Const(_));
             is_constant &= matches!(given, Given::Const(_) | Given::Folded(_));
             match given {
                 Given::Const(value) | Given::Folded(value) => items.push(Expr::Const(value)),
                 Given::Value(expr, _) => items.push(expr),
-                _ => return Err(mismatch(inner.name(), "something else", offset)),
+                _ => return Err(mismatch(inner.name(), "something else", tree.offset)),
             }
         }
         let list = Expr::List(items);
@@ -122,7 +120,7 @@ impl<C: Context> Binder<'_, C> {
             let message = format!("{name} needs the argument {}, too", other.name);
             return Err(LoadError::new(Class::Arity, offset, message));
         }
-        let body = self.callable(definition, &[], &call)?;
+        let body = self.callable(definition, &[], &call, &[])?;
         Ok(Given::Function(FunctionRef { name: definition.name, body, kind: &first.kind }))
     }
 }
@@ -132,26 +130,33 @@ fn mismatch(expected: &str, found: &str, offset: usize) -> LoadError {
     LoadError::new(Class::Type, offset, message)
 }
 
-/// What the parameter wants to see in the text itself.
-fn check_literal(kind: &Kind, tree: &ast::Expr) -> Result<(), &'static str> {
+/// What the parameter wants to see in the text itself, which starts at `offset`.
+fn check_literal(kind: &Kind, tree: &ast::Expr, offset: usize) -> Result<(), LoadError> {
     use ast::Expr::{Bool, Double, Enum, Int, List, Map, Str};
     let fits = match kind {
         Kind::LiteralStr => matches!(tree, Str(_)),
         Kind::LiteralInt => matches!(tree, Int(_)),
         Kind::LiteralDouble => matches!(tree, Double(_)),
         Kind::LiteralBool => matches!(tree, Bool(_)),
-        Kind::LiteralStrs => {
-            matches!(tree, List(items) if items.iter().all(|item| matches!(item, Str(_))))
-        }
-        Kind::LiteralDoubles => {
-            matches!(tree, List(items) if items.iter().all(|item| matches!(item, Double(_))))
-        }
         Kind::LiteralMap => matches!(tree, Map(_)),
-        Kind::Items(_) | Kind::LazyItems => matches!(tree, List(_)),
+        Kind::LiteralStrs | Kind::LiteralDoubles | Kind::Items(_) | Kind::LazyItems => {
+            matches!(tree, List(_))
+        }
         Kind::Enum => matches!(tree, Enum(..)),
         _ => true,
     };
-    if fits { Ok(()) } else { Err(written(tree)) }
+    if !fits {
+        return Err(mismatch(kind.name(), written(tree), offset));
+    }
+    match (kind, tree) {
+        (Kind::LiteralStrs, List(items)) => check_items(&Kind::LiteralStr, items),
+        (Kind::LiteralDoubles, List(items)) => check_items(&Kind::LiteralDouble, items),
+        _ => Ok(()),
+    }
+}
+
+fn check_items(kind: &Kind, items: &[ast::Item]) -> Result<(), LoadError> {
+    items.iter().try_for_each(|item| check_literal(kind, &item.value, item.offset))
 }
 
 /// What a text shows, for errors.
@@ -166,7 +171,7 @@ fn written(tree: &ast::Expr) -> &'static str {
         ast::Expr::Enum(..) => "an enum symbol",
         ast::Expr::Path(_) => "a path",
         ast::Expr::Call(_) => "a call",
-        ast::Expr::List(_) => "a list of other items",
+        ast::Expr::List(_) => "a list",
         ast::Expr::Map(_) => "a map",
         ast::Expr::Math(..) | ast::Expr::Negate(_) | ast::Expr::Group(_) => "arithmetic",
     }

@@ -1,9 +1,9 @@
 //! Calls: which function, which arguments go to which parameter.
 
 use super::Binder;
-use crate::ast::{Argument, Call, Given as Written};
+use crate::ast::{self, Argument, Call, Given as Written};
 use crate::context::Context;
-use crate::function::{Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param};
+use crate::function::{Args, Argument as Passed, Body, Definition, Kind, MAX_PARAMS, Param, Unfit};
 use crate::nearest::did_you_mean;
 use crate::plan::{Action, CallExpr, Callable, EditBody, Expr, Given, LevelSet, Place};
 use crate::{Class, LoadError, Value};
@@ -14,16 +14,19 @@ impl<C: Context> Binder<'_, C> {
         let definition = self.function(call)?;
         let matched = matched(definition, call)?;
         let mut target = Place::Nothing;
-        let mut given = Vec::new();
+        let (mut given, mut written) = (Vec::new(), Vec::new());
         for (param, argument) in definition.params.iter().zip(matched) {
             match (param.kind, argument) {
                 (Kind::Target | Kind::MapTarget, Some(argument)) => {
                     target = self.target(argument)?
                 }
-                (_, argument) => given.push(self.argument(param, argument)?),
+                (_, argument) => {
+                    given.push(self.argument(param, argument)?);
+                    written.push(argument);
+                }
             }
         }
-        let refused = |message| refused(call, message);
+        let refused = |unfit| refused(call, &written, unfit);
         let name = definition.name;
         Ok(match definition.body {
             Body::Editor(body) => Action::Edit { name, target, given, body: EditBody::Plain(body) },
@@ -57,7 +60,7 @@ impl<C: Context> Binder<'_, C> {
     fn target(&mut self, argument: &Argument) -> Result<Place<C>, LoadError> {
         match &argument.given {
             Written::Value(crate::ast::Expr::Path(path)) => self.place(path),
-            _ => Err(LoadError::new(Class::Type, argument.offset, "expected a path to edit")),
+            _ => Err(LoadError::new(Class::Type, argument.value_offset, "expected a path to edit")),
         }
     }
 
@@ -66,10 +69,11 @@ impl<C: Context> Binder<'_, C> {
         let definition = self.function(call)?;
         let outside = std::mem::take(&mut self.uses);
         let mut given = Vec::new();
-        for (param, argument) in definition.params.iter().zip(matched(definition, call)?) {
+        let matched = matched(definition, call)?;
+        for (param, argument) in definition.params.iter().zip(matched) {
             given.push(self.argument(param, argument)?);
         }
-        let body = self.callable(definition, &given, call)?;
+        let body = self.callable(definition, &given, call, &matched)?;
         // Without a path among its arguments it may give another value each time.
         self.uses.is_bound |= self.uses.reads == LevelSet::default() && !is_pure(definition);
         self.uses.whole_record |= matches!(definition.body, Body::OfRecord(_));
@@ -89,13 +93,14 @@ impl<C: Context> Binder<'_, C> {
         definition: &'static Definition,
         given: &[Given<C>],
         call: &Call,
+        written: &[Option<&Argument>],
     ) -> Result<Callable, LoadError> {
         match definition.body {
             Body::Plain(body) => Ok(Callable::Plain(body)),
             Body::OfRecord(body) => Ok(Callable::OfRecord(body)),
             Body::Prepared(prepare) => prepared(given, prepare)
                 .map(Callable::Prepared)
-                .map_err(|message| refused(call, message)),
+                .map_err(|unfit| refused(call, written, unfit)),
             _ => Err(unknown(call, "is an editor and has no value")),
         }
     }
@@ -124,16 +129,28 @@ fn unknown(call: &Call, problem: &str) -> LoadError {
     LoadError::new(Class::UnknownFunction, call.offset, format!("{} {problem}", call.name))
 }
 
-fn refused(call: &Call, message: String) -> LoadError {
-    LoadError::new(Class::Literal, call.offset, format!("{}: {message}", call.name))
+/// The error stands where the argument that is to blame does, or its item; `written` are those of the parameters that
+/// the function counts.
+fn refused(call: &Call, written: &[Option<&Argument>], unfit: Unfit) -> LoadError {
+    let argument = |index: usize| written.get(index).copied().flatten();
+    let place = unfit.place.and_then(|(index, item)| place_of(argument(index)?, item));
+    let message = format!("{}: {}", call.name, unfit.message);
+    LoadError::new(Class::Literal, place.unwrap_or(call.offset), message)
+}
+
+fn place_of(argument: &Argument, item: Option<usize>) -> Option<usize> {
+    match (&argument.given, item) {
+        (Written::Value(ast::Expr::List(items)), Some(item)) => Some(items.get(item)?.offset),
+        _ => Some(argument.value_offset),
+    }
 }
 
 /// A body, prepared with what is constant. A computed constant that it cannot take is the record's failure, as if
 /// nobody had computed it; a literal is refused.
 fn prepared<C: Context, T>(
     given: &[Given<C>],
-    prepare: impl Fn(&Args<'_>) -> Result<T, String>,
-) -> Result<T, String> {
+    prepare: impl Fn(&Args<'_>) -> Result<T, Unfit>,
+) -> Result<T, Unfit> {
     let is_folded = |given: &Given<C>| matches!(given, Given::Folded(_));
     match prepare(&constants(given, true)) {
         Err(_) if given.iter().any(is_folded) => prepare(&constants(given, false)),

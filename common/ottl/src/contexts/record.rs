@@ -1,14 +1,16 @@
 //! A record under statements: slices of the request and, where something was set, of the arena.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use bumpalo::Bump;
 use otlp::Malformed;
-use otlp::edit::index::{Index, Place, Unindexed, Wanted};
+use otlp::edit::index::{Index, Unindexed, Wanted};
 use otlp::edit::{At, Changes, Data, LEVELS, Level, fields};
 
 use super::Request;
+use super::puts::Puts;
 use crate::RunError;
 use crate::function::Changed;
 
@@ -21,19 +23,36 @@ pub struct Scratch {
     index: RefCell<Index>,
 }
 
+impl Scratch {
+    /// The bytes that it holds on to.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.message.capacity() + self.inner.capacity() + self.field.capacity()
+    }
+}
+
 /// A record and the messages around it.
 #[derive(Debug)]
 pub struct Record<'a> {
     at: &'a At<'a>,
     /// The messages that were changed, by level.
-    changed: [Option<&'a [u8]>; LEVELS],
+    changed: [Cell<Option<&'a [u8]>>; LEVELS],
+    /// Attributes of the record itself that are not in its message yet.
+    puts: Puts<'a>,
     appended: Vec<Vec<u8>>,
     request: &'a Request,
     /// The keys of the record's own attributes for which one scan is worth it.
     wanted: Option<&'a Wanted>,
     /// The level whose message the scratch buffer holds, too, because it was written last.
-    written: Option<Level>,
+    written: Cell<Option<Level>>,
     pub(super) scratch: &'a mut Scratch,
+}
+
+/// Where an attribute would stand.
+struct Spot<'a> {
+    /// What of the message it takes the place of; it comes to the end if nothing, or to where one waits.
+    range: Option<Range<usize>>,
+    /// The value that is there.
+    old: Option<Cow<'a, [u8]>>,
 }
 
 impl<'a> Record<'a> {
@@ -53,16 +72,18 @@ impl<'a> Record<'a> {
         wanted: Option<&'a Wanted>,
     ) -> Self {
         scratch.index.get_mut().clear();
-        let (changed, appended, written) = ([None; LEVELS], Vec::new(), None);
-        Self { at, changed, appended, request, wanted, written, scratch }
+        let changed = [const { Cell::new(None) }; LEVELS];
+        let (puts, appended, written) = (Puts::new(), Vec::new(), Cell::new(None));
+        Self { at, changed, puts, appended, request, wanted, written, scratch }
     }
 
     /// Says what changed.
     #[inline]
     pub fn finish(&mut self, changes: &mut Changes) {
-        for (level, changed) in Level::ALL.into_iter().zip(self.changed) {
-            match changed {
-                Some(_) if self.written == Some(level) => {
+        self.write_puts();
+        for (level, changed) in Level::ALL.into_iter().zip(&self.changed) {
+            match changed.get() {
+                Some(_) if self.written.get() == Some(level) => {
                     changes.replace_with(level, &mut self.scratch.message);
                 }
                 Some(message) => changes.replace(level, message),
@@ -76,9 +97,22 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The levels at which something changed.
-    pub fn is_changed(&self, level: Level) -> bool {
-        self.changed[level as usize].is_some()
+    /// Writes what was put into the buffer that [`finish`](Self::finish) gives away.
+    fn write_puts(&mut self) {
+        if self.puts.is_empty() {
+            return;
+        }
+        let level = self.at.level;
+        let before = self.base();
+        self.scratch.message.clear();
+        self.puts.write(before, &mut self.scratch.message);
+        if self.scratch.message == before {
+            self.written.set(None);
+            return;
+        }
+        // What stands there is not read any more.
+        self.changed[level as usize].set(Some(before));
+        self.written.set(Some(level));
     }
 
     #[inline]
@@ -97,7 +131,26 @@ impl<'a> Record<'a> {
     /// The message of a level; of those around the record without the children.
     #[inline]
     pub(super) fn message(&self, level: Level) -> &'a [u8] {
-        self.changed[level as usize].unwrap_or(self.at.message_of(level))
+        if level == self.at.level && !self.puts.is_empty() {
+            self.make_message();
+        }
+        self.changed[level as usize].get().unwrap_or(self.at.message_of(level))
+    }
+
+    /// The message of the record without what was put.
+    #[inline]
+    fn base(&self) -> &'a [u8] {
+        self.changed[self.at.level as usize].get().unwrap_or(self.at.message())
+    }
+
+    /// Makes the message in which all stands that was put.
+    #[cold]
+    fn make_message(&self) {
+        if let Some(made) = self.puts.made(self.base()) {
+            self.changed[self.at.level as usize].set(Some(made));
+            self.written.set(None);
+            self.scratch.index.borrow_mut().clear();
+        }
     }
 
     /// The message of a level with its children.
@@ -105,25 +158,31 @@ impl<'a> Record<'a> {
         if level == self.at.level { self.message(level) } else { self.at.whole_of(level) }
     }
 
-    /// Where the first attribute of the record itself under a key stands, the attributes being field `number`.
-    /// `Err` says that there is no index of them.
+    /// The number of a key among those for which one scan is worth it.
     #[inline]
-    fn place(&self, number: u32, key: &[u8]) -> Result<Option<Place>, Unindexed> {
-        let wanted = self.wanted.ok_or(Unindexed)?;
-        self.scratch.index.borrow_mut().find(self.message(self.at.level), number, wanted, key)
+    fn slot(&self, key: &[u8]) -> Option<(&'a Wanted, usize)> {
+        let wanted = self.wanted?;
+        Some((wanted, wanted.slot(key)?))
     }
 
-    /// The value of the first attribute of the record itself under a key.
+    /// The value of the first attribute of the record itself under a key, the attributes being field `number`.
     #[inline]
     pub(super) fn attribute(
         &self,
         number: u32,
         key: &[u8],
     ) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
-        let message = self.message(self.at.level);
-        match self.place(number, key) {
-            Ok(place) => place.map(|place| place.value(message)).transpose(),
-            Err(Unindexed) => fields::attribute(message, number, key),
+        let Some((wanted, slot)) = self.slot(key) else {
+            return fields::attribute(self.message(self.at.level), number, key);
+        };
+        if let Some(value) = self.puts.value(number, slot) {
+            return Ok(Some(Cow::Borrowed(value)));
+        }
+        let base = self.base();
+        let found = self.scratch.index.borrow_mut().find_slot(base, number, wanted, slot);
+        match found {
+            Ok(place) => place.map(|place| place.value(base)).transpose(),
+            Err(Unindexed) => fields::attribute(self.message(self.at.level), number, key),
         }
     }
 
@@ -135,23 +194,53 @@ impl<'a> Record<'a> {
         key: &[u8],
         any: &[u8],
     ) -> Result<(), RunError> {
-        let level = self.at.level;
-        let Ok(place) = self.place(number, key) else {
-            return self.edit(arena, level, |message, out| {
-                fields::put_attribute(message, number, key, any, out)?;
-                Ok(true)
-            });
+        let Some((wanted, slot)) = self.slot(key) else {
+            return self.write_attribute(arena, number, key, any);
         };
-        if place.is_some() {
-            self.scratch.index.get_mut().clear();
+        let Some(spot) = self.spot(number, wanted, slot) else {
+            return self.write_attribute(arena, number, key, any);
+        };
+        if spot.old.as_deref() != Some(any) {
+            let mut field = std::mem::take(&mut self.scratch.inner);
+            field.clear();
+            fields::put_entry(&mut field, number, key, any);
+            let slots = wanted.len();
+            self.puts.put(arena, (number, slots), slot, spot.range, &field, any.len());
+            self.scratch.inner = field;
         }
-        // Where there is none yet it is appended.
-        self.write(arena, level, |message, out| {
-            let found = place.map(|place| place.parts(message)).transpose()?;
-            fields::put_attribute_at(message, number, found, key, any, out)?;
-            Ok(true)
-        })?;
         Ok(())
+    }
+
+    /// Where an attribute would stand, if it can wait for the message to be made.
+    fn spot(&self, number: u32, wanted: &Wanted, slot: usize) -> Option<Spot<'a>> {
+        if !self.puts.takes(number) {
+            return None;
+        }
+        if let Some(value) = self.puts.value(number, slot) {
+            return Some(Spot { range: None, old: Some(Cow::Borrowed(value)) });
+        }
+        let base = self.base();
+        let found = self.scratch.index.borrow_mut().find_slot(base, number, wanted, slot).ok()?;
+        let Some(place) = found else { return Some(Spot { range: None, old: None }) };
+        let (before, entry, after) = place.parts(base).ok()?;
+        let range = before.len()..base.len() - after.len();
+        // What an entry holds besides key and value stays, so it is edited where it is.
+        let is_plain = fields::is_plain(entry).ok()?;
+        let old = place.value(base).ok()?;
+        is_plain.then_some(Spot { range: Some(range), old: Some(old) })
+    }
+
+    fn write_attribute(
+        &mut self,
+        arena: &'a Bump,
+        number: u32,
+        key: &[u8],
+        any: &[u8],
+    ) -> Result<(), RunError> {
+        self.edit(arena, self.at.level, |message, out| {
+            fields::put_attribute(message, number, key, any, out)?;
+            Ok(true)
+        })
     }
 
     /// Replaces the message of a level by what `write` appends, if it succeeds and says that it did.
@@ -161,30 +250,17 @@ impl<'a> Record<'a> {
         level: Level,
         write: impl FnOnce(&'a [u8], &mut Vec<u8>) -> Result<bool, RunError>,
     ) -> Result<(), RunError> {
-        if self.write(arena, level, write)? {
-            self.scratch.index.get_mut().clear();
-        }
-        Ok(())
-    }
-
-    /// [`edit`](Self::edit) that leaves the index of attributes as it is; says whether anything changed.
-    fn write(
-        &mut self,
-        arena: &'a Bump,
-        level: Level,
-        write: impl FnOnce(&'a [u8], &mut Vec<u8>) -> Result<bool, RunError>,
-    ) -> Result<bool, RunError> {
         let mut out = std::mem::take(&mut self.scratch.message);
         out.clear();
-        self.written = None;
+        self.written.set(None);
         let written = write(self.message(level), &mut out);
-        let is_changed = matches!(written, Ok(true)) && out != self.message(level);
-        if is_changed {
-            self.changed[level as usize] = Some(arena.alloc_slice_copy(&out));
-            self.written = Some(level);
+        if matches!(written, Ok(true)) && out != self.message(level) {
+            self.changed[level as usize].set(Some(arena.alloc_slice_copy(&out)));
+            self.written.set(Some(level));
+            self.scratch.index.get_mut().clear();
         }
         self.scratch.message = out;
-        written.map(|_| is_changed)
+        written.map(drop)
     }
 
     pub(super) fn change(&mut self, arena: &'a Bump, changed: Changed) -> Result<(), RunError> {

@@ -107,7 +107,7 @@ impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
     }
 
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
-        self.frame.spend(&value, self.keys.as_slice().len())?;
+        self.frame.cached_bytes += self.frame.spend(&value, self.keys.as_slice().len())?;
         let value = value.into_any().map_err(super::unsupported)?;
         let cache = &mut self.frame.cache;
         match (self.keys.as_slice(), value) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::function::{Args, Body, Call, Definition, Kind, required};
+use crate::function::{Args, Blame, Body, Call, Definition, Kind, Unfit, required};
 use crate::pattern::Pattern;
 use crate::{RunError, Value};
 
@@ -30,7 +30,7 @@ pub const ALL: &[Definition] = &[
 ];
 
 /// Nil matches nothing.
-fn is_match(args: &Args<'_>) -> Result<Call, String> {
+fn is_match(args: &Args<'_>) -> Result<Call, Unfit> {
     let pattern = Pattern::regex(args, 1)?;
     Ok(Box::new(move |args| {
         let regex = pattern.get(args)?;
@@ -38,9 +38,9 @@ fn is_match(args: &Args<'_>) -> Result<Call, String> {
     }))
 }
 
-fn is_in_cidr(args: &Args<'_>) -> Result<Call, String> {
+fn is_in_cidr(args: &Args<'_>) -> Result<Call, Unfit> {
     let constant = match args.has(1) {
-        true => Some(networks(args).map_err(|error| error.to_string())?),
+        true => Some(constant_networks(args)?),
         false => None,
     };
     Ok(Box::new(move |args| {
@@ -54,10 +54,16 @@ fn is_in_cidr(args: &Args<'_>) -> Result<Call, String> {
 }
 
 fn networks(args: &Args<'_>) -> Result<Vec<Network>, RunError> {
-    let network = |text: &String| {
-        Network::parse(text).ok_or_else(|| RunError::new(format!("{text:?} is no network")))
-    };
-    args.strs(1)?.iter().map(network).collect()
+    args.strs(1)?.iter().map(|text| network(text).map_err(RunError::new)).collect()
+}
+
+fn constant_networks(args: &Args<'_>) -> Result<Vec<Network>, Unfit> {
+    let texts = args.strs(1).of_argument(1)?.into_iter().enumerate();
+    texts.map(|(item, text)| network(&text).map_err(|why| Unfit::item(1, item, why))).collect()
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    Network::parse(text).ok_or_else(|| format!("{text:?} is no network"))
 }
 
 /// The check digit of card numbers: from the right every second digit is doubled, and the sum ends with 0.

@@ -3,7 +3,7 @@
 //! Lengths and positions are in bytes, as in the reference; where a cut would leave bytes that are no text,
 //! each run of them becomes one replacement character.
 
-use crate::function::{Args, Body, Call, Definition, Kind, Param, optional, required};
+use crate::function::{Args, Body, Call, Definition, Kind, Param, Unfit, optional, required};
 use crate::{RunError, Value, bound, coerce};
 
 mod case;
@@ -130,7 +130,7 @@ fn concat<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     Ok(Value::text(out))
 }
 
-fn convert_case(args: &Args<'_>) -> Result<Call, String> {
+fn convert_case(args: &Args<'_>) -> Result<Call, Unfit> {
     let convert = match args.opt_str(1).unwrap_or_default() {
         "lower" => case::lower,
         "upper" => case::upper,
@@ -138,7 +138,7 @@ fn convert_case(args: &Args<'_>) -> Result<Call, String> {
         "camel" => case::camel,
         other => {
             let message = format!("the case is lower, upper, snake or camel, not {other:?}");
-            return Err(message);
+            return Err(Unfit::argument(1, message));
         }
     };
     Ok(Box::new(move |args| Ok(Value::text(convert(args.str(0)?)))))

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::RunError;
 use crate::function::Kind::{Duration, Int, LiteralStr, Str, Time as Instant};
-use crate::function::{Args, Body, Call, Definition, Param, optional, required};
+use crate::function::{Args, Blame, Body, Call, Definition, Param, Unfit, optional, required};
 use crate::value::{Time, Told, Value};
 
 mod duration;
@@ -75,23 +75,24 @@ const fn define(name: &'static str, params: &'static [Param], body: Body) -> Def
 }
 
 /// `Time(text, format, location, locale)`.
-fn time(args: &Args<'_>) -> Result<Call, String> {
-    let reader = parse::Reader::new(literal(args, 1)?, args.opt_str(2), args.opt_str(3))?;
+fn time(args: &Args<'_>) -> Result<Call, Unfit> {
+    let reader = parse::Reader::new(args)?;
     Ok(Box::new(move |args| reader.read(args.str(0)?, args).map(Value::Time)))
 }
 
-fn format_time(args: &Args<'_>) -> Result<Call, String> {
-    let layout = layout::chunks(&strptime::layout(literal(args, 1)?)?);
+fn format_time(args: &Args<'_>) -> Result<Call, Unfit> {
+    let layout = layout::chunks(&strptime_layout(args)?);
     Ok(Box::new(move |args| Ok(Value::text(write::write(args.time(0)?, &layout)))))
+}
+
+/// The Go layout of the format in argument 1.
+fn strptime_layout(args: &Args<'_>) -> Result<String, Unfit> {
+    strptime::layout(args.str(1).of_argument(1)?).of_argument(1)
 }
 
 /// The time as one of Go's layouts writes it.
 pub(crate) fn in_layout(time: &Time, layout: &str) -> String {
     write::write(time, &layout::chunks(layout))
-}
-
-fn literal<'b>(args: &'b Args<'_>, index: usize) -> Result<&'b str, String> {
-    args.str(index).map_err(|error| error.to_string())
 }
 
 fn duration_of<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {

@@ -3,7 +3,7 @@
 //! The parameters' kinds do the conversion. The tests take any value; a literal of another type is refused
 //! when the statement is loaded, as the reference does.
 
-use crate::function::{Args, Body, Call, Definition, Kind, Param, required};
+use crate::function::{Args, Body, Call, Definition, Kind, Param, Unfit, required};
 use crate::value::Map;
 use crate::{RunError, Value};
 
@@ -38,29 +38,29 @@ fn converted<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     Ok(args.value(0))
 }
 
-fn is_bool(args: &Args<'_>) -> Result<Call, String> {
+fn is_bool(args: &Args<'_>) -> Result<Call, Unfit> {
     tested(args, "bool", |value| matches!(value, Value::Bool(_)))
 }
 
-fn is_int(args: &Args<'_>) -> Result<Call, String> {
+fn is_int(args: &Args<'_>) -> Result<Call, Unfit> {
     tested(args, "int", |value| matches!(value, Value::Int(_)))
 }
 
-fn is_double(args: &Args<'_>) -> Result<Call, String> {
+fn is_double(args: &Args<'_>) -> Result<Call, Unfit> {
     tested(args, "double", |value| matches!(value, Value::Double(_)))
 }
 
-fn is_string(args: &Args<'_>) -> Result<Call, String> {
+fn is_string(args: &Args<'_>) -> Result<Call, Unfit> {
     tested(args, "string", |value| matches!(value, Value::Str(_)))
 }
 
-fn is_map(args: &Args<'_>) -> Result<Call, String> {
+fn is_map(args: &Args<'_>) -> Result<Call, Unfit> {
     tested(args, "map", |value| matches!(value, Value::Map(_)))
 }
 
-fn tested(args: &Args<'_>, kind: &str, is: fn(&Value<'_>) -> bool) -> Result<Call, String> {
+fn tested(args: &Args<'_>, kind: &str, is: fn(&Value<'_>) -> bool) -> Result<Call, Unfit> {
     if args.has(0) && !is(args.peek(0)) {
-        return Err(format!("expected {kind}, found {}", args.peek(0).kind()));
+        return Err(Unfit::argument(0, RunError::of_type(kind, args.peek(0).kind())));
     }
     Ok(Box::new(move |args| Ok(Value::Bool(is(args.peek(0))))))
 }
@@ -109,9 +109,9 @@ fn length(value: &Value<'_>) -> Option<usize> {
 }
 
 /// An empty list has no first value, whatever the record.
-fn coalesce(args: &Args<'_>) -> Result<Call, String> {
+fn coalesce(args: &Args<'_>) -> Result<Call, Unfit> {
     if matches!(args.peek(0), Value::List(items) if items.is_empty()) {
-        return Err("it needs at least one value".to_owned());
+        return Err(Unfit::argument(0, "it needs at least one value"));
     }
     Ok(Box::new(|args| {
         Ok(args.items(0)?.into_iter().find(|value| !value.is_nil()).unwrap_or(Value::Nil))

@@ -72,7 +72,8 @@ impl Parser<'_> {
             _ => None,
         };
         self.next += if name.is_some() { 2 } else { 0 };
-        Ok(Argument { name, given: self.given()?, offset })
+        let value_offset = self.offset();
+        Ok(Argument { name, given: self.given()?, offset, value_offset })
     }
 
     fn given(&mut self) -> Parsed<Given> {

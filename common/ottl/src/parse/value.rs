@@ -1,7 +1,7 @@
 //! Literals, lists, maps, paths and keys.
 
 use super::{Parsed, Parser, RESERVED};
-use crate::ast::{Expr, Path, Segment};
+use crate::ast::{Expr, Item, Path, Segment};
 use crate::lex::Token;
 
 impl Parser<'_> {
@@ -83,7 +83,8 @@ impl Parser<'_> {
             return Ok(Expr::List(items));
         }
         loop {
-            items.push(self.value()?);
+            let offset = self.offset();
+            items.push(Item { value: self.value()?, offset });
             if self.takes("]") {
                 return Ok(Expr::List(items));
             }

@@ -1,5 +1,6 @@
 //! Steps into walks: as few as give the same results.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use otlp::Signal;
@@ -29,60 +30,95 @@ impl Walk {
 
 /// The walks that run `steps` as if one after the other.
 pub(crate) fn walks(signal: Signal, steps: impl IntoIterator<Item = Arc<Step>>) -> Vec<Arc<Walk>> {
-    let mut groups: Vec<Vec<Arc<Step>>> = Vec::new();
+    let mut shared: Vec<Shared> = Vec::new();
     for step in steps {
-        match groups.last_mut() {
-            Some(group) if group.iter().all(|before| may_follow(before, &step)) => group.push(step),
-            _ => groups.push(vec![step]),
+        match shared.last_mut() {
+            Some(walk) if walk.takes(&step) => walk.add(step),
+            _ => shared.push(Shared::of(step)),
         }
     }
-    let walk = |steps: Vec<Arc<Step>>| {
+    let walk = |Shared { steps, .. }: Shared| {
         let (hoists, wanted) = (hoists(&steps), Level::ALL.map(|level| wanted(&steps, level)));
         Arc::new(Walk { route: route(signal, &steps), hoists, wanted, steps })
     };
-    groups.into_iter().map(walk).collect()
+    shared.into_iter().map(walk).collect()
 }
 
-/// Whether `next` can run in the walk of `before`: for each record after it, and yet as if `before` had seen all
-/// records.
-fn may_follow(before: &Step, next: &Step) -> bool {
-    if before.flattened != next.flattened {
-        return false;
-    }
-    // A walk goes inwards, and to the events of spans or to their links.
-    let is_link = |step: &Step| step.context == Otlp::SpanLink;
-    let is_event = |step: &Step| step.context == Otlp::SpanEvent;
-    let forks = is_link(before) && is_event(next) || is_event(before) && is_link(next);
-    if next.level() < before.level() || forks {
-        return false;
-    }
-    if before.shared_cache.is_some() && before.shared_cache == next.shared_cache {
-        return false;
-    }
-    // What `next` appends, `before` must not see.
-    if appends(next) && before.level() >= Level::Record as u8 {
-        return false;
-    }
-    let touches = |step: &Step| {
-        let (reads, writes) = (step.uses().reads, step.uses().writes);
-        around(step, |level| reads.has(level) || writes.has(level))
-    };
-    let writes = |step: &Step| {
-        let writes = step.uses().writes;
-        around(step, |level| writes.has(level))
-    };
-    !meet(writes(before), touches(next)) && !meet(touches(before), writes(next))
+/// Steps that share a walk, and what the next one must know of all of them.
+struct Shared {
+    steps: Vec<Arc<Step>>,
+    flattened: Option<u64>,
+    innermost: u8,
+    has_links: bool,
+    has_events: bool,
+    /// The caches that outlive their records, by number.
+    caches: BTreeSet<u64>,
+    /// What they read or write around their records, and what they write there.
+    touched: LevelSet,
+    written: LevelSet,
 }
 
-/// The levels around the records of a step that pass.
-fn around(step: &Step, passes: impl Fn(u8) -> bool) -> LevelSet {
-    let mut set = LevelSet::default();
-    (0..step.level()).filter(|level| passes(*level)).for_each(|level| set.add(level));
-    set
+impl Shared {
+    fn of(step: Arc<Step>) -> Self {
+        let mut shared = Self {
+            steps: Vec::new(),
+            flattened: step.flattened,
+            innermost: 0,
+            has_links: false,
+            has_events: false,
+            caches: BTreeSet::new(),
+            touched: LevelSet::default(),
+            written: LevelSet::default(),
+        };
+        shared.add(step);
+        shared
+    }
+
+    fn add(&mut self, step: Arc<Step>) {
+        self.innermost = self.innermost.max(step.level());
+        self.has_links |= step.context == Otlp::SpanLink;
+        self.has_events |= step.context == Otlp::SpanEvent;
+        self.caches.extend(step.shared_cache);
+        let (touched, written) = around(&step);
+        self.touched.add_all(touched);
+        self.written.add_all(written);
+        self.steps.push(step);
+    }
+
+    /// Whether `next` can run in this walk: for each record after the others, and yet as if they had seen all records
+    /// before.
+    fn takes(&self, next: &Step) -> bool {
+        // A walk goes inwards, and to the events of spans or to their links.
+        let forks = self.has_links && next.context == Otlp::SpanEvent
+            || self.has_events && next.context == Otlp::SpanLink;
+        if self.flattened != next.flattened || next.level() < self.innermost || forks {
+            return false;
+        }
+        if next.shared_cache.is_some_and(|cache| self.caches.contains(&cache)) {
+            return false;
+        }
+        // What `next` appends, the others must not see.
+        if appends(next) && self.innermost >= Level::Record as u8 {
+            return false;
+        }
+        let (touched, written) = around(next);
+        !self.written.meets(touched) && !self.touched.meets(written)
+    }
 }
 
-fn meet(one: LevelSet, other: LevelSet) -> bool {
-    Level::ALL.into_iter().any(|level| one.has(level as u8) && other.has(level as u8))
+/// What a step reads or writes around its records, and what it writes there.
+fn around(step: &Step) -> (LevelSet, LevelSet) {
+    let uses = step.uses();
+    let (mut touched, mut written) = (LevelSet::default(), LevelSet::default());
+    for level in 0..step.level() {
+        if uses.writes.has(level) {
+            written.add(level);
+        }
+        if uses.writes.has(level) || uses.reads.has(level) {
+            touched.add(level);
+        }
+    }
+    (touched, written)
 }
 
 fn appends(step: &Step) -> bool {

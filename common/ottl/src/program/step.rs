@@ -7,7 +7,9 @@ use otlp::edit::Level;
 use super::{Counters, ErrorMode};
 use crate::bind::Uses;
 use crate::compile::{Condition, Statement};
+use crate::context::Context;
 use crate::contexts::Otlp;
+use crate::explain::LevelNames;
 
 /// A group of statements, or conditions that drop.
 pub(crate) struct Step {
@@ -104,6 +106,12 @@ impl Step {
         }
     }
 
+    /// What is said about a condition that does not run for each record.
+    fn hoist_note(&self, hoisted: Option<u8>) -> String {
+        let name = |level| LevelNames(self.context.levels()).name(level);
+        hoisted.map_or_else(String::new, |level| format!(", condition once per {}", name(level)))
+    }
+
     /// How many texts it has.
     pub(crate) fn lines(&self) -> usize {
         self.conditions.len() + self.statements().len()
@@ -140,15 +148,11 @@ impl std::fmt::Display for Step {
         let flat = if self.flattened.is_some() { ", flattened" } else { "" };
         writeln!(f, "  {verb} each {}, errors {:?}{flat}", self.context.title(), self.error_mode)?;
         for line in &self.conditions {
-            writeln!(f, "    {}{}", line.plan, hoist_note(line.hoisted))?;
+            writeln!(f, "    {}{}", line.plan, self.hoist_note(line.hoisted))?;
         }
         for line in self.statements() {
-            writeln!(f, "    {}{}", line.plan, hoist_note(line.hoisted))?;
+            writeln!(f, "    {}{}", line.plan, self.hoist_note(line.hoisted))?;
         }
         Ok(())
     }
-}
-
-fn hoist_note(hoisted: Option<u8>) -> String {
-    hoisted.map_or_else(String::new, |level| format!(", condition once per level {level}"))
 }

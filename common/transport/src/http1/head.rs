@@ -1,7 +1,6 @@
 //! The head of a request: parsed by httparse, its length and its end of life judged here.
 
 use std::fmt;
-use std::io;
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -42,15 +41,13 @@ pub(crate) enum HeadError {
     TooLarge,
     /// A transfer coding beside chunked.
     Coding,
-    /// The connection broke.
-    Io(io::Error),
 }
 
 impl HeadError {
     /// What the sender hears.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed(_) | Self::Io(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
         }
@@ -63,7 +60,6 @@ impl fmt::Display for HeadError {
             Self::Malformed(what) => f.write_str(what),
             Self::TooLarge => f.write_str("the request's head is too large"),
             Self::Coding => f.write_str("the only transfer coding taken is chunked"),
-            Self::Io(error) => error.fmt(f),
         }
     }
 }
@@ -74,62 +70,61 @@ impl Head {
         if ahead.is_empty() {
             return Ok(None);
         }
-        let Some(bytes) = length(ahead)? else { return Ok(None) };
-        // Once and together, so that names and values are slices of it and `ahead` can be used again.
-        let text = Bytes::copy_from_slice(&ahead[..bytes]);
+        let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
+        let mut request = httparse::Request::new(&mut []);
+        let bytes = match request.parse_with_uninit_headers(ahead, &mut fields) {
+            Ok(Status::Complete(bytes)) => bytes,
+            Ok(Status::Partial) => return Ok(None),
+            Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooLarge),
+            Err(_) => return Err(HeadError::Malformed("not an HTTP/1 request")),
+        };
+        let parts = parts(&request, &Copied::of(&ahead[..bytes]))?;
         ahead.advance(bytes);
-        read(&text).map(Some)
+        let is_current = parts.version == Version::HTTP_11;
+        let framing = framing(&parts.headers, is_current)?;
+        let keeps = keeps(&parts.headers, is_current);
+        let expects = is_current && has_token(&parts.headers, &EXPECT, b"100-continue");
+        Ok(Some(Self { parts, framing, keeps, expects }))
     }
 }
 
-/// How long the head at the front of `bytes` is, if it is whole.
-fn length(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
-    with_parsed(bytes, |_, status| match status {
-        Status::Complete(bytes) => Ok(Some(bytes)),
-        Status::Partial => Ok(None),
-    })
+/// A head copied once and whole: names and values are slices of the copy, and what was read ahead is free.
+struct Copied<'a> {
+    original: &'a [u8],
+    copy: Bytes,
 }
 
-fn with_parsed<T>(
-    bytes: &[u8],
-    then: impl FnOnce(&httparse::Request<'_, '_>, Status<usize>) -> Result<T, HeadError>,
-) -> Result<T, HeadError> {
-    let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
-    let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(bytes, &mut fields) {
-        Ok(status) => then(&request, status),
-        Err(httparse::Error::TooManyHeaders) => Err(HeadError::TooLarge),
-        Err(_) => Err(HeadError::Malformed("not an HTTP/1 request")),
+impl<'a> Copied<'a> {
+    fn of(original: &'a [u8]) -> Self {
+        Self { original, copy: Bytes::copy_from_slice(original) }
+    }
+
+    /// The copy of `part`, a slice of the original.
+    fn slice(&self, part: &[u8]) -> Bytes {
+        let start = part.as_ptr().addr() - self.original.as_ptr().addr();
+        self.copy.slice(start..start + part.len())
     }
 }
 
-fn read(text: &Bytes) -> Result<Head, HeadError> {
+fn parts(parsed: &httparse::Request<'_, '_>, text: &Copied<'_>) -> Result<Parts, HeadError> {
     let mut request = Request::new(());
-    with_parsed(text, |parsed, _| {
-        let method = parsed.method.unwrap_or_default().as_bytes();
-        *request.method_mut() =
-            Method::from_bytes(method).map_err(|_| HeadError::Malformed("not a method"))?;
-        let target = text.slice_ref(parsed.path.unwrap_or_default().as_bytes());
-        *request.uri_mut() = Uri::from_maybe_shared(target)
-            .map_err(|_| HeadError::Malformed("not a request target"))?;
-        *request.version_mut() =
-            if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-        request.headers_mut().reserve(parsed.headers.len());
-        for field in parsed.headers.iter() {
-            let name = HeaderName::from_bytes(field.name.as_bytes())
-                .map_err(|_| HeadError::Malformed("not a field name"))?;
-            let value = HeaderValue::from_maybe_shared(text.slice_ref(field.value))
-                .map_err(|_| HeadError::Malformed("not a field value"))?;
-            request.headers_mut().append(name, value);
-        }
-        Ok(())
-    })?;
-    let (parts, ()) = request.into_parts();
-    let is_current = parts.version == Version::HTTP_11;
-    let framing = framing(&parts.headers, is_current)?;
-    let keeps = keeps(&parts.headers, is_current);
-    let expects = is_current && has_token(&parts.headers, &EXPECT, b"100-continue");
-    Ok(Head { parts, framing, keeps, expects })
+    let method = parsed.method.unwrap_or_default().as_bytes();
+    *request.method_mut() =
+        Method::from_bytes(method).map_err(|_| HeadError::Malformed("not a method"))?;
+    let target = parsed.path.ok_or(HeadError::Malformed("not a request target"))?;
+    *request.uri_mut() = Uri::from_maybe_shared(text.slice(target.as_bytes()))
+        .map_err(|_| HeadError::Malformed("not a request target"))?;
+    *request.version_mut() =
+        if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    request.headers_mut().reserve(parsed.headers.len());
+    for field in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| HeadError::Malformed("not a field name"))?;
+        let value = HeaderValue::from_maybe_shared(text.slice(field.value))
+            .map_err(|_| HeadError::Malformed("not a field value"))?;
+        request.headers_mut().append(name, value);
+    }
+    Ok(request.into_parts().0)
 }
 
 /// RFC 9112, 6.3. Whatever two readers could understand differently is refused.

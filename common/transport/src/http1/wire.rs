@@ -71,21 +71,16 @@ impl Wire {
 
     /// Reads some more of it; 0 at the end. What is ahead stays below [`HEAD_BYTES`] and one read.
     pub(crate) async fn read_ahead(&mut self) -> io::Result<usize> {
-        self.make_room();
-        self.stream.read_buf(&mut self.ahead).await
+        std::future::poll_fn(|context| self.poll_read_ahead(context)).await
     }
 
     /// The same, by hand.
     pub(crate) fn poll_read_ahead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.make_room();
-        pin!(self.stream.read_buf(&mut self.ahead)).poll(context)
-    }
-
-    fn make_room(&mut self) {
         debug_assert!(self.ahead.len() < HEAD_BYTES + AHEAD_BYTES, "ahead is bounded");
         if self.ahead.capacity() - self.ahead.len() < AHEAD_BYTES / 2 {
             self.ahead.reserve(AHEAD_BYTES);
         }
+        pin!(self.stream.read_buf(&mut self.ahead)).poll(context)
     }
 
     /// Reads from the socket into `buffer`, past what is ahead; 0 at the end.

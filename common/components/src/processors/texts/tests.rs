@@ -102,6 +102,33 @@ async fn a_flat_form_is_charged_to_the_budget_while_it_lasts() {
     }
 }
 
+/// Each record would become a thousand times as long: the request is refused for now, no more than the budget was
+/// taken, and others in the batch go on.
+#[tokio::test]
+async fn a_request_that_grows_beyond_the_budget_is_refused_retryably() {
+    let stats = Stats::default();
+    let ten = ["log.event_name"; 10].join(", ");
+    let statement =
+        format!("set(log.event_name, Concat([{ten}], \"\")) where log.event_name != \"ok\"");
+    let statements = vec![statement; 3];
+    let group = Group { statements, ..Group::default() };
+    let program = transform(Signal::Logs, &[group], true).expect("good statements");
+    let texts = Texts::new(vec![stage(&stats, "grow", program.clone(), false)], Some(program));
+    let name = "n".repeat(100);
+    let (growing, fine) = (logs("a", &[name.as_str(); 200]), logs("b", &["ok"; 10]));
+    let retry = Outcome::retry(Cause::Budget);
+    for (budget_bytes, is_enough) in [(2 << 20, false), (8 << 20, false), (64 << 20, true)] {
+        let budget = Budget::new(budget_bytes, 1.0);
+        let bodies = [growing.clone(), fine.clone()];
+        let (left, answers) = through_within(&budget, &texts, &bodies).await;
+        let answer = if is_enough { Outcome::ACCEPTED } else { retry.clone() };
+        assert_eq!(answers, [answer, Outcome::ACCEPTED], "{budget_bytes}");
+        assert_eq!(left.last(), Some(&fine));
+        assert_eq!(left.len(), 1 + usize::from(is_enough));
+        assert_eq!(budget.used_bytes(), 0);
+    }
+}
+
 #[tokio::test]
 async fn parts_are_walked_apart_and_untouched_ones_are_the_same_bytes() {
     let stats = Stats::default();

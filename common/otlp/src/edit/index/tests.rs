@@ -89,3 +89,14 @@ fn what_is_broken_behind_the_wanted_is_not_looked_at() {
     assert!(index.find(&message, NUMBER, &wanted, b"a").unwrap().is_some());
     assert_eq!(index.find(&message, NUMBER, &wanted, b"b"), Err(Unindexed));
 }
+
+#[test]
+fn many_keys_have_the_slots_in_which_they_were_added() {
+    let keys: Vec<String> = (0..3 * FEW_KEYS).map(|number| format!("key.{number}")).collect();
+    let wanted = wanting(&[keys.clone(), keys.clone()].concat());
+    assert_eq!(wanted.len(), keys.len(), "a key counts once");
+    for (slot, key) in keys.iter().enumerate() {
+        assert_eq!(wanted.slot(key.as_bytes()), Some(slot), "{key}");
+    }
+    assert_eq!(wanted.slot(b"key.x"), None);
+}

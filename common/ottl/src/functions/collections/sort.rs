@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::function::{Args, Call};
+use crate::function::{Args, Call, Unfit};
 use crate::{RunError, Value, json};
 
 /// How a list is sorted.
@@ -18,11 +18,14 @@ enum By {
 }
 
 /// Prepares the call: the order is `asc` or `desc`.
-pub(super) fn sort(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn sort(args: &Args<'_>) -> Result<Call, Unfit> {
     let is_descending = match args.opt_str(1) {
         None | Some("asc") => false,
         Some("desc") => true,
-        Some(other) => return Err(format!("the order is \"asc\" or \"desc\", not {other:?}")),
+        Some(other) => {
+            let message = format!("the order is \"asc\" or \"desc\", not {other:?}");
+            return Err(Unfit::argument(1, message));
+        }
     };
     Ok(Box::new(move |args| {
         let is_slice = matches!(args.peek(0), Value::Slice(_));

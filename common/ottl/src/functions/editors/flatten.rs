@@ -8,15 +8,15 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::Value;
-use crate::function::{Args, Edit};
+use crate::function::{Args, Edit, Unfit};
 use crate::value::{Any, Map};
 
 /// Prepares the call.
-pub(super) fn flatten(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn flatten(args: &Args<'_>) -> Result<Edit, Unfit> {
     let prefix = args.opt_str(0).unwrap_or_default().to_owned();
     let depth = args.int(1).unwrap_or(i64::MAX);
     if depth < 1 {
-        return Err(format!("the depth {depth} is less than 1"));
+        return Err(Unfit::argument(1, format!("the depth {depth} is less than 1")));
     }
     let resolves = args.bool(2).unwrap_or(false);
     Ok(Box::new(move |target, _| {

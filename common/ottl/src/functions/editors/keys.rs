@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use otlp::Malformed;
 
 use crate::RunError;
-use crate::function::{Args, Edit, Target};
+use crate::function::{Args, Blame, Edit, Target, Unfit};
 use crate::pattern::Pattern;
 
 /// Removes the first entry under the key.
@@ -14,7 +14,7 @@ pub(super) fn delete_key<'a>(target: &mut dyn Target<'a>, args: &Args<'a>) -> Re
 }
 
 /// Keeps or removes what the pattern finds.
-pub(super) fn matching(args: &Args<'_>, keeps: bool) -> Result<Edit, String> {
+pub(super) fn matching(args: &Args<'_>, keeps: bool) -> Result<Edit, Unfit> {
     let pattern = Pattern::regex(args, 0)?;
     Ok(Box::new(move |target, args| {
         let regex = pattern.get(args)?;
@@ -28,9 +28,9 @@ pub(super) fn text(name: &[u8]) -> Result<&str, Malformed> {
 }
 
 /// Keeps the entries under the keys of a list.
-pub(super) fn keep_keys(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn keep_keys(args: &Args<'_>) -> Result<Edit, Unfit> {
     let constant = match args.has(0) {
-        true => Some(KeySet::of(args).map_err(|error| error.to_string())?),
+        true => Some(KeySet::of(args).of_argument(0)?),
         false => None,
     };
     Ok(Box::new(move |target, args| match &constant {
@@ -69,12 +69,14 @@ impl KeySet {
 }
 
 /// Keeps so many entries: those under the keys that matter most, then the first ones.
-pub(super) fn limit(args: &Args<'_>) -> Result<Edit, String> {
-    let limit = args.int(0).map_err(|error| error.to_string())?;
-    let limit = usize::try_from(limit).map_err(|_| format!("the limit {limit} is negative"))?;
-    let keys = args.strs(1).map_err(|error| error.to_string())?;
+pub(super) fn limit(args: &Args<'_>) -> Result<Edit, Unfit> {
+    let limit = args.int(0).of_argument(0)?;
+    let negative = |_| format!("the limit {limit} is negative");
+    let limit = usize::try_from(limit).map_err(negative).of_argument(0)?;
+    let keys = args.strs(1).of_argument(1)?;
     if keys.len() > limit {
-        return Err(format!("the limit {limit} is less than the {} priority keys", keys.len()));
+        let message = format!("the limit {limit} is less than the {} priority keys", keys.len());
+        return Err(Unfit::argument(0, message));
     }
     // As in the reference, a key that is listed twice takes the room of two.
     let mut weights: HashMap<Vec<u8>, usize> = HashMap::new();

@@ -1,14 +1,14 @@
 //! Editors of lists.
 
-use crate::function::{Args, Edit, Target};
+use crate::function::{Args, Edit, Target, Unfit};
 use crate::functions::collections::any;
 use crate::value::Any;
 use crate::{RunError, Value};
 
 /// Something must be appended.
-pub(super) fn append(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn append(args: &Args<'_>) -> Result<Edit, Unfit> {
     if !args.is_given(0) && !args.is_given(1) {
-        return Err("value or values must be given".to_owned());
+        return Err("value or values must be given".to_owned().into());
     }
     Ok(Box::new(appended))
 }

@@ -1,7 +1,7 @@
 //! `merge_maps`.
 
 use crate::Value;
-use crate::function::{Args, Edit};
+use crate::function::{Args, Edit, Unfit};
 
 /// Which entries of the source are taken.
 #[derive(Clone, Copy)]
@@ -11,15 +11,15 @@ struct Strategy {
 }
 
 /// Prepares the call: the strategy is `insert`, `update` or `upsert`.
-pub(super) fn merge_maps(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn merge_maps(args: &Args<'_>) -> Result<Edit, Unfit> {
     let strategy = match args.opt_str(1).unwrap_or_default() {
         "insert" => Strategy { adds: true, replaces: false },
         "update" => Strategy { adds: false, replaces: true },
         "upsert" => Strategy { adds: true, replaces: true },
         other => {
-            return Err(format!(
-                "the strategy is \"insert\", \"update\" or \"upsert\", not {other:?}"
-            ));
+            let message =
+                format!("the strategy is \"insert\", \"update\" or \"upsert\", not {other:?}");
+            return Err(Unfit::argument(1, message));
         }
     };
     Ok(Box::new(move |target, args| {

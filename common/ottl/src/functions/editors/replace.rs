@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
-use crate::function::{Args, Edit, Kind, Param, optional, required};
+use crate::function::{Args, Edit, Kind, Param, Unfit, optional, required};
 use crate::functions::collections::merged;
 use crate::functions::text::sprintf;
 use crate::pattern::{Pattern, Template};
@@ -54,9 +54,10 @@ struct Replacement {
 }
 
 impl Replacement {
-    fn prepare(args: &Args<'_>, index: usize) -> Result<Self, String> {
+    fn prepare(args: &Args<'_>, index: usize) -> Result<Self, Unfit> {
         if args.has(index + 2) && !matches!(args.peek(index + 2), Value::Str(_)) {
-            return Err(format!("the format is a {}", args.peek(index + 2).kind()));
+            let message = format!("the format is a {}", args.peek(index + 2).kind());
+            return Err(Unfit::argument(index + 2, message));
         }
         Ok(Self { index, constant: args.opt_str(index).map(Template::parse) })
     }
@@ -115,7 +116,7 @@ impl Replacement {
     }
 }
 
-pub(super) fn replace_pattern(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn replace_pattern(args: &Args<'_>) -> Result<Edit, Unfit> {
     let pattern = Pattern::regex(args, 0)?;
     let replacement = Replacement::prepare(args, 1)?;
     Ok(Box::new(move |target, args| {
@@ -128,7 +129,7 @@ pub(super) fn replace_pattern(args: &Args<'_>) -> Result<Edit, String> {
 }
 
 /// A text that matches the glob as a whole is replaced.
-pub(super) fn replace_match(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn replace_match(args: &Args<'_>) -> Result<Edit, Unfit> {
     let pattern = Pattern::glob(args, 0)?;
     let replacement = Replacement::prepare(args, 1)?;
     Ok(Box::new(move |target, args| {
@@ -142,7 +143,7 @@ pub(super) fn replace_match(args: &Args<'_>) -> Result<Edit, String> {
 }
 
 /// Each value of the map that matches the glob as a whole is replaced.
-pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, Unfit> {
     let pattern = Pattern::glob(args, 0)?;
     let replacement = Replacement::prepare(args, 1)?;
     Ok(Box::new(move |target, args| {
@@ -163,7 +164,7 @@ pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, String> {
     }))
 }
 
-pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, String> {
+pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, Unfit> {
     let pattern = Pattern::regex(args, 1)?;
     let replacement = Replacement::prepare(args, 2)?;
     match args.opt_str(0).unwrap_or_default() {
@@ -205,6 +206,9 @@ pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, String> {
             });
             target.set(Value::map(merged(renamed)))
         })),
-        other => Err(format!("the mode is \"key\" or \"value\", not {other:?}")),
+        other => {
+            let message = format!("the mode is \"key\" or \"value\", not {other:?}");
+            Err(Unfit::argument(0, message))
+        }
     }
 }

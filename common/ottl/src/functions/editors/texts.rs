@@ -1,6 +1,6 @@
 //! Editors of all texts in a map.
 
-use crate::function::{Args, Edit, Target};
+use crate::function::{Args, Blame, Edit, Target, Unfit};
 use crate::functions::text::repaired;
 use crate::value::Any;
 use crate::{RunError, Value, json};
@@ -14,13 +14,15 @@ pub(super) fn stringify_all<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Re
 }
 
 /// Cuts texts to so many bytes, the marker included.
-pub(super) fn truncate_all(args: &Args<'_>) -> Result<Edit, String> {
-    let limit = args.int(0).map_err(|error| error.to_string())?;
-    let limit = usize::try_from(limit).map_err(|_| format!("the limit {limit} is negative"))?;
+pub(super) fn truncate_all(args: &Args<'_>) -> Result<Edit, Unfit> {
+    let limit = args.int(0).of_argument(0)?;
+    let negative = |_| format!("the limit {limit} is negative");
+    let limit = usize::try_from(limit).map_err(negative).of_argument(0)?;
     let is_safe = args.bool(1).unwrap_or(true);
     let marker = args.opt_str(2).unwrap_or_default().to_owned();
     if marker.len() > limit {
-        return Err(format!("the marker {marker:?} is longer than the limit {limit}"));
+        let message = format!("the marker {marker:?} is longer than the limit {limit}");
+        return Err(Unfit::argument(if args.is_given(2) { 2 } else { 0 }, message));
     }
     Ok(Box::new(move |target, _| {
         change(target, |value| match value {

@@ -10,7 +10,7 @@ use base64::engine::GeneralPurpose;
 use encoding_rs::Encoding;
 
 use super::pages::Page;
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::functions::text::repaired;
 use crate::{RunError, Value};
 
@@ -87,8 +87,8 @@ fn from_base64(engine: &GeneralPurpose, bytes: &[u8]) -> Result<Vec<u8>, RunErro
 }
 
 /// An encoding that is constant is looked up when the statement is loaded.
-pub(super) fn decode(args: &Args<'_>) -> Result<Call, String> {
-    let constant = args.opt_str(1).map(Decoder::named).transpose()?;
+pub(super) fn decode(args: &Args<'_>) -> Result<Call, Unfit> {
+    let constant = args.opt_str(1).map(Decoder::named).transpose().of_argument(1)?;
     Ok(Box::new(move |args| {
         let bytes = match args.peek(0) {
             Value::Str(text) => text.as_bytes(),

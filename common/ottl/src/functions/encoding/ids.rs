@@ -2,20 +2,20 @@
 
 use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::{RunError, Value};
 
 const NS_PER_S: i128 = 1_000_000_000;
 
-pub(super) fn trace_id(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn trace_id(args: &Args<'_>) -> Result<Call, Unfit> {
     prepared(args, |bytes| id(bytes).map(Value::TraceId))
 }
 
-pub(super) fn span_id(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn span_id(args: &Args<'_>) -> Result<Call, Unfit> {
     prepared(args, |bytes| id(bytes).map(Value::SpanId))
 }
 
-pub(super) fn profile_id(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn profile_id(args: &Args<'_>) -> Result<Call, Unfit> {
     prepared(args, |bytes| id(bytes).map(Value::ProfileId))
 }
 
@@ -23,9 +23,9 @@ pub(super) fn profile_id(args: &Args<'_>) -> Result<Call, String> {
 fn prepared(
     args: &Args<'_>,
     read: fn(&[u8]) -> Result<Value<'static>, RunError>,
-) -> Result<Call, String> {
+) -> Result<Call, Unfit> {
     if args.has(0) {
-        read(args.bytes(0).unwrap_or_default()).map_err(|error| error.to_string())?;
+        read(args.bytes(0).unwrap_or_default()).of_argument(0)?;
     }
     Ok(Box::new(move |args| read(args.bytes(0)?)))
 }

@@ -1,7 +1,7 @@
 //! Common Log Format and its combined form, as web servers write them.
 
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Call, Unfit};
 use crate::pattern;
 use crate::value::{Map, Value};
 
@@ -9,12 +9,15 @@ const COMMON: &str = r#"^(\S+) (\S+) (\S+) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{
 const COMBINED: &str = r#" "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)""#;
 
 /// `ParseCLF(text, format)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
     let format = args.opt_str(1).unwrap_or("clf");
     let source = match format {
         "clf" => format!("{COMMON}$"),
         "combined" => format!("{COMMON}{COMBINED}$"),
-        other => return Err(format!("unknown format {other:?}: clf or combined")),
+        other => {
+            let message = format!("unknown format {other:?}: clf or combined");
+            return Err(Unfit::argument(1, message));
+        }
     };
     let regex = pattern::compile(&source)?;
     let mismatch = format!("the text is no line of the format {format}");

@@ -15,13 +15,13 @@ use super::message::{
 };
 use super::number::{Aggregation, merged};
 use crate::RunError;
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Blame, Change, Changed, Unfit};
 
 /// `aggregate_on_attributes(function, attributes)`: only the listed attributes stay; without a list all do.
-pub(super) fn on_attributes(args: &Args<'_>) -> Result<Change, String> {
-    let aggregation = Aggregation::named(args.opt_str(0).unwrap_or(""))?;
+pub(super) fn on_attributes(args: &Args<'_>) -> Result<Change, Unfit> {
+    let aggregation = Aggregation::named(args.opt_str(0).unwrap_or("")).of_argument(0)?;
     let kept = match args.has(1) {
-        true => Some(args.strs(1).map_err(|error| error.to_string())?),
+        true => Some(args.strs(1).of_argument(1)?),
         false => None,
     };
     Ok(Box::new(move |bytes, _| {
@@ -38,10 +38,10 @@ pub(super) fn on_attributes(args: &Args<'_>) -> Result<Change, String> {
 }
 
 /// `aggregate_on_attribute_value(function, attribute, values, new_value)`: the listed values become the new one.
-pub(super) fn on_attribute_value(args: &Args<'_>) -> Result<Change, String> {
-    let aggregation = Aggregation::named(args.opt_str(0).unwrap_or(""))?;
+pub(super) fn on_attribute_value(args: &Args<'_>) -> Result<Change, Unfit> {
+    let aggregation = Aggregation::named(args.opt_str(0).unwrap_or("")).of_argument(0)?;
     let key = args.opt_str(1).unwrap_or("").to_owned();
-    let values = args.strs(2).map_err(|error| error.to_string())?;
+    let values = args.strs(2).of_argument(2)?;
     let new_value = args.opt_str(3).unwrap_or("").to_owned();
     Ok(Box::new(move |bytes, _| {
         let mut metric = decode(bytes)?;

@@ -6,7 +6,7 @@ use prost::Message;
 
 use super::message::HistogramDataPoint;
 use crate::RunError;
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Blame, Change, Changed, Unfit};
 use crate::value::Value;
 
 /// How near a bound must be to the one that is to go.
@@ -21,18 +21,18 @@ enum Method {
 }
 
 /// `merge_histogram_buckets(target_value, method)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
     let method = match args.opt_str(1).unwrap_or("remove_explicit_bound") {
         "remove_explicit_bound" => Method::RemoveBound,
         "limit_buckets" => Method::Limit,
         other => {
-            return Err(format!(
-                "unknown method {other:?}: remove_explicit_bound or limit_buckets"
-            ));
+            let message =
+                format!("unknown method {other:?}: remove_explicit_bound or limit_buckets");
+            return Err(Unfit::argument(1, message));
         }
     };
     if args.has(0) {
-        target(args, method).map_err(|error| error.to_string())?;
+        target(args, method).of_argument(0)?;
     }
     Ok(Box::new(move |bytes, args| {
         let target = target(args, method)?;

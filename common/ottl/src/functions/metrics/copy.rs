@@ -1,14 +1,14 @@
 //! Copies of metrics.
 
 use crate::RunError;
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Change, Changed, Unfit};
 
 /// The fields of a metric that a copy may have anew, in the order of the parameters.
 const FIELDS: [u32; 3] = [1, 2, 3];
 
 /// `copy_metric(name, description, unit)`. The copy is the metric's bytes with the new texts behind them: of a field
 /// that repeats, the last one counts, and what this OTLP does not know is copied too.
-pub(super) fn prepare(_: &Args<'_>) -> Result<Change, String> {
+pub(super) fn prepare(_: &Args<'_>) -> Result<Change, Unfit> {
     Ok(Box::new(|bytes, args| {
         let mut copy = bytes.to_vec();
         for (index, field) in FIELDS.into_iter().enumerate().filter(|(index, _)| args.has(*index)) {

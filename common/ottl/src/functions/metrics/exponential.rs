@@ -10,7 +10,8 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use super::message::{
     ExponentialHistogramDataPoint, Histogram, HistogramDataPoint, decode, replaced,
 };
-use crate::function::{Args, Change, Changed};
+use crate::RunError;
+use crate::function::{Args, Blame, Change, Changed, Unfit};
 use crate::value::Value;
 
 #[derive(Clone, Copy)]
@@ -22,16 +23,16 @@ enum Distribution {
 }
 
 /// `convert_exponential_histogram_to_histogram(distribution, bounds)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
     let distribution = match args.opt_str(0).unwrap_or("") {
         "upper" => Distribution::Upper,
         "midpoint" => Distribution::Midpoint,
         "uniform" => Distribution::Uniform,
         "random" | "" => Distribution::Random,
         other => {
-            return Err(format!(
-                "unknown distribution {other:?}: upper, midpoint, uniform or random"
-            ));
+            let message =
+                format!("unknown distribution {other:?}: upper, midpoint, uniform or random");
+            return Err(Unfit::argument(0, message));
         }
     };
     let bounds = bounds(args)?;
@@ -49,14 +50,14 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
     }))
 }
 
-fn bounds(args: &Args<'_>) -> Result<Vec<f64>, String> {
-    let items = args.items(1).map_err(|error| error.to_string())?;
+fn bounds(args: &Args<'_>) -> Result<Vec<f64>, Unfit> {
+    let items = args.items(1).of_argument(1)?;
     let bound = |item| match item {
         Value::Double(bound) => Ok(bound),
-        other => Err(format!("a bound is a double, not {}", other.kind())),
+        other => Err(RunError::of_type("a double as bound", other.kind())),
     };
-    let bounds = items.into_iter().map(bound).collect::<Result<Vec<_>, _>>()?;
-    if bounds.is_empty() { Err("there are no bounds".to_owned()) } else { Ok(bounds) }
+    let bounds = items.into_iter().map(bound).collect::<Result<Vec<_>, _>>().of_argument(1)?;
+    if bounds.is_empty() { Err(Unfit::argument(1, "there are no bounds")) } else { Ok(bounds) }
 }
 
 fn explicit(

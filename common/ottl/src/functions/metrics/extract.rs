@@ -7,10 +7,10 @@ use super::message::{
     number_data_point::Value,
 };
 use crate::RunError;
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Blame, Change, Changed, Unfit};
 
 /// `extract_sum_metric(monotonic, suffix)`. Points without a sum have none here either.
-pub(super) fn sum(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn sum(args: &Args<'_>) -> Result<Change, Unfit> {
     let (monotonic, suffix) = options(args, "_sum")?;
     Ok(Box::new(move |bytes, _| {
         let metric = decode(bytes)?;
@@ -20,7 +20,7 @@ pub(super) fn sum(args: &Args<'_>) -> Result<Change, String> {
 }
 
 /// `extract_count_metric(monotonic, suffix)`.
-pub(super) fn count(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn count(args: &Args<'_>) -> Result<Change, Unfit> {
     let (monotonic, suffix) = options(args, "_count")?;
     Ok(Box::new(move |bytes, _| {
         let mut metric = decode(bytes)?;
@@ -31,8 +31,8 @@ pub(super) fn count(args: &Args<'_>) -> Result<Change, String> {
     }))
 }
 
-fn options(args: &Args<'_>, suffix: &str) -> Result<(bool, String), String> {
-    let monotonic = args.bool(0).map_err(|error| error.to_string())?;
+fn options(args: &Args<'_>, suffix: &str) -> Result<(bool, String), Unfit> {
+    let monotonic = args.bool(0).of_argument(0)?;
     Ok((monotonic, args.opt_str(1).unwrap_or(suffix).to_owned()))
 }
 

@@ -10,14 +10,15 @@ use super::message::{
     ExponentialHistogramDataPoint, Gauge, HistogramDataPoint, NumberDataPoint, appended, decode,
     derived, number_data_point::Value,
 };
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Blame, Change, Changed, Unfit};
 use crate::json;
 
 /// `extract_percentile_metric(percentile, suffix)`; points without values have no percentile.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
-    let percentile = args.double(0).map_err(|error| error.to_string())?;
+pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
+    let percentile = args.double(0).of_argument(0)?;
     if !(percentile > 0.0 && percentile < 100.0) {
-        return Err(format!("the percentile {percentile} is not between 0 and 100"));
+        let message = format!("the percentile {percentile} is not between 0 and 100");
+        return Err(Unfit::argument(0, message));
     }
     let name = json::double_text(percentile);
     let suffix = args.opt_str(1).map_or_else(|| format!("_p{name}"), str::to_owned);

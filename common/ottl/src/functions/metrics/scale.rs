@@ -8,11 +8,11 @@ use super::message::{
 };
 use super::number::truncated;
 use crate::RunError;
-use crate::function::{Args, Change};
+use crate::function::{Args, Blame, Change, Unfit};
 
 /// `scale_metric(multiplier, unit)`. Whole numbers stay whole: their product is cut off.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
-    let factor = args.double(0).map_err(|error| error.to_string())?;
+pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
+    let factor = args.double(0).of_argument(0)?;
     Ok(Box::new(move |bytes, args| {
         let mut metric = decode(bytes)?;
         scale(&mut metric, factor)?;

@@ -7,15 +7,15 @@ use super::message::{
     Gauge, NumberDataPoint, Sum, SummaryDataPoint, appended, decode, derived,
     number_data_point::Value, temporality,
 };
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Blame, Change, Changed, Unfit};
 
 /// `convert_summary_sum_val_to_sum(temporality, monotonic, suffix)`.
-pub(super) fn sum(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn sum(args: &Args<'_>) -> Result<Change, Unfit> {
     to_sum(args, "_sum", |point| Value::AsDouble(point.sum))
 }
 
 /// `convert_summary_count_val_to_sum(temporality, monotonic, suffix)`.
-pub(super) fn count(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn count(args: &Args<'_>) -> Result<Change, Unfit> {
     to_sum(args, "_count", |point| Value::AsInt(point.count.cast_signed()))
 }
 
@@ -24,9 +24,9 @@ fn to_sum(
     args: &Args<'_>,
     suffix: &str,
     pick: fn(&SummaryDataPoint) -> Value,
-) -> Result<Change, String> {
-    let aggregation_temporality = temporality(args.opt_str(0).unwrap_or(""))?;
-    let is_monotonic = args.bool(1).map_err(|error| error.to_string())?;
+) -> Result<Change, Unfit> {
+    let aggregation_temporality = temporality(args.opt_str(0).unwrap_or("")).of_argument(0)?;
+    let is_monotonic = args.bool(1).of_argument(1)?;
     let suffix = args.opt_str(2).unwrap_or(suffix).to_owned();
     Ok(Box::new(move |bytes, _| {
         let metric = decode(bytes)?;
@@ -39,7 +39,7 @@ fn to_sum(
 }
 
 /// `convert_summary_quantile_val_to_gauge(attribute_key, suffix)`: a point for each quantile of each point.
-pub(super) fn quantiles(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn quantiles(args: &Args<'_>) -> Result<Change, Unfit> {
     let key = args.opt_str(0).unwrap_or("quantile").to_owned();
     let suffix = args.opt_str(1).unwrap_or(".quantiles").to_owned();
     Ok(Box::new(move |bytes, _| {

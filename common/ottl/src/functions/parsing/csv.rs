@@ -5,7 +5,7 @@
 
 use super::entries::Entries;
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::value::Value;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -16,13 +16,13 @@ enum Mode {
 }
 
 /// `ParseCSV(text, header, delimiter, header_delimiter, mode)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
-    let delimiter = single(args.opt_str(2).unwrap_or(","), "delimiter")?;
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
+    let delimiter = single(args.opt_str(2).unwrap_or(","), "delimiter").of_argument(2)?;
     let header_delimiter = match args.opt_str(3) {
-        Some(text) => single(text, "header delimiter")?,
+        Some(text) => single(text, "header delimiter").of_argument(3)?,
         None => delimiter,
     };
-    let mode = mode(args.opt_str(4).unwrap_or("strict"))?;
+    let mode = mode(args.opt_str(4).unwrap_or("strict")).of_argument(4)?;
     Ok(Box::new(move |args| {
         let header = args.str(1)?;
         if header.is_empty() {

@@ -14,7 +14,7 @@ use regex::Regex;
 use super::entries::Entries;
 use crate::RunError;
 use crate::coerce;
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::pattern;
 use crate::value::{Any, Map, Value};
 
@@ -26,12 +26,13 @@ const DEPTH_MAX: usize = 24;
 const EXPANDED_MAX_BYTES: usize = 128 << 10;
 
 /// `ExtractGrokPatterns(text, pattern, named_captures_only, pattern_definitions)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
-    let named_only = args.has(2) && args.bool(2).map_err(|error| error.to_string())?;
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
+    let named_only = args.has(2) && args.bool(2).of_argument(2)?;
     let mut own = HashMap::new();
-    for definition in args.strs(3).map_err(|error| error.to_string())? {
+    for (index, definition) in args.strs(3).of_argument(3)?.into_iter().enumerate() {
         let (name, source) = definition.split_once('=').ok_or_else(|| {
-            format!("the definition {definition:?} is not of the form NAME=pattern")
+            let message = format!("the definition {definition:?} is not of the form NAME=pattern");
+            Unfit::item(3, index, message)
         })?;
         own.insert(name.to_owned(), source.to_owned());
     }
@@ -41,7 +42,7 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
             grok.extract(args.str(0)?)
         }));
     }
-    let grok = Grok::new(args.str(1).map_err(|error| error.to_string())?, named_only, &own)?;
+    let grok = Grok::new(args.str(1).of_argument(1)?, named_only, &own).of_argument(1)?;
     Ok(Box::new(move |args| grok.extract(args.str(0)?)))
 }
 

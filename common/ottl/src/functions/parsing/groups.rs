@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::entries::Entries;
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::pattern;
 use crate::value::{Map, Value};
 
@@ -18,14 +18,14 @@ struct Groups {
 }
 
 /// `ExtractPatterns(text, pattern)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
     if !args.has(1) {
         return Ok(Box::new(|args| {
             let groups = Groups::new(args.str(1)?).map_err(RunError::new)?;
             groups.extract(args.str(0)?)
         }));
     }
-    let groups = Groups::new(args.str(1).map_err(|error| error.to_string())?)?;
+    let groups = Groups::new(args.str(1).of_argument(1)?).of_argument(1)?;
     Ok(Box::new(move |args| groups.extract(args.str(0)?)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::entries::Entries;
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::json;
 use crate::value::{Map, Value};
 
@@ -13,21 +13,22 @@ struct Delimiters {
 }
 
 impl Delimiters {
-    fn of(args: &Args<'_>) -> Result<Self, String> {
+    fn of(args: &Args<'_>) -> Result<Self, Unfit> {
         let inner = args.opt_str(1).unwrap_or("=").to_owned();
         let outer = args.opt_str(2).unwrap_or(" ").to_owned();
-        if inner.is_empty() || outer.is_empty() {
-            return Err("a delimiter is empty".to_owned());
+        if let Some(empty) = [&inner, &outer].into_iter().position(|text| text.is_empty()) {
+            return Err(Unfit::argument(1 + empty, "a delimiter is empty"));
         }
         if inner == outer {
-            return Err(format!("pairs and their parts have the same delimiter {inner:?}"));
+            let message = format!("pairs and their parts have the same delimiter {inner:?}");
+            return Err(Unfit::argument(if args.is_given(2) { 2 } else { 1 }, message));
         }
         Ok(Self { inner, outer })
     }
 }
 
 /// `ParseKeyValue(text, delimiter, pair_delimiter)`.
-pub(super) fn prepare_parse(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare_parse(args: &Args<'_>) -> Result<Call, Unfit> {
     let delimiters = Delimiters::of(args)?;
     Ok(Box::new(move |args| {
         let text = args.str(0)?;
@@ -82,9 +83,9 @@ fn split(text: &str, delimiter: &str) -> Result<Vec<String>, RunError> {
 }
 
 /// `ToKeyValueString(map, delimiter, pair_delimiter, sort_output)`.
-pub(super) fn prepare_write(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare_write(args: &Args<'_>) -> Result<Call, Unfit> {
     let delimiters = Delimiters::of(args)?;
-    let sorted = args.has(3) && args.bool(3).map_err(|error| error.to_string())?;
+    let sorted = args.has(3) && args.bool(3).of_argument(3)?;
     Ok(Box::new(move |args| Ok(Value::text(write(args.map(0)?, &delimiters, sorted)))))
 }
 

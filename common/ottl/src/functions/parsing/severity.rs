@@ -5,7 +5,7 @@
 //! order is random). A mistake anywhere in the table shows on every record, whatever its value.
 
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Call, Unfit};
 use crate::value::{Any, Map, Value};
 
 struct Level {
@@ -19,7 +19,7 @@ enum Criterion {
 }
 
 /// `ParseSeverity(value, mapping)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
     if !args.has(1) {
         return Ok(Box::new(|args| find(&levels(args.map(1)?)?, args.peek(0))));
     }

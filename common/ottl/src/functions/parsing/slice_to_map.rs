@@ -2,12 +2,12 @@
 
 use super::entries::Entries;
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::value::{Any, Value};
 
 /// `SliceToMap(list, key_path, value_path)`: without a key path the indices are the keys, without a value path the
 /// items are the values.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
     let key_path = path(args, 1)?;
     let value_path = path(args, 2)?;
     Ok(Box::new(move |args| {
@@ -29,11 +29,11 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Call, String> {
     }))
 }
 
-fn path(args: &Args<'_>, index: usize) -> Result<Option<Vec<String>>, String> {
+fn path(args: &Args<'_>, index: usize) -> Result<Option<Vec<String>>, Unfit> {
     if !args.has(index) {
         return Ok(None);
     }
-    args.strs(index).map(Some).map_err(|error| error.to_string())
+    args.strs(index).map(Some).of_argument(index)
 }
 
 fn key(item: &Any, path: &[String], index: usize) -> Result<String, RunError> {

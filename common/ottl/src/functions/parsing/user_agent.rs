@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use ua_parser::{os, user_agent};
 
 use crate::RunError;
-use crate::function::{Args, Call};
+use crate::function::{Args, Call, Unfit};
 use crate::value::{Map, Value};
 
 mod rules;
@@ -22,7 +22,7 @@ static EXTRACTORS: LazyLock<Extractors> =
     LazyLock::new(|| Extractors::new().expect("the rules of the crate compile, as the tests show"));
 
 /// `UserAgent(text)`.
-pub(super) fn prepare(_: &Args<'_>) -> Result<Call, String> {
+pub(super) fn prepare(_: &Args<'_>) -> Result<Call, Unfit> {
     let extractors = LazyLock::force(&EXTRACTORS);
     Ok(Box::new(|args| call(extractors, args)))
 }

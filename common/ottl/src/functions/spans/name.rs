@@ -9,7 +9,7 @@ use otlp::view::{Any, Attribute, SpanView, View};
 use prost::Message;
 
 use crate::RunError;
-use crate::function::{Args, Change, Changed};
+use crate::function::{Args, Change, Changed, Unfit};
 use crate::json;
 
 /// The conventions that are known, as major and minor version.
@@ -19,11 +19,13 @@ const NAME: u32 = 5;
 const ATTRIBUTES: u32 = 9;
 
 /// `set_semconv_span_name(version, original_attribute)`.
-pub(super) fn prepare(args: &Args<'_>) -> Result<Change, String> {
+pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
     let version = args.opt_str(0).unwrap_or("");
-    let parsed = parse(version).ok_or_else(|| format!("{version:?} is no version"))?;
+    let no_version = || Unfit::argument(0, format!("{version:?} is no version"));
+    let parsed = parse(version).ok_or_else(no_version)?;
     if !VERSIONS.contains(&parsed) {
-        return Err(format!("version {version} is not from 1.37.0 to 1.43.0"));
+        let message = format!("version {version} is not from 1.37.0 to 1.43.0");
+        return Err(Unfit::argument(0, message));
     }
     let original = args.opt_str(1).filter(|key| !key.is_empty()).map(str::to_owned);
     Ok(Box::new(move |bytes, _| {

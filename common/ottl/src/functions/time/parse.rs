@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::layout::{self, Chunk, Offset, Pad};
 use super::locale::Names;
-use super::{strptime, write, zone};
+use super::{write, zone};
 use crate::RunError;
-use crate::function::Args;
+use crate::function::{Args, Blame, Unfit};
 use crate::value::Time;
 
 /// A time without a year is of this year, unless that is more than so many days ahead.
@@ -37,19 +37,17 @@ struct Fields {
 }
 
 impl Reader {
-    /// The default zone is UTC where the format ends in `Z`, else the host's.
-    pub(super) fn new(
-        format: &str,
-        location: Option<&str>,
-        locale: Option<&str>,
-    ) -> Result<Self, String> {
-        let layout = layout::chunks(&strptime::layout(format)?);
-        let zone = match location {
-            Some(name) => zone::named(name)?,
-            None if format.ends_with('Z') => TimeZone::UTC,
+    /// From the arguments format, location and locale, which are 1 to 3. The default zone is UTC where the format ends
+    /// in `Z`, else the host's.
+    pub(super) fn new(args: &Args<'_>) -> Result<Self, Unfit> {
+        let layout = layout::chunks(&super::strptime_layout(args)?);
+        let zone = match args.opt_str(2) {
+            Some(name) => zone::named(name).of_argument(2)?,
+            None if args.opt_str(1).is_some_and(|format| format.ends_with('Z')) => TimeZone::UTC,
             None => TimeZone::system(),
         };
-        Ok(Self { layout, zone, names: locale.map(Names::of).transpose()? })
+        let names = args.opt_str(3).map(Names::of).transpose().of_argument(3)?;
+        Ok(Self { layout, zone, names })
     }
 
     /// The time that `text` tells.

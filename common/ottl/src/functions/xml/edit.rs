@@ -3,13 +3,13 @@
 use super::document::{Document, Kind, NODES_MAX, ROOT};
 use super::select::{Path, Selected};
 use super::{read, write};
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::value::Value;
 use crate::{RunError, bound};
 
 /// `GetXML(text, path)`: the selected nodes one after the other; of attributes the values.
-pub(super) fn get(args: &Args<'_>) -> Result<Call, String> {
-    let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
+pub(super) fn get(args: &Args<'_>) -> Result<Call, Unfit> {
+    let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
         let document = read::document(args.str(0)?)?;
         let mut out = String::new();
@@ -38,8 +38,8 @@ fn attribute(document: &Document, id: usize, index: usize) -> Option<&(String, S
 }
 
 /// `RemoveXML(text, path)`.
-pub(super) fn remove(args: &Args<'_>) -> Result<Call, String> {
-    let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
+pub(super) fn remove(args: &Args<'_>) -> Result<Call, Unfit> {
+    let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
         let mut document = read::document(args.str(0)?)?;
         let mut gone = vec![false; document.nodes.len()];
@@ -72,8 +72,8 @@ pub(super) fn take_attribute(
 }
 
 /// `InsertXML(text, path, sub_document)`: into each selected element, behind what it holds.
-pub(super) fn insert(args: &Args<'_>) -> Result<Call, String> {
-    let path = Path::parse(args.opt_str(1).unwrap_or(""))?;
+pub(super) fn insert(args: &Args<'_>) -> Result<Call, Unfit> {
+    let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
         let mut document = read::document(args.str(0)?)?;
         let inserted = read::document(args.str(2)?)?;

@@ -4,12 +4,12 @@ use super::document::{Document, Kind};
 use super::edit::take_attribute;
 use super::select::{Path, Selected};
 use super::{read, write};
-use crate::function::{Args, Call};
+use crate::function::{Args, Blame, Call, Unfit};
 use crate::value::Value;
 
 /// `ConvertAttributesToElementsXML(text, path)`: the selected attributes, all of them without a path. The elements
 /// stand behind what their parent holds.
-pub(super) fn of_attributes(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn of_attributes(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = path(args, "//@*")?;
     Ok(Box::new(move |args| {
         let mut document = read::document(args.str(0)?)?;
@@ -29,7 +29,7 @@ pub(super) fn of_attributes(args: &Args<'_>) -> Result<Call, String> {
 }
 
 /// `ConvertTextToElementsXML(text, path, name)`: texts that stand beside elements, in and below the selected ones.
-pub(super) fn of_text(args: &Args<'_>) -> Result<Call, String> {
+pub(super) fn of_text(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = path(args, "/")?;
     let name = args.opt_str(2).filter(|name| !name.is_empty()).unwrap_or("value").to_owned();
     Ok(Box::new(move |args| {
@@ -43,8 +43,8 @@ pub(super) fn of_text(args: &Args<'_>) -> Result<Call, String> {
     }))
 }
 
-fn path(args: &Args<'_>, default: &str) -> Result<Path, String> {
-    Path::parse(args.opt_str(1).filter(|path| !path.is_empty()).unwrap_or(default))
+fn path(args: &Args<'_>, default: &str) -> Result<Path, Unfit> {
+    Path::parse(args.opt_str(1).filter(|path| !path.is_empty()).unwrap_or(default)).of_argument(1)
 }
 
 fn wrap_texts(document: &mut Document, id: usize, name: &str) {
