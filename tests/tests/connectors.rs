@@ -124,6 +124,22 @@ async fn records_go_where_the_first_row_says() {
     assert_eq!(route(&header, "", 0.0).await, [all.clone(), none]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_headers_of_a_call_route_it_without_being_kept() {
+    let (left, right) = (Sink::start().await, Sink::start().await);
+    // As in the Collector, where `include_metadata` is about HTTP and about attributes.
+    let table = "{ context: request, condition: 'request[\"Content-Type\"] == \"application/grpc\"', pipelines: [traces/0] }, \
+                 { context: request, condition: 'request[\"Content-Type\"] != \"\"', pipelines: [traces/0] }";
+    let config = routed(&[&left, &right], table, ", default_pipelines: [traces/1]")
+        .replace(", include_metadata: true", "")
+        .replace("http: { endpoint", "grpc: { endpoint: 127.0.0.1:0 }, http: { endpoint");
+    let mut gateway = Medulla::gateway(&config);
+    let (mut grpc, mut http) = (gateway.grpc().await, gateway.http().await);
+    assert!(grpc.export(Signal::Traces, records::traces(0, 1)).await.is_success());
+    assert!(http.export(Signal::Traces, records::traces(1, 1)).await.is_success());
+    assert_eq!([numbers(&left).await, numbers(&right).await], [vec![0], vec![1]]);
+}
+
 #[test]
 fn a_table_that_cannot_work_is_an_error_with_its_place() {
     let table = "{ condition: 'attributes[\"a\" == 1', pipelines: [traces/0] }, { context: span, condition: 'span.nam == \"a\"', pipelines: [traces/3] }";

@@ -4,6 +4,7 @@
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::{Medulla, Signal, Sink, records};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value;
 use prost::Message;
 
 fn config(sink: &Sink, processors: &str, order: &str) -> String {
@@ -71,4 +72,54 @@ async fn a_request_of_which_nothing_is_left_is_a_success() {
     let metrics = gateway.settle_books().await;
     assert_eq!(metrics.sum("medulla_dropped_items", &[("reason", "sampled")]), 10.0);
     assert!(sink.received().is_empty());
+}
+
+/// The text of an attribute of the only span.
+fn text_of(request: &ExportTraceServiceRequest, key: &str) -> Option<String> {
+    let mut scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    let attributes = &scopes.next()?.spans.first()?.attributes;
+    let found = attributes.iter().find(|entry| entry.key == key)?;
+    match found.value.as_ref()?.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processors_see_who_sent_a_request() {
+    let sink = Sink::start().await;
+    let processors = "
+  batch: { timeout: 0s }
+  attributes: { actions: [{ key: peer, from_context: client.address, action: insert }] }
+  attributes/late: { actions: [{ key: late, from_context: client.address, action: insert }] }
+  transform: { trace_statements: [
+    'set(span.attributes[\"addr\"], otelcol.client.addr)',
+    'set(span.attributes[\"call\"], otelcol.grpc.metadata[\"Content-Type\"][0])',
+    'set(span.attributes[\"kept\"], otelcol.client.metadata[\"Content-Type\"][0])' ] }";
+    let config = config(&sink, processors, "attributes, transform, batch, attributes/late")
+        .replace(", include_metadata: true", "")
+        .replace("protocols: { http", "protocols: { grpc: { endpoint: 127.0.0.1:0 }, http");
+    let mut gateway = Medulla::gateway(&config);
+    let (mut grpc, mut http) = (gateway.grpc().await, gateway.http().await);
+    assert!(grpc.export(Signal::Traces, records::traces(0, 1)).await.is_success());
+    assert!(http.export(Signal::Traces, records::traces(0, 1)).await.is_success());
+    let received = sink.wait_for(2).await;
+    let [call, post] = [0, 1].map(|at: usize| {
+        ExportTraceServiceRequest::decode(&received[at].body[..]).expect("the sink got a request")
+    });
+    let local = Some("127.0.0.1".to_owned());
+    // As in the Collector: the port of a gRPC client only, and no headers but those of the call itself.
+    assert_eq!((text_of(&call, "peer"), text_of(&post, "peer")), (local.clone(), local.clone()));
+    let address = text_of(&call, "addr").expect("the client has an address");
+    assert!(address.parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() != 0));
+    assert_eq!(text_of(&post, "addr"), local);
+    assert_eq!(text_of(&call, "call").as_deref(), Some("application/grpc"));
+    assert_eq!(
+        [text_of(&post, "call"), text_of(&call, "kept"), text_of(&post, "kept")],
+        [None, None, None]
+    );
+    // A batch has many senders.
+    let nobody = Some(String::new());
+    assert_eq!((text_of(&call, "late"), text_of(&post, "late")), (nobody.clone(), nobody));
+    gateway.settle_books().await;
 }

@@ -108,3 +108,35 @@ async fn a_configuration_that_cannot_run_changes_nothing() {
     said(&mut gateway, "configuration reloaded", 1).await;
     assert_eq!(before - bound(&mut gateway).await, f64::from((2 * (64 - 16)) << 20));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_samplers_ratio_changes_under_an_open_connection() {
+    let (sink, port) = (Sink::start().await, free_port());
+    let with = |mode: &str, percentage: u32| {
+        let sampler = format!("{{ sampling_percentage: {percentage}, mode: {mode} }}");
+        config(port, &sink, "")
+            .replace("batch: { timeout: 20ms }", &format!("probabilistic_sampler: {sampler}"))
+            .replace("processors: [batch]", "processors: [probabilistic_sampler]")
+    };
+    let mut gateway = Medulla::gateway(&with("hash_seed", 100));
+    // Every export goes over this one connection, and the client panics if it breaks.
+    let mut client = gateway.http().await;
+    let (mut before, mut sent) = (0, 0);
+    let rounds = [("hash_seed", 100), ("hash_seed", 0), ("equalizing", 100), ("equalizing", 30)];
+    for (round, (mode, percentage)) in rounds.into_iter().chain([("hash_seed", 60)]).enumerate() {
+        if round > 0 {
+            gateway.reload(&with(mode, percentage));
+            said(&mut gateway, "configuration reloaded", round).await;
+        }
+        assert!(client.export(Signal::Traces, records::traces(sent, 1000)).await.is_success());
+        sent += 1000;
+        let arrived: usize =
+            sink.received().iter().map(|request| records::span_numbers(&request.body).len()).sum();
+        let share = (arrived - before) as f64 / 10.0;
+        assert!((share - f64::from(percentage)).abs() < 6.0, "{mode}: {share} % of {percentage} %");
+        before = arrived;
+    }
+    let metrics = gateway.settle_books().await;
+    let sampled = metrics.sum("medulla_dropped_items", &[("reason", "sampled")]);
+    assert_eq!(sampled + before as f64, sent as f64);
+}

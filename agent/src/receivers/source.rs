@@ -9,7 +9,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use components::component::{BoxFuture, Context};
 use components::config::ComponentConfig;
-use pipeline::{Ack, Batch, Budget, Inlet, Outcome, Part, ReceiverLedger, RefuseReason, Signal};
+use pipeline::{
+    Ack, Batch, Budget, Inlet, Outcome, Part, ReceiverLedger, RefuseReason, Sender, Signal,
+};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -77,7 +79,8 @@ impl Source {
         let permit = Arc::new(permit);
         let part = Part { body: request, packed: None, records, permit, ack };
         let received_at = SystemTime::now();
-        let batch = Batch { signal: self.signal, parts: vec![part], received_at, metadata: None };
+        let (signal, parts) = (self.signal, vec![part]);
+        let batch = Batch { signal, parts, received_at, sender: Sender::default() };
         arrival.push(batch, Instant::now());
         !matches!(waiter.wait().await.outcome, Outcome::Retry { .. })
     }

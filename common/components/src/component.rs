@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use pipeline::{Budget, Exporter, Inlet, Pipeline, QueueSettings, Signal, Sink, Stats};
 use tokio::sync::Semaphore;
@@ -30,6 +31,8 @@ pub struct Context {
     pub connections: Arc<Semaphore>,
     /// The services whose spans are counted as they arrive.
     pub services: Arc<Services>,
+    /// Whether the configuration looks at the headers of gRPC calls as such; a reload may change it.
+    pub looks_at_calls: Arc<AtomicBool>,
 }
 
 /// Takes data in and pushes it through its inlets.

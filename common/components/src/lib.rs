@@ -22,5 +22,6 @@ pub mod process;
 pub mod processors;
 pub mod receivers;
 pub mod red;
+mod request;
 pub mod service;
 pub mod time;

@@ -115,7 +115,8 @@ impl Program {
         );
         let fixed = self.fixed_bytes(config);
         probe(&stats, self.name, budget.clone(), fixed, &config.telemetry.resource);
-        Context { stats, budget, ports: Arc::default(), connections, services: Arc::default() }
+        let (ports, services, looks_at_calls) = Default::default();
+        Context { stats, budget, ports, connections, services, looks_at_calls }
     }
 
     /// Budget twice (a body and its compressed or merged form), and what does not depend on it.

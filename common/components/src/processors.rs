@@ -6,6 +6,6 @@ pub(crate) mod filter;
 pub mod memory_limiter;
 pub(crate) mod probabilistic_sampler;
 pub(crate) mod resource;
-mod rewrite;
+pub(crate) mod rewrite;
 mod texts;
 pub(crate) mod transform;

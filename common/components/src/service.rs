@@ -9,6 +9,7 @@
 
 mod parts;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -39,6 +40,8 @@ impl Service {
     pub async fn apply(&self, config: &Config) -> Result<(), BuildError> {
         let mut parts = self.parts.lock().await;
         let next = Parts::build(config, &parts, &self.builders, &self.context)?;
+        let looks = config.looks_at_calls();
+        self.context.looks_at_calls.store(looks, Ordering::Relaxed);
         next.connect();
         let started = next.start(&parts);
         let previous = std::mem::replace(&mut *parts, next);

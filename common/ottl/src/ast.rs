@@ -164,14 +164,14 @@ pub enum Body {
     Condition(Box<Condition>),
 }
 
-/// Whether an expression calls a converter, outside keys of paths and lambdas.
-pub(crate) fn has_call(tree: &Expr) -> bool {
+/// Whether an expression is a literal, as the reference sees it: what is computed is none, even of literals.
+pub(crate) fn is_literal(tree: &Expr) -> bool {
     match tree {
-        Expr::Call(_) => true,
-        Expr::List(items) => items.iter().any(|item| has_call(&item.value)),
-        Expr::Map(entries) => entries.iter().any(|(_, value)| has_call(value)),
-        Expr::Math(first, rest) => has_call(first) || rest.iter().any(|(_, term)| has_call(term)),
-        Expr::Negate(inner) | Expr::Group(inner) => has_call(inner),
-        _ => false,
+        Expr::Path(_) | Expr::Call(_) | Expr::Math(..) => false,
+        Expr::List(items) => items.iter().all(|item| is_literal(&item.value)),
+        Expr::Map(entries) => entries.iter().all(|(_, value)| is_literal(value)),
+        Expr::Negate(inner) => matches!(**inner, Expr::Int(_) | Expr::Double(_)),
+        Expr::Group(inner) => is_literal(inner),
+        _ => true,
     }
 }

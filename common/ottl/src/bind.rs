@@ -169,8 +169,8 @@ impl<'b, C: Context> Binder<'b, C> {
         op: Comparison,
         right: &ast::Expr,
     ) -> Result<Cond<C>, LoadError> {
-        // As in the reference a call does not decide for the terms beside it, which may fail.
-        let is_literal = !ast::has_call(left) && !ast::has_call(right);
+        // As in the reference what is computed does not decide for the terms beside it, which may fail.
+        let is_literal = ast::is_literal(left) && ast::is_literal(right);
         let left = self.expr(left)?;
         let right = self.expr(right)?;
         if let (Expr::Const(left), Expr::Const(right), true) = (&left, &right, is_literal) {

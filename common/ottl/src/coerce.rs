@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::function::Kind;
+use crate::number::{parse_double, truncated};
 use crate::{RunError, Value, bound, json};
 
 /// `value` as a parameter of that kind takes it.
@@ -92,18 +93,12 @@ fn int_like(value: Value<'_>) -> Result<Value<'_>, RunError> {
     }
 }
 
-/// Toward zero; what is out of range is the smallest number, as on amd64.
-fn truncated(value: f64) -> i64 {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
-}
-
 fn double_like(value: Value<'_>) -> Result<Value<'_>, RunError> {
     match value {
         Value::Nil | Value::Double(_) => Ok(value),
         Value::Int(value) => Ok(Value::Double(value as f64)),
         Value::Bool(value) => Ok(Value::Double(f64::from(u8::from(value)))),
-        Value::Str(text) => crate::number::parse_double(&text)
+        Value::Str(text) => parse_double(&text)
             .map(Value::Double)
             .ok_or_else(|| RunError::new(format!("{text:?} is no number"))),
         other => Err(RunError::of_type("double", other.kind())),

@@ -11,7 +11,6 @@
 //! | a write that fails | changes nothing; there it can leave an empty attribute |
 //! | the children of a message around the record (`span.events` from an event) | are as they were when the walk came to them, and read-only |
 //! | an empty list of whole numbers, set where doubles belong, or the other way round | is an empty list; there it is a wrong type |
-//! | `otelcol.grpc.metadata` and `otelcol.client.metadata` | are the same: the headers that `include_metadata` keeps |
 //!
 //! Profiles have no context: they pass through raw.
 
@@ -39,7 +38,7 @@ mod write;
 
 pub use paths::Path;
 pub use record::{Record, Scratch};
-pub use request::Request;
+pub use request::{Headers, Request};
 
 /// A context of OTLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -125,15 +125,22 @@ fn number(text: &str) -> Result<(Token, usize), Mistake> {
     }
     let whole = run(text, |byte| byte.is_ascii_digit());
     let Some(rest) = text[whole..].strip_prefix('.') else {
-        let value = text[..whole].parse();
-        let message = || format!("{} is no whole number of 64 bits", &text[..whole]);
-        return value.map(|value| (Token::Int(value), whole)).map_err(|_| (0, message()));
+        let message = |_| (0, format!("{} is no whole number of 64 bits", &text[..whole]));
+        return whole_number(&text[..whole]).map(|it| (Token::Int(it), whole)).map_err(message);
     };
     let mut length = whole + 1 + run(rest, |byte| byte.is_ascii_digit());
     length += exponent(&text[length..]);
     let message = || (0, format!("{} is no number", &text[..length]));
     let value: f64 = text[..length].parse().map_err(|_| message())?;
     if value.is_finite() { Ok((Token::Double(value), length)) } else { Err(message()) }
+}
+
+/// As in Go, digits behind a zero are octal.
+fn whole_number(digits: &str) -> Result<i64, std::num::ParseIntError> {
+    match digits.strip_prefix('0') {
+        Some(octal) if !octal.is_empty() => i64::from_str_radix(octal, 8),
+        _ => digits.parse(),
+    }
 }
 
 /// The length of an exponent, 0 where there is none.
@@ -179,7 +186,9 @@ mod tests {
         assert_eq!(tokens("1.e"), [Double(1.0), Name("e".into())]);
         assert_eq!(tokens("a-1"), [Name("a".into()), Sign("-"), Int(1)]);
         assert_eq!(tokens("0x0aFF"), [Token::Bytes(vec![0x0a, 0xff])]);
+        assert_eq!(tokens("0 00 010 0777"), [Int(0), Int(0), Int(8), Int(511)]);
         assert!(lex("9223372036854775808").is_err());
+        assert!(lex("08").is_err());
         assert!(lex("0xabc").is_err());
     }
 

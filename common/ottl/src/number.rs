@@ -1,6 +1,14 @@
-//! Numbers in texts, as Go's `strconv` reads them.
+//! Numbers as Go has them: in texts as `strconv` reads them, and one made of the other.
 
-/// A double: decimal or hexadecimal, `_` between digits only behind a base prefix, infinity and NaN as words.
+/// A double as a whole number, as amd64 converts it: what does not fit becomes the smallest one.
+pub fn truncated(value: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
+}
+
+use std::borrow::Cow;
+
+/// A double: decimal or hexadecimal, with `_` between digits or behind a base prefix, infinity and NaN as words.
 pub fn parse_double(text: &str) -> Option<f64> {
     let (negative, body) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
@@ -19,9 +27,21 @@ fn decimal(body: &str) -> Option<f64> {
     if !is_word && !body.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return None;
     }
-    let value: f64 = body.parse().ok()?;
+    let value: f64 = joined(body)?.parse().ok()?;
     // Go refuses what is out of range; Rust makes it infinite.
     (value.is_finite() || is_word).then_some(value)
+}
+
+/// The digits without the `_` between them; nothing where one stands elsewhere.
+fn joined(body: &str) -> Option<Cow<'_, str>> {
+    if !body.contains('_') {
+        return Some(Cow::Borrowed(body));
+    }
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = body.as_bytes();
+    let mut places = (0..bytes.len()).filter(|at| bytes[*at] == b'_');
+    let between = |at: usize| at > 0 && is_digit(bytes.get(at - 1)) && is_digit(bytes.get(at + 1));
+    places.all(between).then(|| Cow::Owned(body.replace('_', "")))
 }
 
 /// `1.8p3`: hexadecimal digits and a binary exponent, which must be there.
@@ -56,7 +76,12 @@ mod tests {
             ("", None),
             ("-", None),
             (" 1", None),
-            ("1_0", None),
+            ("1_000.5", Some(1000.5)),
+            ("1e1_0", Some(1e10)),
+            ("1__0", None),
+            ("_1", None),
+            ("1_", None),
+            ("1_.5", None),
             ("0x1", None),
         ] {
             assert_eq!(parse_double(text), expect, "{text}");

@@ -255,6 +255,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value, or an empty text for nil.
+    pub(crate) fn or_empty(self) -> Self {
+        if self.is_nil() { Value::Str(Cow::Borrowed("")) } else { self }
+    }
+
     /// The same value, borrowing nothing.
     pub fn into_owned(self) -> Value<'static> {
         match self {

@@ -10,10 +10,7 @@ use bytes::Bytes;
 use otlp::split::{Limit, split};
 use otlp::{Malformed, Signal};
 
-use crate::{Ack, Exhausted, Permit};
-
-/// Request headers kept by `include_metadata`: lower-case name and value, in order of arrival.
-pub type Metadata = Vec<(String, String)>;
+use crate::{Ack, Exhausted, Permit, Sender};
 
 /// The compressed form in which a body arrived, kept while nobody edits it.
 #[derive(Clone, Debug)]
@@ -170,8 +167,8 @@ pub struct Batch {
     pub parts: Vec<Part>,
     /// When the oldest part arrived.
     pub received_at: SystemTime,
-    /// Headers kept by `include_metadata`; the same for every part.
-    pub metadata: Option<Arc<Metadata>>,
+    /// Who sent it, and every part of it.
+    pub sender: Sender,
 }
 
 impl Batch {
@@ -195,7 +192,7 @@ impl Batch {
         self.parts.iter().map(|part| &part.body)
     }
 
-    /// Takes over the parts of `other`, which has the same signal and metadata.
+    /// Takes over the parts of `other`, which has the same signal and sender.
     pub fn merge(&mut self, other: Self) {
         debug_assert_eq!(self.signal, other.signal, "a batch holds one signal");
         self.received_at = self.received_at.min(other.received_at);
@@ -222,7 +219,7 @@ impl Batch {
             signal: self.signal,
             parts: Vec::with_capacity(self.parts.len()),
             received_at: self.received_at,
-            metadata: self.metadata.clone(),
+            sender: self.sender.clone(),
         }
     }
 }

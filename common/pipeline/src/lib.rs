@@ -18,13 +18,14 @@ mod node;
 mod outcome;
 mod queue;
 mod retry;
+mod sender;
 mod stats;
 
 #[cfg(test)]
 mod testing;
 
 pub use ack::{Ack, Answer, Waiter};
-pub use batch::{Batch, Metadata, Packed, PackedCoding, Part, Slice};
+pub use batch::{Batch, Packed, PackedCoding, Part, Slice};
 pub use budget::{Budget, Exhausted, Output, Outputs, Peer, Permit};
 pub use graph::{Arrival, Inlet, Inlets, Pipeline};
 pub use node::{Exporter, Processor, SendFuture, Sink};
@@ -32,6 +33,7 @@ pub use otlp::{Signal, split::Limit};
 pub use outcome::{Cause, Message, Outcome, Refusal, RefusalKind};
 pub use queue::{Queue, QueueSettings, QueueSizer};
 pub use retry::{Backoff, RetrySettings};
+pub use sender::{Metadata, Sender};
 pub use stats::{
     DropReason, ExporterLedger, Kind, ProcessorLedger, ReceiverLedger, RefuseReason, Sample,
     Source, Stats,

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use otlp::wire::{put_bytes, put_message};
 
-use crate::{Ack, Batch, Budget, Exporter, Outcome, Part, SendFuture, Signal, Sink, Stats, Waiter};
+use crate::{
+    Ack, Batch, Budget, Exporter, Outcome, Part, SendFuture, Sender, Signal, Sink, Stats, Waiter,
+};
 
 /// A batch of one part with `records` records of one byte each.
 pub(crate) fn batch(stats: &Stats, records: u64) -> (Batch, Waiter) {
@@ -18,7 +20,7 @@ pub(crate) fn batch(stats: &Stats, records: u64) -> (Batch, Waiter) {
     let part = Part { body, packed: None, records, permit, ack };
     let parts = vec![part];
     let received_at = SystemTime::UNIX_EPOCH;
-    (Batch { signal: Signal::Traces, parts, received_at, metadata: None }, waiter)
+    (Batch { signal: Signal::Traces, parts, received_at, sender: Sender::default() }, waiter)
 }
 
 /// A batch of one request with a span for each name, of this length.

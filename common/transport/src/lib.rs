@@ -13,5 +13,6 @@ mod incoming;
 pub mod listener;
 pub mod read;
 
+pub use ::http::request::Parts as Head;
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 pub use incoming::{Broken, Incoming};

@@ -21,8 +21,8 @@ pub enum Action {
     Set {
         /// Which attribute.
         key: String,
-        /// What it becomes.
-        source: Source,
+        /// What it becomes: the first of them that is there; nothing happens if none is.
+        sources: Vec<Source>,
         /// Whether it may be added.
         adds: bool,
         /// Whether it may be replaced.
@@ -53,10 +53,12 @@ pub enum Action {
 pub enum Source {
     /// The configuration.
     Value(Any),
-    /// Another attribute; nothing happens if it is absent.
+    /// Another attribute.
     Attribute(String),
-    /// A request header kept by `include_metadata`, lower case; nothing happens if it is absent.
+    /// A request header kept by `include_metadata`, lower case.
     Header(String),
+    /// The address of the nearest peer; the empty text where there is none, as in the Collector.
+    Client,
 }
 
 /// Which attributes.
@@ -159,6 +161,8 @@ fn action(field: &Field<'_>) -> Option<Action> {
     let key = section.opt_string("key").filter(|key| !key.is_empty());
     let Some(verb) = section.field("action").map(|field| field.one_of(VERBS)) else {
         section.missing("action", "insert, update, upsert, delete, hash, extract or convert");
+        // Which keys it has the action says.
+        let _ = section.entries();
         return None;
     };
     let verb = verb?;
@@ -174,19 +178,33 @@ fn action(field: &Field<'_>) -> Option<Action> {
     }
 }
 
-/// Keys that the action does not read are an error, as in the Collector.
+/// Keys that the action does not read are an error where they are one in the Collector; elsewhere a warning.
 fn unused(section: &Section<'_>, verb: Verb) {
-    let sources = ["value", "from_attribute", "from_context"];
-    let others: &[&'static str] = match verb {
-        Verb::Insert | Verb::Update | Verb::Upsert => &["pattern", "converted_type"],
-        Verb::Delete | Verb::Hash | Verb::Extract => &["converted_type"],
-        Verb::Convert => &["pattern"],
+    const SOURCES: [&str; 3] = ["value", "from_attribute", "from_context"];
+    let (refused, ignored): (&[&'static str], &[&'static str]) = match verb {
+        Verb::Insert | Verb::Update | Verb::Upsert => (&["pattern", "converted_type"], &[]),
+        Verb::Delete | Verb::Hash => {
+            (&["value", "from_attribute", "converted_type"], &["from_context", "default_value"])
+        }
+        Verb::Extract => (&["converted_type"], &["default_value"]),
+        Verb::Convert => (&["pattern"], &["default_value"]),
     };
-    let reads_sources = matches!(verb, Verb::Insert | Verb::Update | Verb::Upsert);
-    let unread = sources.iter().filter(|_| !reads_sources).chain(others);
-    for key in unread.filter(|key| section.field(key).is_some()) {
+    let takes_none = matches!(verb, Verb::Extract | Verb::Convert);
+    let sources = SOURCES.iter().filter(|_| takes_none);
+    for key in sources.chain(refused).filter(|key| is_written(section, key)) {
         section.error(key, Code::BadValue, "this action does not use it, expected nothing");
     }
+    for key in ignored.iter().filter(|key| is_written(section, key)) {
+        section.warn(key, Code::Unused, "this action does not use it");
+    }
+}
+
+/// An empty text counts as nothing, except as a value.
+fn is_written(section: &Section<'_>, key: &'static str) -> bool {
+    section.field(key).is_some_and(|field| match &field.value().node {
+        Node::Scalar(scalar) => key == "value" || !scalar.text.is_empty(),
+        _ => true,
+    })
 }
 
 fn named(section: &Section<'_>, key: Option<String>) -> Option<String> {
@@ -197,43 +215,42 @@ fn named(section: &Section<'_>, key: Option<String>) -> Option<String> {
 }
 
 fn set(section: &Section<'_>, key: Option<String>, adds: bool, replaces: bool) -> Option<Action> {
-    let value = section.field("value").map(|field| any(field.value()));
-    let attribute = section.opt_string("from_attribute").filter(|key| !key.is_empty());
-    let context = section.opt_string("from_context").filter(|key| !key.is_empty());
     let key = named(section, key);
+    let text = |key| section.opt_string(key).filter(|text| !text.is_empty());
+    let value = |key| Some(Source::Value(any(section.field(key)?.value())));
+    let (attribute, context) = (text("from_attribute"), text("from_context"));
     let sources = [
-        value.map(Source::Value),
+        value("value"),
         attribute.map(Source::Attribute),
-        context.and_then(|context| header(section, &context)),
+        context.as_deref().map(|context| from_context(section, context)),
     ];
-    let mut sources = sources.into_iter().flatten();
-    let source = sources.next();
-    match (&source, sources.next()) {
-        (None, _) if section.field("from_context").is_none() => {
-            section.missing("value", "value, from_attribute or from_context");
-        }
-        (Some(_), Some(_)) => {
-            let message =
-                "more than one source, expected one of value, from_attribute, from_context";
-            section.error("value", Code::BadValue, message);
-        }
-        _ => {}
+    let mut sources: Vec<Source> = sources.into_iter().flatten().collect();
+    if sources.len() > 1 {
+        let message = "more than one source, expected one of value, from_attribute, from_context";
+        section.error("value", Code::BadValue, message);
     }
-    Some(Action::Set { key: key?, source: source?, adds, replaces })
+    sources.extend(value("default_value"));
+    if sources.is_empty() {
+        section.missing("value", "value, from_attribute, from_context or default_value");
+    }
+    Some(Action::Set { key: key?, sources, adds, replaces })
 }
 
-fn header(section: &Section<'_>, context: &str) -> Option<Source> {
-    if context == "client.address" || context.starts_with("auth.") {
-        section.error("from_context", Code::NotBuiltIn, "not built in yet, expected metadata.NAME");
-        return None;
+fn from_context(section: &Section<'_>, context: &str) -> Source {
+    if context == "client.address" {
+        return Source::Client;
+    }
+    if context.starts_with("auth.") {
+        let message = "not built in yet, expected client.address or metadata.NAME";
+        section.error("from_context", Code::NotBuiltIn, message);
     }
     let name = context.strip_prefix("metadata.").unwrap_or(context);
-    Some(Source::Header(name.to_ascii_lowercase()))
+    Source::Header(name.to_ascii_lowercase())
 }
 
 fn keys(section: &Section<'_>, key: Option<String>) -> Option<Keys> {
     let pattern = pattern(section);
-    if key.is_none() && section.field("pattern").is_none() {
+    if key.is_none() && !is_written(section, "pattern") {
         section.missing("key", "a key or a pattern");
     }
     Some(Keys { key, pattern })
@@ -249,7 +266,7 @@ fn pattern(section: &Section<'_>) -> Option<Regex> {
 
 fn extract(section: &Section<'_>, key: Option<String>) -> Option<Action> {
     let (key, pattern) = (named(section, key), pattern(section));
-    if section.field("pattern").is_none() {
+    if !is_written(section, "pattern") {
         section.missing("pattern", "a regular expression with named groups");
     }
     let pattern = pattern?;

@@ -5,8 +5,8 @@ use otlp::Signal;
 use ottl::Program;
 use ottl::program::{Entry, ErrorMode, filter};
 
-use super::error::Code;
-use super::matching::{Dialect, left_out};
+use super::error::{Code, Report};
+use super::matching::{Dialect, foreign, left_out};
 use super::ottl::{LAMBDAS, Place, context, error_mode, report, sources, texts};
 use super::section::{Field, Section};
 
@@ -39,6 +39,9 @@ const KEYS: [Keys; 3] = [
     },
 ];
 
+/// The oldest way to write conditions, by signal but for traces.
+const OLDEST: [&str; 2] = ["include", "exclude"];
+
 /// Settings of the processor `filter`.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -62,23 +65,16 @@ impl Filter {
 
 fn program(section: &Section<'_>, keys: &Keys, mode: ErrorMode) -> Option<Program> {
     let (by_level, list) = (section.field(keys.section), section.list(keys.list));
-    let mut entries = spans(section, keys, mode);
-    if (by_level.is_some() || !entries.is_empty()) && !list.is_empty() {
-        let message = format!("both {} and {}, expected one of them", keys.section, keys.list);
-        section.error(keys.list, Code::BadValue, message);
-        return None;
-    }
-    match by_level {
-        Some(field) => {
-            let inner = field.section();
-            entries.extend(levels(&inner, keys, mode));
-            if keys.signal != Signal::Traces {
-                entries.extend(matching(&inner, field, keys, Dialect::Filter, mode));
-            }
+    let entries = match by_level {
+        _ if !list.is_empty() => {
+            refuse_older(section, keys);
+            conditions(list, mode)?
         }
-        None if !list.is_empty() => entries.extend(conditions(list, mode)?),
-        None if entries.is_empty() => return None,
-        None => {}
+        Some(field) => sections(section, &field, keys, mode),
+        None => spans(section, keys, mode),
+    };
+    if entries.is_empty() {
+        return None;
     }
     let entries: (Vec<Entry>, Vec<Place<'_>>) = entries.into_iter().unzip();
     match filter(keys.signal, &entries.0, LAMBDAS) {
@@ -90,11 +86,67 @@ fn program(section: &Section<'_>, keys: &Keys, mode: ErrorMode) -> Option<Progra
     }
 }
 
+/// Older ways to write conditions, beside the list, as the Collector refuses them; only `spans` it overlooks.
+fn refuse_older(section: &Section<'_>, keys: &Keys) {
+    if keys.signal == Signal::Traces && section.field("spans").is_some() {
+        section.warn("spans", Code::Unused, format!("without effect beside {}", keys.list));
+    }
+    let Some(field) = section.field(keys.section) else { return };
+    let quiet = Report::default();
+    let inner = Section::new(field.value(), field.path(), &quiet);
+    let levels = keys.levels.iter().map(|(key, _)| *key).chain(OLDEST);
+    if levels.filter(|key| inner.field(key).is_some()).count() > 0 {
+        let message = format!("both {} and {}, expected one of them", keys.section, keys.list);
+        section.error(keys.list, Code::BadValue, message);
+    }
+}
+
+/// What stands under a signal: conditions by level, or the older `include` and `exclude`.
+fn sections<'a>(
+    section: &Section<'a>,
+    field: &Field<'a>,
+    keys: &Keys,
+    mode: ErrorMode,
+) -> Vec<(Entry, Place<'a>)> {
+    let inner = field.section();
+    let mut entries = levels(&inner, keys, mode);
+    let has_levels = !entries.is_empty();
+    let (older, has_older) = match keys.signal {
+        Signal::Traces => {
+            let spans_section = section.sub("spans");
+            (spans(section, keys, mode), has_oldest(&spans_section))
+        }
+        _ => {
+            // Its cache is an optimisation of theirs.
+            let _ = (keys.signal == Signal::Metrics).then(|| inner.sub("regexp").entries());
+            let group = Field::new(field.value(), field.path().to_owned(), field.report());
+            let older = matching(&inner, group, keys, Dialect::Filter, mode);
+            (older.into_iter().collect(), has_oldest(&inner))
+        }
+    };
+    if has_levels && has_older {
+        let levels: Vec<&str> = keys.levels.iter().map(|(key, _)| *key).collect();
+        let older = if keys.signal == Signal::Traces { "spans" } else { "include or exclude" };
+        let message = format!("beside {older}, expected one of the two ({})", levels.join(", "));
+        field.error(Code::BadValue, message);
+    }
+    entries.extend(older);
+    entries
+}
+
+fn has_oldest(section: &Section<'_>) -> bool {
+    OLDEST.iter().filter(|key| section.field(key).is_some()).count() > 0
+}
+
 /// The section `spans`: `include` and `exclude` for traces, older than `traces`.
 fn spans<'a>(section: &Section<'a>, keys: &Keys, mode: ErrorMode) -> Vec<(Entry, Place<'a>)> {
     let field = (keys.signal == Signal::Traces).then(|| section.field("spans")).flatten();
-    let read = |field: Field<'a>| matching(&field.section(), field, keys, Dialect::Any, mode);
-    field.and_then(read).into_iter().collect()
+    let Some(field) = field else { return Vec::new() };
+    let inner = field.section();
+    for (origin, path) in foreign(&inner, keys.signal) {
+        section.report().error(origin, &path, Code::UnsupportedSignal, "no property of spans");
+    }
+    matching(&inner, field, keys, Dialect::Any, mode).into_iter().collect()
 }
 
 /// The condition that `include` and `exclude` make.

@@ -18,8 +18,6 @@ pub struct MemoryLimiter {
 /// A size in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Size {
-    /// Not given.
-    Unset,
     /// In bytes.
     Bytes(u64),
     /// Of all memory that the process may use, 0 to 1.
@@ -30,53 +28,83 @@ impl MemoryLimiter {
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
         // The Collector insists on it; ours looks at every request, so that any interval will do.
-        if section.duration("check_interval", Duration::ZERO).is_zero() {
-            section.missing("check_interval", "a duration such as 1s");
+        let interval = section
+            .field("check_interval")
+            .map(|field| field.duration_in(Duration::ZERO..=Duration::MAX));
+        match interval {
+            None => section.missing("check_interval", "a duration such as 1s"),
+            Some(Some(Duration::ZERO)) => {
+                section.error("check_interval", Code::OutOfRange, "0s, expected more than zero");
+            }
+            Some(_) => {}
         }
-        section.duration("min_gc_interval_when_soft_limited", Duration::ZERO);
-        section.duration("min_gc_interval_when_hard_limited", Duration::ZERO);
-        section.duration("max_gc_interval_when_soft_limited", Duration::ZERO);
-        section.duration("max_gc_interval_when_hard_limited", Duration::ZERO);
-        let limit = size(section, "limit_mib", "limit_percentage");
-        let spike = size(section, "spike_limit_mib", "spike_limit_percentage");
-        if limit == Size::Unset {
+        check_collections(section);
+        let mib = pair(section, ["limit_mib", "spike_limit_mib"], 1 << 32);
+        let percent = pair(section, ["limit_percentage", "spike_limit_percentage"], 100);
+        if (mib[0], percent[0]) == (0, 0) {
             section.missing("limit_mib", "limit_mib or limit_percentage");
         }
-        let settings = Self { limit, spike };
-        // The Collector compares only what it can without knowing the host.
-        if settings.soft_limit_bytes(u64::MAX >> 1) == 0 {
-            let message = "not below the limit, expected less";
-            section.error("spike_limit_mib", Code::BadValue, message);
-        }
-        settings
+        // As in the Collector the limit in MiB wins, and each limit has the spike of its own kind.
+        let [limit, spike] = match mib[0] {
+            0 => percent.map(|percent| Size::Share(percent as f64 / 100.0)),
+            _ => mib.map(|mib| Size::Bytes(mib << 20)),
+        };
+        Self { limit, spike }
     }
 
     /// Above this many bytes requests are refused; `total_bytes` is what the process may use at most.
     pub fn soft_limit_bytes(&self, total_bytes: u64) -> u64 {
-        let limit = self.limit.of(total_bytes).unwrap_or(total_bytes);
-        let spike = self.spike.of(total_bytes);
-        limit.saturating_sub(spike.unwrap_or_else(|| part(limit, DEFAULT_SPIKE)))
+        let limit = self.limit.of(total_bytes);
+        let spike = match self.spike.of(total_bytes) {
+            0 => part(limit, DEFAULT_SPIKE),
+            spike => spike,
+        };
+        limit.saturating_sub(spike)
     }
 }
 
-impl Size {
-    fn of(self, total_bytes: u64) -> Option<u64> {
-        match self {
-            Self::Unset => None,
-            Self::Bytes(bytes) => Some(bytes),
-            Self::Share(share) => Some(part(total_bytes, share)),
+/// A limit and its spike, which must be below it.
+fn pair(section: &Section<'_>, keys: [&'static str; 2], max: u64) -> [u64; 2] {
+    let [limit, spike] = keys.map(|key| section.u64_in(key, 0, 0..=max));
+    if limit > 0 && spike >= limit {
+        let message = format!("{spike}, not below the limit, expected less than {limit}");
+        section.error(keys[1], Code::BadValue, message);
+    }
+    [limit, spike]
+}
+
+/// How often the Collector collects garbage says nothing here; what it refuses is refused.
+fn check_collections(section: &Section<'_>) {
+    let read = |key, default_s| (key, section.duration(key, Duration::from_secs(default_s)));
+    let min_soft = read("min_gc_interval_when_soft_limited", 10);
+    let min_hard = read("min_gc_interval_when_hard_limited", 0);
+    let max_soft = read("max_gc_interval_when_soft_limited", 30);
+    let max_hard = read("max_gc_interval_when_hard_limited", 30);
+    let not_below = |(key, value): (&'static str, Duration), (other, least): (_, Duration)| {
+        if value < least {
+            let message = format!("{value:?}, expected at least that of {other}, {least:?}");
+            section.error(key, Code::BadValue, message);
+        }
+    };
+    not_below(min_soft, min_hard);
+    // Zero switches the longest interval off.
+    if !max_soft.1.is_zero() {
+        not_below(max_soft, min_soft);
+    }
+    if !max_hard.1.is_zero() {
+        not_below(max_hard, min_hard);
+        if !max_soft.1.is_zero() {
+            not_below(max_soft, max_hard);
         }
     }
 }
 
-/// Reads a pair of keys; as in the Collector the one in MiB wins.
-fn size(section: &Section<'_>, mib: &'static str, percentage: &'static str) -> Size {
-    let mib = section.u64_in(mib, 0, 0..=1 << 32);
-    let percentage = section.u64_in(percentage, 0, 0..=100);
-    match (mib, percentage) {
-        (0, 0) => Size::Unset,
-        (0, percent) => Size::Share(percent as f64 / 100.0),
-        (mib, _) => Size::Bytes(mib << 20),
+impl Size {
+    fn of(self, total_bytes: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Share(share) => part(total_bytes, share),
+        }
     }
 }
 
@@ -88,18 +116,58 @@ fn part(bytes: u64, share: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::error::Report;
+    use crate::config::value::parse;
 
-    const GIB: u64 = 1 << 30;
+    fn read(yaml: &str) -> (MemoryLimiter, usize) {
+        let report = Report::default();
+        report.add_file("f");
+        let value = parse(yaml, 0, &report).expect("the test's YAML is valid");
+        let settings = MemoryLimiter::read(&Section::new(&value, "x", &report));
+        (settings, report.into_parts().0.len())
+    }
 
     #[test]
     fn the_soft_limit_is_the_collectors() {
-        let check = |limit, spike, expect| {
-            let settings = MemoryLimiter { limit, spike };
-            assert_eq!(settings.soft_limit_bytes(10 * GIB), expect, "{settings:?}");
+        let check = |limits: &str, expect_mib: u64| {
+            let (settings, errors) = read(&format!("{{check_interval: 1s, {limits}}}"));
+            assert_eq!(errors, 0, "{limits}");
+            assert_eq!(settings.soft_limit_bytes(10_000 << 20) >> 20, expect_mib, "{limits}");
         };
-        check(Size::Bytes(GIB), Size::Bytes(GIB / 4), GIB - GIB / 4);
-        check(Size::Bytes(1000), Size::Unset, 800);
-        check(Size::Share(0.5), Size::Share(0.1), 4 * GIB);
-        check(Size::Share(0.5), Size::Unset, 4 * GIB);
+        check("limit_mib: 1000, spike_limit_mib: 250", 750);
+        check("limit_mib: 1000", 800);
+        check("limit_percentage: 50, spike_limit_percentage: 10", 4000);
+        check("limit_percentage: 50", 4000);
+        // Each limit has the spike of its own kind, and that in MiB wins.
+        check("limit_mib: 1000, spike_limit_percentage: 20", 800);
+        check("limit_percentage: 50, spike_limit_mib: 1", 4000);
+        check("limit_mib: 1000, limit_percentage: 50, spike_limit_percentage: 10", 800);
+    }
+
+    #[test]
+    fn what_the_collector_refuses_is_refused() {
+        for (section, errors) in [
+            ("{}", 2),
+            ("{check_interval: 1s}", 1),
+            ("{check_interval: 0s, limit_mib: 100}", 1),
+            ("{check_interval: 1s, limit_mib: -1}", 2),
+            ("{check_interval: 1s, limit_mib: 100, spike_limit_mib: 100}", 1),
+            ("{check_interval: 1s, limit_percentage: 101}", 2),
+            ("{check_interval: 1s, limit_percentage: 50, spike_limit_percentage: 60}", 1),
+        ] {
+            let (_, found) = read(section);
+            assert!(found >= 1 && found <= errors, "{section}: {found}");
+        }
+        for (intervals, errors) in [
+            ("min_gc_interval_when_hard_limited: 11s", 1),
+            ("min_gc_interval_when_soft_limited: 40s", 1),
+            ("min_gc_interval_when_soft_limited: 40s, max_gc_interval_when_soft_limited: 0s", 0),
+            ("max_gc_interval_when_soft_limited: 20s", 1),
+            ("max_gc_interval_when_soft_limited: 20s, max_gc_interval_when_hard_limited: 0s", 0),
+            ("max_gc_interval_when_hard_limited: 20s", 0),
+        ] {
+            let section = format!("{{check_interval: 1s, limit_mib: 100, {intervals}}}");
+            assert_eq!(read(&section).1, errors, "{intervals}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use otlp::Signal;
 use super::catalog::{Catalog, Class, Kind};
 use super::error::{Code, Report, quote};
 use super::memory::Memory;
+use super::routing::Routing;
 use super::section::{Field, Section, names};
 use super::suggest::nearest;
 use super::telemetry::Telemetry;
@@ -158,6 +159,17 @@ impl Config {
     /// the places of those in [`pipelines`](Self::pipelines).
     pub fn downstream(&self) -> Vec<(usize, Vec<usize>)> {
         pipelines::downstream(self)
+    }
+
+    /// Whether a part looks at the headers of gRPC calls as such: the Collector shows those without
+    /// `include_metadata`.
+    pub fn looks_at_calls(&self) -> bool {
+        let by_request = |section: &ComponentConfig| {
+            section.kind.name == "routing" && section.read(Routing::read).looks_at_requests()
+        };
+        let mut texts = self.processors.iter().chain(&self.connectors);
+        self.connectors.iter().any(by_request)
+            || texts.any(|section| section.value.contains("otelcol.grpc"))
     }
 
     /// Whether an own section is written, be it empty.

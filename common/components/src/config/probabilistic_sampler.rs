@@ -1,6 +1,10 @@
 //! The processor `probabilistic_sampler`, with the Collector's keys and defaults.
 
+use super::error::Code;
 use super::section::Section;
+
+/// The smallest part of everything that a threshold of 56 bits lets pass.
+const LEAST: f64 = 1.0 / (1u64 << 56) as f64;
 
 /// Settings of the processor `probabilistic_sampler`.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,19 +41,17 @@ pub enum Mode {
 impl ProbabilisticSampler {
     /// Reads the section.
     pub fn read(section: &Section<'_>) -> Self {
-        if section.field("sampling_percentage").is_none() {
-            section.missing("sampling_percentage", "a percentage such as 15.5");
-        }
         let modes = [
             ("hash_seed", Mode::HashSeed),
             ("proportional", Mode::Proportional),
             ("equalizing", Mode::Equalizing),
+            ("", Mode::HashSeed),
         ];
-        let sources = [("traceID", true), ("record", false)];
+        // As in the Collector an empty text is not the default.
+        let sources = [("traceID", true), ("record", false), ("", false)];
         let seed = section.u64_in("hash_seed", 0, 0..=u64::from(u32::MAX));
         Self {
-            percentage: section.f64_in("sampling_percentage", 0.0, 0.0..=f64::MAX).min(100.0)
-                as f32,
+            percentage: percentage(section),
             mode: section.one_of("mode", Mode::HashSeed, &modes),
             hash_seed: u32::try_from(seed).unwrap_or(0),
             precision: section.u64_in("sampling_precision", 4, 1..=14) as u32,
@@ -59,4 +61,20 @@ impl ProbabilisticSampler {
             priority_attribute: section.string("sampling_priority", ""),
         }
     }
+}
+
+/// As in the Collector nothing passes by default; that is told, as it is hardly meant.
+fn percentage(section: &Section<'_>) -> f32 {
+    let key = "sampling_percentage";
+    let Some(field) = section.field(key) else {
+        let message = "nothing found, so that nothing passes, expected a percentage such as 15.5";
+        section.warn(key, Code::Missing, message);
+        return 0.0;
+    };
+    let percentage = field.f64_in(0.0..=f64::MAX).unwrap_or(0.0).min(100.0) as f32;
+    if percentage > 0.0 && f64::from(percentage) / 100.0 < LEAST {
+        let message = format!("{}, expected 0 or more than {LEAST:e}", field.value().describe());
+        field.error(Code::OutOfRange, message);
+    }
+    percentage
 }

@@ -105,6 +105,11 @@ impl Routing {
         }
     }
 
+    /// Whether a row looks at the request.
+    pub fn looks_at_requests(&self) -> bool {
+        self.table.iter().any(|row| row.context == RowContext::Request)
+    }
+
     /// Every pipeline that it names, with the YAML path below the section.
     pub fn named_pipelines(&self) -> impl Iterator<Item = &str> {
         let rows = self.table.iter().flat_map(|row| &row.pipelines);

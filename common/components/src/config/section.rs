@@ -223,6 +223,12 @@ impl<'a> Section<'a> {
         self.report.error(origin, &self.path_of(key), code, message);
     }
 
+    /// Warns at a key of this section.
+    pub fn warn(&self, key: &'static str, code: Code, message: impl Into<String>) {
+        let origin = self.field_or_null(key).map_or(self.origin, |field| field.value().origin);
+        self.report.warn(origin, &self.path_of(key), code, message);
+    }
+
     fn field_or_null(&self, key: &'static str) -> Option<Field<'a>> {
         let mut known = self.known.borrow_mut();
         if !known.contains(&key) {

@@ -121,6 +121,16 @@ impl Value {
         matches!(&self.node, Node::Seq(items) if items.is_empty())
     }
 
+    /// Whether a text in it contains `part`; keys are not looked at.
+    pub fn contains(&self, part: &str) -> bool {
+        match &self.node {
+            Node::Seq(items) => items.iter().any(|item| item.contains(part)),
+            Node::Map(map) => map.iter().any(|(_, value)| value.contains(part)),
+            Node::Scalar(scalar) => scalar.text.contains(part),
+            Node::Failed => false,
+        }
+    }
+
     /// What it is in words, for messages.
     pub fn describe(&self) -> String {
         match &self.node {

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use pipeline::{Ack, Batch, Budget, Inlets, Kind, Outcome, Part, Pipeline, Sample, Signal, Sink};
+use pipeline::{
+    Ack, Batch, Budget, Inlets, Kind, Outcome, Part, Pipeline, Sample, Sender, Signal, Sink,
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -150,7 +152,8 @@ impl Detect {
             permit: Arc::new(permit),
             ack: Ack::settled(),
         };
-        let batch = Batch { signal: Signal::Logs, parts: vec![part], received_at, metadata: None };
+        let (signal, parts) = (Signal::Logs, vec![part]);
+        let batch = Batch { signal, parts, received_at, sender: Sender::default() };
         self.inlets.of(Signal::Logs).arrive().push(batch, now);
     }
 }

@@ -11,7 +11,6 @@ mod table;
 
 use std::sync::{Arc, RwLock};
 
-use ottl::contexts::Request;
 use ottl::value::Time;
 use pipeline::{
     Batch, Cause, DropReason, Inlet, Outcome, Part, Pipeline, ProcessorLedger, RefusalKind, Signal,
@@ -24,6 +23,7 @@ use self::table::{Place, Table};
 use crate::component::{BoxFuture, BuildError, Connector, Context};
 use crate::config::ComponentConfig;
 use crate::config::routing::Routing as Settings;
+use crate::request::request_of;
 use crate::time::unix_ns;
 
 /// Builds the connector.
@@ -85,9 +85,7 @@ impl Lane {
     fn push(&self, mut batch: Batch, now: Instant) {
         self.ledger.take(batch.records());
         let doors = self.doors.read().expect("nothing panics while it swaps doors").clone();
-        let headers = batch.metadata.iter().flat_map(|metadata| metadata.iter());
-        let request =
-            Request::with_headers(headers.map(|(name, value)| (name.as_str(), value.as_str())));
+        let request = request_of(&batch.sender);
         let clock = Time::from_unix_nano(unix_ns(batch.received_at));
         let mut lots: Vec<Vec<Part>> = doors.iter().map(|_| Vec::new()).collect();
         for part in std::mem::take(&mut batch.parts) {
@@ -99,7 +97,7 @@ impl Lane {
             }
         }
         for (parts, door) in lots.into_iter().zip(&doors).filter(|(parts, _)| !parts.is_empty()) {
-            let lot = Batch { parts, metadata: batch.metadata.clone(), ..batch };
+            let lot = Batch { parts, sender: batch.sender.clone(), ..batch };
             self.ledger.pass(lot.records());
             door.arrive().push(lot, now);
         }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use otlp::Malformed;
 use pipeline::{
     Ack, Batch, Budget, Inlets, Outcome, Part, Pipeline, ReceiverLedger, RefusalKind, RefuseReason,
-    Signal, Sink, Waiter,
+    Sender, Signal, Sink, Waiter,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -153,7 +153,8 @@ impl Core {
         let (body, records, permit) = (out.body.clone(), out.points, Arc::new(permit));
         let parts = vec![Part { body, packed: None, records, permit, ack }];
         let received_at = SystemTime::now();
-        let batch = Batch { signal: Signal::Metrics, parts, received_at, metadata: None };
+        let (signal, sender) = (Signal::Metrics, Sender::default());
+        let batch = Batch { signal, parts, received_at, sender };
         arrival.push(batch, Instant::now());
         Some(waiter)
     }

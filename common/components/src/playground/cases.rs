@@ -6,6 +6,7 @@
 //! Fixtures are read once.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,7 +44,7 @@ pub(super) fn run(file: &Path, fixtures: Option<&Path>) -> Result<(), Stop> {
             Err(NoCase { id, why }) => {
                 all_ran = false;
                 eprintln!("{}:{}: {why}", file.display(), index + 1);
-                json!({"id": id, "line": index + 1, "expect": {"case_error": why}})
+                json!({"id": id, "line": index + 1, "expect": {"case_error": why}}).to_string()
             }
         };
         writeln!(out, "{answer}").map_err(written)?;
@@ -51,6 +52,39 @@ pub(super) fn run(file: &Path, fixtures: Option<&Path>) -> Result<(), Stop> {
     out.flush().map_err(written)?;
     // What did not run has been said.
     if all_ran { Ok(()) } else { Err(Stop::Failed(Vec::new())) }
+}
+
+/// The outcome of a case: names and JSON. Requests and values stay the text that they are: read and written once more, a
+/// double could be another one.
+#[derive(Debug)]
+pub(super) struct Expect {
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Expect {
+    pub(super) fn of(name: &'static str, value: &Json) -> Self {
+        Self::text(name, value.to_string())
+    }
+
+    fn text(name: &'static str, json: String) -> Self {
+        Self { fields: vec![(name, json)] }
+    }
+
+    pub(super) fn and(mut self, name: &'static str, value: &Json) -> Self {
+        self.fields.push((name, value.to_string()));
+        self
+    }
+}
+
+impl Display for Expect {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, (name, json)) in self.fields.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            write!(f, r#"{comma}"{name}":{json}"#)?;
+        }
+        f.write_str("}")
+    }
 }
 
 /// A line that is no case.
@@ -97,12 +131,13 @@ struct Runner {
 type Case = Map<String, Json>;
 
 impl Runner {
-    fn answer(&mut self, case: &Case) -> Json {
-        let expect = self.run(case).unwrap_or_else(|why| json!({"case_error": why}));
-        json!({"id": case.get("id").unwrap_or(&Json::Null), "expect": expect})
+    fn answer(&mut self, case: &Case) -> String {
+        let expect = self.run(case).unwrap_or_else(|why| Expect::of("case_error", &json!(why)));
+        let id = case.get("id").unwrap_or(&Json::Null);
+        format!(r#"{{"id":{id},"expect":{expect}}}"#)
     }
 
-    fn run(&mut self, case: &Case) -> Result<Json, String> {
+    fn run(&mut self, case: &Case) -> Result<Expect, String> {
         let (signal, body) = self.fixture(text(case, "fixture")?)?;
         match text(case, "kind")? {
             "transform" => {
@@ -181,39 +216,36 @@ fn sources(case: &Case) -> Vec<&str> {
     }
 }
 
-fn statements(setting: &Setting, sources: &[&str], body: &Bytes) -> Result<Json, Problem> {
+fn statements(setting: &Setting, sources: &[&str], body: &Bytes) -> Result<Expect, Problem> {
     let (edited, failed) = setting.statements(sources, body)?;
     Ok(with_failures(result(setting.signal, &edited), &failed))
 }
 
 /// The request after a run, as part of a case's outcome.
-pub(super) fn result(signal: Signal, body: &[u8]) -> Json {
+pub(super) fn result(signal: Signal, body: &[u8]) -> Expect {
     let written = to_json(signal, body);
-    let result = written
-        .and_then(|json| serde_json::from_slice::<Json>(&json).map_err(|error| error.to_string()));
-    match result {
-        Ok(result) => json!({"result": result}),
-        Err(why) => json!({"case_error": why}),
+    match written.and_then(|json| String::from_utf8(json).map_err(|error| error.to_string())) {
+        Ok(json) => Expect::text("result", json),
+        Err(why) => Expect::of("case_error", &json!(why)),
     }
 }
 
-fn condition(setting: &Setting, source: &str, body: &Bytes) -> Result<Json, Problem> {
+fn condition(setting: &Setting, source: &str, body: &Bytes) -> Result<Expect, Problem> {
     let verdicts = setting.verdicts(source, body)?;
     let shown: Vec<Option<bool>> = verdicts.iter().map(|it| it.as_ref().ok().copied()).collect();
     let failed: Vec<Failed> = failures(verdicts);
-    Ok(with_failures(json!({"conditions": shown}), &failed))
+    Ok(with_failures(Expect::of("conditions", &json!(shown)), &failed))
 }
 
-fn values(setting: &Setting, source: &str, body: &Bytes) -> Result<Json, Problem> {
+fn values(setting: &Setting, source: &str, body: &Bytes) -> Result<Expect, Problem> {
     let values = setting.values(source, body)?;
-    let shown: Vec<Json> = values
-        .iter()
-        .map(|value| match value {
-            Ok(value) => serde_json::from_str(&any_value(value)).unwrap_or(Json::Null),
-            Err(_) => json!({"error": true}),
-        })
-        .collect();
-    Ok(with_failures(json!({"values": shown}), &failures(values)))
+    let shown = |value: &Result<ottl::Value<'static>, ottl::RunError>| match value {
+        Ok(value) => any_value(value),
+        Err(_) => r#"{"error":true}"#.to_owned(),
+    };
+    let shown: Vec<String> = values.iter().map(shown).collect();
+    let expect = Expect::text("values", format!("[{}]", shown.join(",")));
+    Ok(with_failures(expect, &failures(values)))
 }
 
 fn failures<T>(results: Vec<Result<T, ottl::RunError>>) -> Vec<Failed> {
@@ -223,21 +255,21 @@ fn failures<T>(results: Vec<Result<T, ottl::RunError>>) -> Vec<Failed> {
     failed.collect()
 }
 
-fn with_failures(mut expect: Json, failed: &[Failed]) -> Json {
-    if !failed.is_empty() {
-        let one = |it: &Failed| {
-            let message = it.error.to_string();
-            json!({"record": it.record, "statement": it.statement, "message": message})
-        };
-        expect["runtime_errors"] = failed.iter().map(one).collect();
+fn with_failures(expect: Expect, failed: &[Failed]) -> Expect {
+    if failed.is_empty() {
+        return expect;
     }
-    expect
+    let one = |it: &Failed| {
+        let message = it.error.to_string();
+        json!({"record": it.record, "statement": it.statement, "message": message})
+    };
+    expect.and("runtime_errors", &failed.iter().map(one).collect())
 }
 
-fn refused(problem: Problem) -> Json {
+fn refused(problem: Problem) -> Expect {
     match problem {
-        Problem::Load(_, error) => json!({"parse_error": error.to_string()}),
-        Problem::Malformed => json!({"case_error": "the request is malformed"}),
+        Problem::Load(_, error) => Expect::of("parse_error", &json!(error.to_string())),
+        Problem::Malformed => Expect::of("case_error", &json!("the request is malformed")),
     }
 }
 

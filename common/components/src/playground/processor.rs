@@ -5,9 +5,9 @@ use otlp::Signal;
 use ottl::Time;
 use ottl::contexts::Request;
 use ottl::program::{Program, Refused, Runner};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use super::cases::result;
+use super::cases::{Expect, result};
 use crate::config::filter::Filter;
 use crate::config::transform::Transform;
 use crate::config::{Code, Report, Section, Sources, Value, expand, value};
@@ -19,7 +19,7 @@ pub(super) fn transform(
     body: &Bytes,
     now: &Time,
     has_flatten_gate: bool,
-) -> Result<Json, String> {
+) -> Result<Expect, String> {
     let program = read(section, |section| {
         // A configuration of ours needs no gate for it, a case does.
         if section.bool("flatten_data", false) && !has_flatten_gate {
@@ -37,7 +37,7 @@ pub(super) fn filter(
     section: &str,
     body: &Bytes,
     now: &Time,
-) -> Result<Json, String> {
+) -> Result<Expect, String> {
     let program = read(section, |section| Filter::read(section).program(signal).cloned());
     Ok(outcome(program, signal, body, now))
 }
@@ -76,18 +76,19 @@ fn outcome(
     signal: Signal,
     body: &Bytes,
     now: &Time,
-) -> Json {
+) -> Expect {
     let program = match program {
         Ok(Some(program)) => program,
         Ok(None) => return result(signal, body),
-        Err(why) => return json!({"config_error": why}),
+        Err(why) => return Expect::of("config_error", &json!(why)),
     };
     match program.run(&mut Runner::default(), body, &Request::default(), now) {
-        Ok(outcome) if outcome.body.is_empty() => json!({"dropped": true}),
+        Ok(outcome) if outcome.body.is_empty() => Expect::of("dropped", &json!(true)),
         Ok(outcome) => result(signal, &outcome.body),
-        Err(Refused::Malformed) => json!({"case_error": "the request is malformed"}),
+        Err(Refused::Malformed) => Expect::of("case_error", &json!("the request is malformed")),
         Err(refused @ (Refused::Failed(_) | Refused::TooLarge | Refused::NoMemory)) => {
-            json!({"consume_error": refused.to_string(), "dropped": true})
+            let refused = Expect::of("consume_error", &json!(refused.to_string()));
+            refused.and("dropped", &json!(true))
         }
     }
 }

@@ -11,13 +11,14 @@ use bumpalo::Bump;
 use otlp::Malformed;
 use otlp::edit::{At, Changes, Data, Level, Route, Verdict, Visitor, fields};
 use ottl::contexts::{Otlp, Record, Request, Scratch, any};
+use ottl::number::{parse_double, truncated};
 use ottl::value::{Any, Value};
 use ottl::{Condition, Frame};
-use pipeline::{Batch, DropReason, Metadata, Processor, ProcessorLedger, Signal};
+use pipeline::{Batch, DropReason, Processor, ProcessorLedger, Sender, Signal};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::rewrite::rewrite;
+use super::rewrite::{reading, rewrite};
 use crate::component::{BuildError, Context};
 use crate::config::ComponentConfig;
 use crate::config::attributes::{Action, Attributes as Settings, Keys, Source, Type};
@@ -28,14 +29,8 @@ pub(crate) fn build(
     signal: Signal,
     context: &Context,
 ) -> Result<Arc<dyn Processor>, BuildError> {
-    let level = if signal == Signal::Metrics { Level::Child } else { Level::Record };
-    let settings = config.read(Settings::read);
-    Ok(Arc::new(Attributes {
-        left_out: settings.left_out(signal),
-        actions: settings.actions,
-        route: Route::visiting(signal, &[level]),
-        ledger: context.stats.processor(config.id.as_str(), signal),
-    }))
+    let ledger = context.stats.processor(config.id.as_str(), signal);
+    Ok(Arc::new(Attributes::new(config.read(Settings::read), signal, ledger)))
 }
 
 struct Attributes {
@@ -46,12 +41,22 @@ struct Attributes {
     ledger: Arc<ProcessorLedger>,
 }
 
+impl Attributes {
+    fn new(settings: Settings, signal: Signal, ledger: Arc<ProcessorLedger>) -> Self {
+        let level = if signal == Signal::Metrics { Level::Child } else { Level::Record };
+        let left_out = settings.left_out(signal);
+        let visits = Route::visiting(signal, &[level]);
+        let route = left_out.as_ref().map_or(visits, |condition| reading(visits, condition));
+        Self { actions: settings.actions, left_out, route, ledger }
+    }
+}
+
 impl Processor for Attributes {
     fn process(&self, batch: Batch, _now: Instant, out: &mut Vec<Batch>) {
-        let metadata = batch.metadata.clone();
+        let sender = batch.sender.clone();
         let mut visitor = Records {
             of: self,
-            metadata: &metadata,
+            sender: &sender,
             request: Request::default(),
             arena: Bump::new(),
             scratch: Scratch::default(),
@@ -63,7 +68,7 @@ impl Processor for Attributes {
 
 struct Records<'p> {
     of: &'p Attributes,
-    metadata: &'p Option<Arc<Metadata>>,
+    sender: &'p Sender,
     request: Request,
     arena: Bump,
     scratch: Scratch,
@@ -91,8 +96,7 @@ impl Visitor for Records<'_> {
         }
         let message = at.message();
         let number = field_of_attributes(self.of.route.signal, at.data);
-        let metadata = self.metadata.as_deref();
-        if let Cow::Owned(edited) = apply(&self.of.actions, message, number, metadata)? {
+        if let Cow::Owned(edited) = apply(&self.of.actions, message, number, self.sender)? {
             changes.replace(at.level, &edited);
         }
         Ok(Verdict::Keep)
@@ -110,16 +114,24 @@ fn field_of_attributes(signal: Signal, data: Option<Data>) -> u32 {
     }
 }
 
+/// The values of a header, joined as the Collector joins them.
+fn header(sender: &Sender, name: &str) -> Option<String> {
+    let kept = sender.metadata.iter().flat_map(|kept| kept.iter());
+    let values: Vec<&str> =
+        kept.filter(|(header, _)| header == name).map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(";"))
+}
+
 /// Does all actions to the attributes in field `number` of a message.
 pub(super) fn apply<'m>(
     actions: &[Action],
     message: &'m [u8],
     number: u32,
-    metadata: Option<&Metadata>,
+    sender: &Sender,
 ) -> Result<Cow<'m, [u8]>, Malformed> {
     let mut record = Edited { message: Cow::Borrowed(message), number };
     for action in actions {
-        record.act(action, metadata)?;
+        record.act(action, sender)?;
     }
     Ok(record.message)
 }
@@ -131,17 +143,19 @@ struct Edited<'m> {
 }
 
 impl Edited<'_> {
-    fn act(&mut self, action: &Action, metadata: Option<&Metadata>) -> Result<(), Malformed> {
+    fn act(&mut self, action: &Action, sender: &Sender) -> Result<(), Malformed> {
         match action {
-            Action::Set { key, source, adds, replaces } => {
+            Action::Set { key, sources, adds, replaces } => {
                 let is_there = self.get(key)?.is_some();
                 if !(if is_there { *replaces } else { *adds }) {
                     return Ok(());
                 }
-                match self.value(source, metadata)? {
-                    Some(value) => self.put(key, &value),
-                    None => Ok(()),
+                for source in sources {
+                    if let Some(value) = self.value(source, sender)? {
+                        return self.put(key, &value);
+                    }
                 }
+                Ok(())
             }
             Action::Delete(keys) => self.delete(keys),
             Action::Hash(keys) => self.hash(keys),
@@ -170,20 +184,17 @@ impl Edited<'_> {
     }
 
     /// The bytes of an `AnyValue`.
-    fn value(
-        &self,
-        source: &Source,
-        metadata: Option<&Metadata>,
-    ) -> Result<Option<Vec<u8>>, Malformed> {
-        match source {
-            Source::Value(value) => Ok(Some(bytes_of(value))),
-            Source::Attribute(key) => Ok(self.get(key)?.map(Cow::into_owned)),
-            Source::Header(name) => {
-                let named = metadata.into_iter().flatten().filter(|(header, _)| header == name);
-                let values: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
-                Ok((!values.is_empty()).then(|| bytes_of(&Any::Str(values.join(";")))))
+    fn value(&self, source: &Source, sender: &Sender) -> Result<Option<Vec<u8>>, Malformed> {
+        let text = |text| bytes_of(&Any::Str(text));
+        Ok(match source {
+            Source::Value(value) => Some(bytes_of(value)),
+            Source::Attribute(key) => self.get(key)?.map(Cow::into_owned),
+            Source::Header(name) => header(sender, name).map(text),
+            Source::Client => {
+                let address = sender.client.map(|client| client.ip().to_string());
+                Some(text(address.unwrap_or_default()))
             }
-        }
+        })
     }
 
     fn delete(&mut self, keys: &Keys) -> Result<(), Malformed> {
@@ -247,32 +258,29 @@ fn bytes_of(value: &Any) -> Vec<u8> {
     out
 }
 
-/// As the Collector hashes: numbers as eight bytes, little-endian; what is none of these, and the empty
-/// text, becomes the empty text.
+/// As the Collector hashes: numbers as eight bytes, little-endian; what is neither text, number nor boolean
+/// becomes the empty text.
 fn hash(value: &Value<'_>) -> String {
     let bytes = match value {
         Value::Str(text) => text.as_bytes().to_vec(),
         Value::Bool(value) => vec![u8::from(*value)],
         Value::Int(value) => value.to_le_bytes().to_vec(),
         Value::Double(value) => value.to_le_bytes().to_vec(),
-        _ => Vec::new(),
+        _ => return String::new(),
     };
-    match bytes.is_empty() {
-        true => String::new(),
-        false => ottl::json::hex(&Sha256::digest(&bytes)),
-    }
+    ottl::json::hex(&Sha256::digest(&bytes))
 }
 
 /// The value in another type; nothing if it has that type, or cannot have it.
 fn converted(value: &Any, to: Type) -> Option<Any> {
     match (value, to) {
         (Any::Str(text), Type::Int) => text.parse().ok().map(Any::Int),
-        (Any::Str(text), Type::Double) => text.parse().ok().map(Any::Double),
+        (Any::Str(text), Type::Double) => parse_double(text).map(Any::Double),
         (Any::Bool(value), Type::Int) => Some(Any::Int(i64::from(*value))),
         (Any::Bool(value), Type::Double) => Some(Any::Double(f64::from(u8::from(*value)))),
-        (Any::Double(value), Type::Int) => Some(Any::Int(*value as i64)),
+        (Any::Double(value), Type::Int) => Some(Any::Int(truncated(*value))),
         (Any::Int(value), Type::Double) => Some(Any::Double(*value as f64)),
-        (Any::Str(_) | Any::Empty, Type::String) => None,
+        (Any::Str(_), Type::String) => None,
         (value, Type::String) => Some(Any::Str(ottl::json::as_string(value))),
         _ => None,
     }

@@ -9,12 +9,14 @@
 //!
 //! With `metadata_keys` batches are kept apart by those headers, in at most
 //! `metadata_cardinality_limit` groups at a time; a request beyond that is refused retryably. Other
-//! headers end here, since a merged batch has many senders.
+//! headers end here, and so does the sender's address, since a merged batch has many senders.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pipeline::{Batch, Cause, Limit, Metadata, Outcome, Part, Processor, ProcessorLedger, Signal};
+use pipeline::{
+    Batch, Cause, Limit, Metadata, Outcome, Part, Processor, ProcessorLedger, Sender, Signal,
+};
 use tokio::time::Instant;
 
 use crate::component::{BuildError, Context};
@@ -105,12 +107,12 @@ impl Batcher {
 
     /// Batches of the largest size, the last one excepted, in order; a part that does not fit whole is cut.
     fn cut(&self, batch: Batch) -> Vec<Batch> {
-        let Batch { signal, parts, received_at, metadata } = batch;
+        let Batch { signal, parts, received_at, sender } = batch;
         let lots = match self.is_too_large(parts.iter().map(|part| self.size_of(part)).sum()) {
             true => self.lots(signal, parts),
             false => vec![parts],
         };
-        let batch = |parts| Batch { signal, parts, received_at, metadata: metadata.clone() };
+        let batch = |parts| Batch { signal, parts, received_at, sender: sender.clone() };
         lots.into_iter().map(batch).collect()
     }
 
@@ -165,7 +167,7 @@ impl Batcher {
 
     /// The headers that keep this batch apart from others, in the order of the settings.
     fn key(&self, batch: &Batch) -> Metadata {
-        let Some(metadata) = &batch.metadata else { return Vec::new() };
+        let Some(metadata) = &batch.sender.metadata else { return Vec::new() };
         let keys = self.settings.metadata_keys.iter();
         keys.flat_map(|key| metadata.iter().filter(move |(name, _)| name == key)).cloned().collect()
     }
@@ -189,7 +191,8 @@ impl Processor for Batcher {
     fn process(&self, mut batch: Batch, now: Instant, out: &mut Vec<Batch>) {
         self.ledger.take(batch.records());
         let key = self.key(&batch);
-        batch.metadata = (!key.is_empty()).then(|| Arc::new(key.clone()));
+        let metadata = (!key.is_empty()).then(|| Arc::new(key.clone()));
+        batch.sender = Sender { metadata, ..Sender::default() };
         let size = self.size(&batch);
         // Merged, the tables of two requests with profiles would be one that neither points into.
         let passes = self.settings.timeout.is_zero() || batch.signal == Signal::Profiles;

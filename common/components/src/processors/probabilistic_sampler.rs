@@ -4,7 +4,9 @@
 //! Decisions are those of the Collector in all three modes, so that both may stand in one pipeline: its
 //! hash and 14 bits in `hash_seed`, W3C randomness of 56 bits in `proportional` and `equalizing`. What
 //! passes carries the threshold that it passed, from which backends know what one record stands for.
-//! `sampling.priority` on a span overrules: 0 drops it, more keeps it.
+//! `sampling.priority` on a span overrules: 0 drops it, more keeps it. On log records an attribute of the user's
+//! choice holds a percentage in the place of the configured one. Marks that cannot be read stay as they are, at 0 %
+//! too, where the Collector writes over them.
 
 mod marks;
 mod threshold;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use otlp::Malformed;
 use otlp::edit::{At, Changes, Level, Levels, Route, Verdict, Visitor, fields};
 use ottl::contexts::any;
+use ottl::number::parse_double;
 use ottl::value::Any;
 use pipeline::{Batch, DropReason, Processor, ProcessorLedger, Signal};
 use tokio::time::Instant;
@@ -77,7 +80,12 @@ impl Visitor for Spans<'_> {
         let id = trace_id(span, SPAN_TRACE_ID)?;
         let hashed = id.map(|id| hash(self.0.hash_seed, &id));
         let marks = Marks::of_span(span)?;
-        let (threshold, randomness, marks) = decide(self.0, id, hashed, marks);
+        let (threshold, randomness, mut marks) = decide(self.0, id, hashed, marks);
+        let is_unhashed = hashed.is_none() && self.0.mode == Mode::HashSeed;
+        if let Some(marks) = marks.as_mut().filter(|_| is_unhashed && !self.0.lets_nothing_pass()) {
+            // The Collector's mark of a span without trace id, should it pass.
+            marks.randomness = Some(Randomness::MOST);
+        }
         let threshold = match span_priority(span)? {
             Some(true) => Threshold::ALWAYS,
             Some(false) => Threshold::NEVER,
@@ -100,14 +108,14 @@ impl Visitor for Logs<'_> {
 
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
         let (settings, log) = (self.0, at.message());
-        let id = trace_id(log, LOG_TRACE_ID)?.filter(|_| settings.by_trace_id);
-        let hashed = match id {
+        let id = trace_id(log, LOG_TRACE_ID)?;
+        let hashed = match id.filter(|_| settings.by_trace_id) {
             Some(id) => Some(hash(settings.hash_seed, &id)),
             None => attribute_hash(settings, log)?,
         };
         let marks = Marks::of_log(log)?;
         let (threshold, randomness, marks) = decide(settings, id, hashed, marks);
-        let threshold = threshold.min(log_priority(settings, log)?);
+        let threshold = log_priority(settings, log)?.unwrap_or(threshold);
         if !threshold.passes(randomness) {
             return Ok(Verdict::Drop);
         }
@@ -119,7 +127,7 @@ impl Visitor for Logs<'_> {
 }
 
 /// The threshold for a record, its randomness, and the marks to write on it; none if what stands on it
-/// cannot be read. A record that cannot be judged fails closed or open.
+/// cannot be read, or is not ours to change. A record that cannot be judged fails closed or open.
 fn decide(
     settings: &Settings,
     id: Option<[u8; 16]>,
@@ -127,18 +135,24 @@ fn decide(
     marks: Option<Marks>,
 ) -> (Threshold, Randomness, Option<Marks>) {
     let failed = if settings.fail_closed { Threshold::NEVER } else { Threshold::ALWAYS };
-    let Some(mut marks) = marks else { return (failed, Randomness::MOST, None) };
-    let randomness = match (settings.mode, marks.randomness) {
-        (Mode::HashSeed, _) => hashed,
-        (_, Some(written)) => Some(written),
-        (_, None) => id.map(|id| Randomness::of_trace_id(&id)).or(hashed),
+    if settings.lets_nothing_pass() {
+        // No randomness could, so that none is missing.
+        let threshold = if marks.is_some() { Threshold::NEVER } else { failed };
+        return (threshold, Randomness::MOST, marks);
+    }
+    let by_hash = settings.mode == Mode::HashSeed;
+    let fallback = hashed.filter(|_| by_hash).unwrap_or(Randomness::MOST);
+    let Some(mut marks) = marks else { return (failed, fallback, None) };
+    if by_hash && (marks.randomness.is_some() || marks.threshold.is_some()) {
+        // Whoever sampled consistently before must not be sampled by a hash behind it.
+        return (failed, fallback, None);
+    }
+    let randomness = match by_hash {
+        true => hashed,
+        false => marks.randomness.or_else(|| id.map(|id| Randomness::of_trace_id(&id))),
     };
     let Some(randomness) = randomness else { return (failed, Randomness::MOST, Some(marks)) };
-    if settings.mode == Mode::HashSeed {
-        // Whoever sampled consistently before must not be sampled by a hash behind it.
-        if marks.randomness.is_some() || marks.threshold.is_some() {
-            return (failed, randomness, Some(marks));
-        }
+    if by_hash {
         marks.randomness = Some(randomness);
     } else if marks.threshold.is_some_and(|threshold| !threshold.passes(randomness)) {
         // It should not have come this far, so its threshold is a lie.
@@ -148,14 +162,26 @@ fn decide(
     (threshold(settings, &marks), randomness, Some(marks))
 }
 
+impl Settings {
+    /// By so small a part that the mode cannot tell it from nothing.
+    fn lets_nothing_pass(&self) -> bool {
+        match self.mode {
+            Mode::HashSeed => self.buckets() == 0,
+            Mode::Proportional | Mode::Equalizing => self.percentage == 0.0,
+        }
+    }
+
+    /// The buckets of the hash that pass; in 32 bits, as the Collector multiplies.
+    fn buckets(&self) -> u32 {
+        (self.percentage * (BUCKETS as f32 / 100.0)) as u32
+    }
+}
+
 /// The threshold of this sampler, for a record with these marks.
 fn threshold(settings: &Settings, marks: &Marks) -> Threshold {
     let part = f64::from(settings.percentage) / 100.0;
     match settings.mode {
-        Mode::HashSeed => {
-            let passed = (settings.percentage * (BUCKETS as f32 / 100.0)) as u32;
-            if passed == 0 { Threshold::NEVER } else { Threshold::of_buckets(BUCKETS - passed) }
-        }
+        Mode::HashSeed => Threshold::of_buckets(BUCKETS - settings.buckets()),
         Mode::Equalizing => Threshold::of_probability(part, settings.precision),
         Mode::Proportional => {
             let before = marks.threshold.map_or(1.0, Threshold::probability);
@@ -206,27 +232,27 @@ fn span_priority(span: &[u8]) -> Result<Option<bool>, Malformed> {
     let number = match any::read_owned(&value)? {
         Any::Int(value) => Some(value as f64),
         Any::Double(value) => Some(value),
-        Any::Str(text) => text.parse().ok(),
+        Any::Str(text) => parse_double(&text),
         _ => None,
     };
     Ok(number.filter(|number| *number >= 0.0).map(|number| number > 0.0))
 }
 
-/// The threshold of a log record's own percentage.
-fn log_priority(settings: &Settings, log: &[u8]) -> Result<Threshold, Malformed> {
+/// The threshold of a log record's own percentage, in the place of ours: higher or lower. Like the Collector's,
+/// one of zero, below it or above 100 says nothing.
+fn log_priority(settings: &Settings, log: &[u8]) -> Result<Option<Threshold>, Malformed> {
     if settings.priority_attribute.is_empty() {
-        return Ok(Threshold::NEVER);
+        return Ok(None);
     }
     let key = settings.priority_attribute.as_bytes();
-    let Some(value) = fields::attribute(log, LOG_ATTRIBUTES, key)? else {
-        return Ok(Threshold::NEVER);
-    };
+    let Some(value) = fields::attribute(log, LOG_ATTRIBUTES, key)? else { return Ok(None) };
     let percentage = match any::read_owned(&value)? {
         Any::Int(value) => value as f64,
         Any::Double(value) => value,
-        _ => 0.0,
+        _ => return Ok(None),
     };
-    Ok(Threshold::of_probability(percentage / 100.0, settings.precision))
+    let threshold = Threshold::of_probability(percentage / 100.0, settings.precision);
+    Ok(Some(threshold).filter(|threshold| *threshold != Threshold::NEVER && percentage <= 100.0))
 }
 
 #[cfg(test)]

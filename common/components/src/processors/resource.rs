@@ -8,7 +8,7 @@ use std::sync::Arc;
 use otlp::Malformed;
 use otlp::edit::{At, Changes, Level, Levels, Route, Verdict, Visitor, fields};
 use otlp::wire::put_bytes;
-use pipeline::{Batch, DropReason, Metadata, Processor, ProcessorLedger, Signal};
+use pipeline::{Batch, DropReason, Processor, ProcessorLedger, Sender, Signal};
 use tokio::time::Instant;
 
 use super::attributes::apply;
@@ -44,8 +44,8 @@ struct Resource {
 
 impl Processor for Resource {
     fn process(&self, batch: Batch, _now: Instant, out: &mut Vec<Batch>) {
-        let metadata = batch.metadata.clone();
-        let mut visitor = Resources { actions: &self.actions, metadata: metadata.as_deref() };
+        let sender = batch.sender.clone();
+        let mut visitor = Resources { actions: &self.actions, sender: &sender };
         let reason = DropReason::Error;
         out.extend(rewrite(batch, &self.route, &mut visitor, &self.ledger, reason));
     }
@@ -53,7 +53,7 @@ impl Processor for Resource {
 
 struct Resources<'p> {
     actions: &'p [Action],
-    metadata: Option<&'p Metadata>,
+    sender: &'p Sender,
 }
 
 impl Visitor for Resources<'_> {
@@ -62,7 +62,7 @@ impl Visitor for Resources<'_> {
     fn visit(&mut self, at: At<'_>, changes: &mut Changes) -> Result<Verdict, Malformed> {
         let message = at.message();
         let resource = fields::nested(message, RESOURCE)?.unwrap_or_default();
-        if let Cow::Owned(edited) = apply(self.actions, &resource, ATTRIBUTES, self.metadata)? {
+        if let Cow::Owned(edited) = apply(self.actions, &resource, ATTRIBUTES, self.sender)? {
             let (mut field, mut out) = (Vec::new(), Vec::new());
             put_bytes(&mut field, RESOURCE, &edited);
             fields::replace(message, &[RESOURCE], &field, &mut out)?;

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::component::Context;
 use crate::config::ComponentConfig;
+use crate::request::request_of;
 use crate::time::unix_ns;
 
 /// Failures of texts are logged at most this often per processor; all are counted.
@@ -239,10 +240,8 @@ struct Around {
 
 impl Around {
     fn of(batch: &Batch, at: Instant) -> Self {
-        let headers = batch.metadata.iter().flat_map(|metadata| metadata.iter());
-        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
         let now = Time::from_unix_nano(unix_ns(batch.received_at));
-        Self { request: Request::with_headers(headers), now, at }
+        Self { request: request_of(&batch.sender), now, at }
     }
 }
 

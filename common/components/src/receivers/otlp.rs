@@ -23,6 +23,7 @@ use crate::config::ComponentConfig;
 use crate::config::otlp_receiver::OtlpReceiver;
 use crate::config::quantity::Address;
 use crate::ports::Ports;
+use admit::Transport;
 
 /// One ledger per signal.
 #[derive(Debug)]
@@ -69,14 +70,16 @@ pub(crate) fn build(
     let settings = config.read(OtlpReceiver::read);
     let inlets = Arc::<Inlets>::default();
     let id = config.id.as_str();
-    let admission = |transport, max_bytes, include_metadata| admit::Admission {
+    let admission = |transport: Transport, max_bytes, include_metadata| admit::Admission {
         inlets: inlets.clone(),
-        ledgers: Ledgers::new(id, transport, context),
+        ledgers: Ledgers::new(id, transport.name(), context),
         budget: context.budget.clone(),
         connections: context.connections.clone(),
         services: context.services.clone(),
         max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
         include_metadata,
+        looks_at_calls: context.looks_at_calls.clone(),
+        transport,
     };
     let bind = |protocol: &str, endpoint: &Address| {
         let path = format!("{}.protocols.{protocol}.endpoint", config.path());
@@ -86,12 +89,13 @@ pub(crate) fn build(
         Ok((component, path, socket))
     };
     let grpc = settings.grpc.map(|server| {
-        let admission = admission("grpc", server.max_message_bytes, server.include_metadata);
+        let admission =
+            admission(Transport::Grpc, server.max_message_bytes, server.include_metadata);
         let bound = bind("grpc", &server.endpoint)?;
         Ok::<_, BuildError>(Listening::new(bound, server.connections, grpc::Service(admission)))
     });
     let http = settings.http.map(|server| {
-        let admission = admission("http", server.max_body_bytes, server.include_metadata);
+        let admission = admission(Transport::Http, server.max_body_bytes, server.include_metadata);
         let (bound, connections) = (bind("http", &server.endpoint)?, server.connections.clone());
         Ok(Listening::new(bound, connections, http::Service::new(admission, server)))
     });

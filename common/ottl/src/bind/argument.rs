@@ -42,6 +42,10 @@ impl<C: Context> Binder<'_, C> {
         check_literal(kind, tree, offset)?;
         match (kind, tree) {
             (Kind::Lazy, tree) => Ok(Given::Lazy(vec![self.expr(tree)?])),
+            // The function can refuse it when it is loaded.
+            (Kind::LazyItems, ast::Expr::List(items)) if items.is_empty() => {
+                Ok(Given::Const(Value::List(Vec::new())))
+            }
             (Kind::LazyItems, ast::Expr::List(items)) => {
                 let items = items.iter().map(|item| self.expr(&item.value));
                 items.collect::<Result<_, _>>().map(Given::Lazy)
@@ -188,25 +192,12 @@ fn converted<C: Context>(
         let class = if error.is_type() { Class::Type } else { Class::Literal };
         LoadError::new(class, offset, error.to_string())
     };
-    if !is_literal(tree) {
-        return Ok(computed(kind, expr));
-    }
     match expr {
-        Expr::Const(value) if ast::has_call(tree) => {
-            check_container(kind, &value).map_err(refused)?;
-            Ok(computed(kind, Expr::Const(value)))
-        }
-        Expr::Const(Value::Nil) if !takes_nil(kind) => Err(mismatch(kind.name(), "nil", offset)),
-        Expr::Const(value) => convert(kind, value).map(Given::Const).map_err(refused),
-        Expr::List(_) => {
-            check_container(kind, &Value::List(Vec::new())).map_err(refused)?;
-            Ok(Given::Value(expr, kind))
-        }
-        Expr::Map(_) => {
-            check_container(kind, &Value::map(crate::Map::new())).map_err(refused)?;
-            Ok(Given::Value(expr, kind))
-        }
-        expr => Ok(Given::Value(expr, kind)),
+        Expr::Const(value) if ast::is_literal(tree) => match value {
+            Value::Nil if !takes_nil(kind) => Err(mismatch(kind.name(), "nil", offset)),
+            value => convert(kind, value).map(Given::Const).map_err(refused),
+        },
+        expr => Ok(computed(kind, expr)),
     }
 }
 
@@ -221,26 +212,8 @@ fn computed<C: Context>(kind: &'static Kind, expr: Expr<C>) -> Given<C> {
     }
 }
 
-/// Whether a list or map of whatever content can be what the parameter wants.
-fn check_container(kind: &Kind, value: &Value<'_>) -> Result<(), crate::RunError> {
-    let empty = match value {
-        Value::List(_) => Value::List(Vec::new()),
-        Value::Map(_) => Value::map(crate::Map::new()),
-        _ => return Ok(()),
-    };
-    convert(kind, empty).map(drop)
-}
-
 /// Whether a literal nil can be meant.
 fn takes_nil(kind: &Kind) -> bool {
     use Kind::{Any, BoolLike, BytesLike, DoubleLike, IntLike, StrLike};
     matches!(kind, Any | StrLike | IntLike | DoubleLike | BoolLike | BytesLike)
-}
-
-fn is_literal(tree: &ast::Expr) -> bool {
-    use ast::Expr::{Call, Group, Math, Negate, Path};
-    match tree {
-        Negate(inner) => is_literal(inner),
-        other => !matches!(other, Path(_) | Call(_) | Math(..) | Group(_)),
-    }
 }

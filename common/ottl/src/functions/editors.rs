@@ -145,6 +145,8 @@ fn clear<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> 
         Value::SpanId(_) => Value::SpanId([0; 8]),
         Value::ProfileId(_) => Value::ProfileId([0; 16]),
         Value::Time(_) => Value::Time(crate::Time::utc(YEAR_1_NS)),
+        // As in the reference these stay as they are.
+        Value::Opaque(opaque) if opaque.kind.is_single() => return Ok(()),
         Value::Opaque(mut opaque) => {
             opaque.messages.clear();
             Value::Opaque(opaque)

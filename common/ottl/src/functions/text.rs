@@ -110,9 +110,15 @@ pub(super) fn repaired(bytes: &[u8]) -> String {
     out
 }
 
-/// Items as texts, joined. Nil is `<nil>`, and no list is an empty one.
+/// Items as texts, joined. Nil is `<nil>`, but nothing in a list of OTLP, and no list is an empty one. Bytes are a list of
+/// numbers.
 fn concat<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
-    let items = if args.peek(0).is_nil() { Vec::new() } else { args.items(0)? };
+    let items = match args.peek(0) {
+        Value::Nil => Vec::new(),
+        Value::Bytes(bytes) => bytes.iter().map(|byte| Value::Int(i64::from(*byte))).collect(),
+        Value::Slice(_) => args.items(0)?.into_iter().map(Value::or_empty).collect(),
+        _ => args.items(0)?,
+    };
     let delimiter = args.str(1)?;
     let mut out = String::new();
     for (index, item) in items.into_iter().enumerate() {

@@ -18,6 +18,8 @@ mod strptime;
 mod write;
 mod zone;
 
+use strptime::Use;
+
 const NS_PER_S: i64 = 1_000_000_000;
 /// From the first of January of year 1, where Go counts from, to 1970.
 const S_BEFORE_1970: i128 = 62_135_596_800;
@@ -81,13 +83,13 @@ fn time(args: &Args<'_>) -> Result<Call, Unfit> {
 }
 
 fn format_time(args: &Args<'_>) -> Result<Call, Unfit> {
-    let layout = layout::chunks(&strptime_layout(args)?);
+    let layout = layout::chunks(&strptime_layout(args, Use::Write)?);
     Ok(Box::new(move |args| Ok(Value::text(write::write(args.time(0)?, &layout)))))
 }
 
 /// The Go layout of the format in argument 1.
-fn strptime_layout(args: &Args<'_>) -> Result<String, Unfit> {
-    strptime::layout(args.str(1).of_argument(1)?).of_argument(1)
+fn strptime_layout(args: &Args<'_>, purpose: Use) -> Result<String, Unfit> {
+    strptime::layout(args.str(1).of_argument(1)?, purpose).of_argument(1)
 }
 
 /// The time as one of Go's layouts writes it.

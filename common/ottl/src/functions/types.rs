@@ -25,7 +25,7 @@ pub const ALL: &[Definition] = &[
     Definition { name: "Len", params: ANY, body: Body::Plain(len) },
     Definition {
         name: "Coalesce",
-        params: &[required("values", Kind::Items(&Kind::Any))],
+        params: &[required("values", Kind::LazyItems)],
         body: Body::Prepared(coalesce),
     },
 ];
@@ -108,12 +108,18 @@ fn length(value: &Value<'_>) -> Option<usize> {
     }
 }
 
-/// An empty list has no first value, whatever the record.
+/// The first value that is not nil; those behind it are not evaluated. An empty list has none, whatever the record.
 fn coalesce(args: &Args<'_>) -> Result<Call, Unfit> {
     if matches!(args.peek(0), Value::List(items) if items.is_empty()) {
         return Err(Unfit::argument(0, "it needs at least one value"));
     }
     Ok(Box::new(|args| {
-        Ok(args.items(0)?.into_iter().find(|value| !value.is_nil()).unwrap_or(Value::Nil))
+        for index in 0.. {
+            match args.lazy(0, index).transpose()? {
+                Some(Value::Nil) => {}
+                found => return Ok(found.unwrap_or(Value::Nil)),
+            }
+        }
+        Ok(Value::Nil)
     }))
 }

@@ -68,7 +68,11 @@ impl Parser<'_> {
     fn argument(&mut self) -> Parsed<Argument> {
         let offset = self.offset();
         let name = match (self.peek(), self.ahead(1)) {
-            (Some(Token::Name(name)), Some(Token::Sign("="))) => Some(name.clone()),
+            (Some(Token::Name(name)), Some(Token::Sign("=")))
+                if name.starts_with(|first: char| first.is_ascii_lowercase()) =>
+            {
+                Some(name.clone())
+            }
             _ => None,
         };
         self.next += if name.is_some() { 2 } else { 0 };

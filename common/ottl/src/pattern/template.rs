@@ -2,6 +2,8 @@
 
 use regex::Captures;
 
+use super::translate::{REPEATED_NAMES_MAX, repeated_name};
+
 /// A replacement, taken apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
@@ -42,11 +44,19 @@ impl Template {
             let found = match part {
                 Part::Text(text) => Some(text.as_str()),
                 Part::Number(number) => captures.get(*number).map(|group| group.as_str()),
-                Part::Name(name) => captures.name(name).map(|group| group.as_str()),
+                Part::Name(name) => named(captures, name),
             };
             out.push_str(found.unwrap_or_default());
         }
     }
+}
+
+/// What the first group of that name has found that found anything.
+fn named<'c>(captures: &'c Captures<'_>, name: &str) -> Option<&'c str> {
+    let found = captures.name(name).or_else(|| {
+        (1..REPEATED_NAMES_MAX).find_map(|before| captures.name(&repeated_name(name, before)))
+    });
+    found.map(|group| group.as_str())
 }
 
 fn push(parts: &mut Vec<Part>, text: &str) {

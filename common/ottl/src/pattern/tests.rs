@@ -80,7 +80,6 @@ fn what_re2_refuses_is_refused() {
         "(?x)a",
         "(?=a)",
         "(?<a-b>x)",
-        "(?P<n>a)(?P<n>b)",
         "(?i-)a",
         "\\",
         r"[\b]",
@@ -115,4 +114,18 @@ fn references_are_expanded_as_in_go() {
         Template::parse(template).expand(&captures, &mut out);
         assert_eq!(out, expect, "{template}");
     }
+}
+
+#[test]
+fn a_name_may_repeat_and_the_first_group_that_found_something_counts() {
+    for (pattern, expect) in
+        [("(?P<n>z)?(?P<n>h)", "h"), ("(?P<n>h)(?P<n>e)", "h"), ("(?P<n>z)?(?P<n>y)?(?<n>h)", "h")]
+    {
+        let regex = compile(pattern).unwrap();
+        let captures = regex.captures("hello").unwrap();
+        let mut out = String::new();
+        Template::parse("${n}").expand(&captures, &mut out);
+        assert_eq!(out, expect, "{pattern}");
+    }
+    assert!(compile(&"(?P<n>a)".repeat(100)).is_err(), "more often than we keep count");
 }

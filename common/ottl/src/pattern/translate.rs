@@ -42,17 +42,27 @@ impl<'p> Reader<'p> {
     }
 }
 
+/// How often a group's name may be there.
+pub(super) const REPEATED_NAMES_MAX: usize = 16;
+
+/// The name of a group that has so many of its name before it: our engine takes each name once. No name in a pattern
+/// holds a point.
+pub(super) fn repeated_name(name: &str, before: usize) -> String {
+    if before == 0 { name.to_owned() } else { format!("{name}.{before}") }
+}
+
 /// The pattern in the dialect of Rust's engine.
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
     let mut reader = Reader { rest: pattern };
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut was_repeat = false;
+    let mut names = Vec::new();
     while let Some(next) = reader.next() {
         let mut is_repeat = false;
         match next {
             '\\' => escape(&mut reader, &mut out)?,
             '[' => class::bracket(&mut reader, &mut out)?,
-            '(' => group(&mut reader, &mut out)?,
+            '(' => group(&mut reader, &mut names, &mut out)?,
             '*' | '+' | '?' => {
                 out.push(next);
                 is_repeat = true;
@@ -143,8 +153,12 @@ fn quoted(reader: &mut Reader<'_>, out: &mut String) -> Result<(), String> {
     Ok(())
 }
 
-/// What stands behind an opening parenthesis.
-fn group(reader: &mut Reader<'_>, out: &mut String) -> Result<(), String> {
+/// What stands behind an opening parenthesis. A name may repeat; see [`repeated_name`].
+fn group<'p>(
+    reader: &mut Reader<'p>,
+    names: &mut Vec<&'p str>,
+    out: &mut String,
+) -> Result<(), String> {
     out.push('(');
     if !reader.take("?") {
         return Ok(());
@@ -156,7 +170,12 @@ fn group(reader: &mut Reader<'_>, out: &mut String) -> Result<(), String> {
             return Err(format!("invalid group name {name:?}"));
         }
         let mark = if name.starts_with(|first: char| first.is_ascii_digit()) { "_" } else { "" };
-        out.push_str(&format!("?P<{mark}{name}>"));
+        let before = names.iter().filter(|known| **known == name).count();
+        if before >= REPEATED_NAMES_MAX {
+            return Err(format!("the group name {name:?} more than {before} times"));
+        }
+        names.push(name);
+        out.push_str(&format!("?P<{}>", repeated_name(&format!("{mark}{name}"), before)));
         return Ok(());
     }
     flags(reader, out)

@@ -85,11 +85,11 @@ impl Delivery {
                 continue;
             }
             let (mut held, outcome) = match self.send(held, &mut trial).await {
-                Ok(smaller) => {
+                Sent::Smaller(smaller) => {
                     work.extend(smaller);
                     continue;
                 }
-                Err(whole) => whole,
+                Sent::Whole(held, outcome) => (held, outcome),
             };
             match outcome {
                 Outcome::Retry { after, cause } => {
@@ -115,10 +115,10 @@ impl Delivery {
     /// is refused for good is sent once more part by part, so that each sender hears its own answer; what its
     /// backend finds too large is sent in halves, a record that is too large alone is refused alone, and what it
     /// is known not to take is cut beforehand.
-    async fn send(&self, held: Held, trial: &mut Trial) -> Result<Vec<Held>, (Held, Outcome)> {
+    async fn send(&self, held: Held, trial: &mut Trial) -> Sent {
         let bytes = held.batch.body_bytes();
         let held = match held.within(self.ceiling.bytes(Instant::now())) {
-            Ok(pieces) => return Ok(pieces),
+            Ok(pieces) => return Sent::Smaller(pieces),
             Err(whole) => whole,
         };
         match self.attempt(&held.batch).await {
@@ -132,7 +132,7 @@ impl Delivery {
                 if shows_life(&outcome) {
                     self.note_taken(bytes, trial);
                 }
-                Err((held, outcome))
+                Sent::Whole(held, outcome)
             }
         }
     }
@@ -199,6 +199,14 @@ impl Delivery {
     }
 }
 
+/// What became of an attempt, or of a batch that has no need of one.
+pub(super) enum Sent {
+    /// These are to be sent in its place, the first last.
+    Smaller(Vec<Held>),
+    /// What it met with.
+    Whole(Held, Outcome),
+}
+
 impl Held {
     /// Takes `batch` into the queue's care.
     pub(super) fn new(batch: Batch, delivery: Arc<Delivery>) -> Self {
@@ -252,27 +260,23 @@ impl Held {
 
     /// What to try after a refusal for good, the first to try last: the parts of a merged batch one by one, or
     /// halves of what is too large. Itself with its verdict, if there is nothing smaller.
-    pub(super) fn smaller(
-        self,
-        refusal: Refusal,
-        cuts_left: &mut usize,
-    ) -> Result<Vec<Self>, (Self, Outcome)> {
+    pub(super) fn smaller(self, refusal: Refusal, cuts_left: &mut usize) -> Sent {
         let is_too_large = refusal.kind == RefusalKind::TooLarge;
         let refused = Outcome::Refused(refusal);
         if self.batch.parts.len() > 1 {
             let lot = if is_too_large { self.batch.parts.len().div_ceil(2) } else { 1 };
-            return Ok(self.in_lots_of(lot));
+            return Sent::Smaller(self.in_lots_of(lot));
         }
         let records = self.batch.records();
         if !is_too_large || records < 2 || *cuts_left == 0 {
-            return Err((self, refused));
+            return Sent::Whole(self, refused);
         }
         *cuts_left -= 1;
-        let made = self.cut([Limit::records(records / 2)]);
-        made.map_err(|(whole, refused_memory)| match refused_memory {
-            None => (whole, refused),
-            Some(Exhausted) => (whole, Outcome::retry(Cause::Budget)),
-        })
+        match self.cut([Limit::records(records / 2)]) {
+            Ok(pieces) => Sent::Smaller(pieces),
+            Err((whole, None)) => Sent::Whole(whole, refused),
+            Err((whole, Some(Exhausted))) => Sent::Whole(whole, Outcome::retry(Cause::Budget)),
+        }
     }
 
     /// Batches of at most so many bytes, but for records that are larger alone, the first ones last. Itself, if it
@@ -323,7 +327,7 @@ impl Held {
             signal: self.batch.signal,
             parts,
             received_at: self.batch.received_at,
-            metadata: self.batch.metadata.clone(),
+            sender: self.batch.sender.clone(),
         };
         // The queue already answers for these records; only the number of batches grows.
         let hold = |batch: Batch| {

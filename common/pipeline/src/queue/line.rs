@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Batch, Cause, Outcome, QueueSizer, Refusal, RefusalKind};
 
-use super::delivery::{Delivery, Held};
+use super::delivery::{Delivery, Held, Sent};
 
 /// What the sender of a request hears that no queue of this size can hold.
 const LARGER_THAN_QUEUE: &str = "the request is larger than the exporter's sending_queue";
@@ -139,8 +139,8 @@ impl Line {
             let refusal =
                 Refusal { kind: RefusalKind::TooLarge, message: LARGER_THAN_QUEUE.into() };
             match held.smaller(refusal, &mut 0) {
-                Ok(smaller) => work.extend(smaller),
-                Err((held, outcome)) => held.reject(&outcome),
+                Sent::Smaller(smaller) => work.extend(smaller),
+                Sent::Whole(held, outcome) => held.reject(&outcome),
             }
         }
     }

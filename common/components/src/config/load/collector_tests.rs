@@ -331,6 +331,8 @@ service:
              others are",
             "processors.filter.logs.include.match_type: bad_value: \"glob\", expected one of regexp, \
              strict",
+            "processors.filter.logs: bad_value: beside include or exclude, expected one of the two \
+             (resource, log_record)",
             "processors.filter.logs.log_record[0]: bad_value: at 1:6: parse: unexpected character \
              '~'; write `IsMatch(value, \"pattern\")`",
         ],

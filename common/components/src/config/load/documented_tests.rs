@@ -168,6 +168,7 @@ processors:
       - {key: http.status_code, action: convert, converted_type: int}
       - {key: origin, from_context: metadata.origin, action: insert}
       - {key: client, from_context: client.address, action: upsert}
+      - {key: enduser.id, from_context: auth.subject, action: insert}
       - {key: account_password, action: delete}
   attributes/selective:
     include:
@@ -372,7 +373,7 @@ fn what_is_not_here_is_named_where_it_stands() {
     check(
         PROCESSORS,
         &[
-            "processors.attributes/regex_insert.actions[3].from_context: not_built_in",
+            "processors.attributes/regex_insert.actions[4].from_context: not_built_in",
             "extensions.pprof: unknown_component",
             "extensions.zpages: unknown_component",
             "service.telemetry.logs.development: not_built_in",

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Class, Code, ComponentConfig, ComponentId, Config, Field, PipelineConfig, Section};
 use super::{Signal, nearest, quote};
+use crate::config::matching::foreign;
 use crate::config::otlp_exporter::OtlpExporter;
 use crate::config::routing::Routing;
 use crate::config::value::Origin;
@@ -28,6 +29,7 @@ pub(super) fn read(service: &Section<'_>, config: &mut Config) {
     check_connectors(config, service);
     check_routes(config, service);
     check_endpoints(config, service);
+    check_matching(config, service);
     check_cycles(config, service);
     warn_unused(config, service);
 }
@@ -171,6 +173,22 @@ fn check_endpoints(config: &Config, service: &Section<'_>) {
             );
             let origin = exporter.value.origin;
             service.report().error(origin, &exporter.path(), Code::Missing, message);
+        }
+    }
+}
+
+// What include and exclude of a processor name must be something that records of its pipelines have.
+fn check_matching(config: &Config, service: &Section<'_>) {
+    for processor in config.processors.iter().filter(|section| section.kind.name == "attributes") {
+        let carries = |signal: &Signal| {
+            let mut pipelines = config.pipelines.iter();
+            pipelines.any(|p| p.signal == *signal && p.processors.contains(&processor.id))
+        };
+        for signal in Signal::ALL.into_iter().filter(carries) {
+            for (origin, path) in processor.read(|section| foreign(section, signal)) {
+                let message = format!("no property of {signal}, which a pipeline brings here");
+                service.report().error(origin, &path, Code::UnsupportedSignal, message);
+            }
         }
     }
 }

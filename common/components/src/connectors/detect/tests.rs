@@ -3,9 +3,9 @@
 use std::time::UNIX_EPOCH;
 
 use otlp::wire::{put_bytes, put_fixed64, put_message, put_uint};
+use pipeline::{Sender, Stats};
 
 use super::*;
-use pipeline::Stats;
 
 #[derive(Default)]
 struct Shelf(Mutex<Vec<Batch>>);
@@ -40,8 +40,12 @@ impl Bench {
         let permit = Arc::new(self.detect.budget.permit(None));
         let part = Part { body: Bytes::from(body), packed: None, records: 1, permit, ack };
         let received_at = UNIX_EPOCH;
-        let batch =
-            Batch { signal: Signal::Metrics, parts: vec![part], received_at, metadata: None };
+        let batch = Batch {
+            signal: Signal::Metrics,
+            parts: vec![part],
+            received_at,
+            sender: Sender::default(),
+        };
         self.detect.push(batch, Instant::now());
     }
 

@@ -8,7 +8,7 @@ use otlp::Malformed;
 use otlp::edit::{At, Changes, Editor, Route, Verdict, Visitor};
 use ottl::contexts::{Record, Request, Scratch};
 use ottl::program::{ErrorMode, Runner};
-use ottl::value::{Any, Time};
+use ottl::value::Time;
 use ottl::{Frame, Program, RunError};
 use pipeline::Signal;
 
@@ -184,8 +184,8 @@ impl Stage {
 fn by_header(test: &Test, request: &Request) -> bool {
     let Test::Header { name, value, equals } = test else { return true };
     // As in the Collector one value of several is enough, and a header that is absent is neither.
-    let Some(Any::Slice(values)) = request.metadata.get(name) else { return false };
-    values.iter().any(|found| matches!(found, Any::Str(text) if (text == value) == *equals))
+    let holds = |found: &str| (found == value) == *equals;
+    request.grpc.texts(name).any(holds) || request.metadata.texts(name).any(holds)
 }
 
 /// Why a walk ends.

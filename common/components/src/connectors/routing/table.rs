@@ -8,6 +8,7 @@ use ottl::{Condition, Program};
 use pipeline::Signal;
 
 use crate::config::routing::{Routing, Row, RowCondition, RowContext};
+use crate::processors::rewrite::reading;
 
 /// Names of pipelines that get the same records.
 pub(super) type Place = Vec<String>;
@@ -100,9 +101,7 @@ impl Table {
         let place = self.place(&row.pipelines);
         let stage = self.stage(row.context, program);
         if let (Test::Record(condition), Looks::Records(_, route)) = (&test, &mut stage.looks) {
-            let reads = condition.uses().reads;
-            let around = Level::ALL.into_iter().filter(|level| reads.has(*level as u8));
-            route.reads = around.fold(route.reads, Levels::with);
+            *route = reading(*route, condition);
         }
         stage.rows.push(Choice { test, place, copies: row.copies });
         Some(())

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use otlp::view::{Any, resources};
+use ottl::contexts::{Headers, Request};
 
 use super::*;
 use crate::config::Section;
@@ -54,7 +55,8 @@ fn divided(yaml: &str, headers: &[(&str, &str)]) -> Result<(Vec<String>, u64), S
     let (settings, errors, _) = read(yaml);
     assert_eq!(errors, [], "{yaml}");
     let table = Table::compile(&settings, Signal::Traces).expect("rows for traces");
-    let request_of = Request::with_headers(headers.iter().copied());
+    let metadata = Headers::of(headers.iter().copied());
+    let request_of = Request { metadata, ..Request::default() };
     let divided = divide(&table, &request(), &request_of, &Time::from_unix_nano(0))?;
     let piece = |piece: &divide::Piece| {
         format!("{} <- {}", table.places()[piece.place].join("+"), spans(&piece.body))

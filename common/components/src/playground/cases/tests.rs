@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Whether a case comes out as it should; how it differs where it does not.
 fn check(runner: &mut Runner, case: &Case) -> Result<(), String> {
-    let got = runner.run(case)?;
+    let got: Json = serde_json::from_str(&runner.run(case)?.to_string()).expect("it is JSON");
     let fixture = runner.folder.join("fixtures").join(text(case, "fixture")?);
     let input = std::fs::read_to_string(fixture).map_err(|error| error.to_string())?;
     compare::compare(&Json::Object(case.clone()), &got, &input)

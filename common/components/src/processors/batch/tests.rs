@@ -32,7 +32,9 @@ fn request(records: u64, tenant: Option<&str>) -> (Batch, Waiter) {
     let parts = vec![Part { body, packed: None, records, permit, ack }];
     let tenant = tenant.map(|tenant| Arc::new(vec![("tenant".to_owned(), tenant.to_owned())]));
     let received_at = SystemTime::UNIX_EPOCH;
-    (Batch { signal: Signal::Logs, parts, received_at, metadata: tenant }, waiter)
+    let client = Some(([127, 0, 0, 1], 9).into());
+    let sender = Sender { metadata: tenant.clone(), grpc: tenant, client };
+    (Batch { signal: Signal::Logs, parts, received_at, sender }, waiter)
 }
 
 /// What came out: the requests of each batch.
@@ -194,5 +196,7 @@ async fn tenants_are_kept_apart_and_bounded() {
     let mut shapes = shape(&out);
     shapes.sort();
     assert_eq!(shapes, [vec![1, 3], vec![2]]);
-    assert!(out.iter().all(|batch| batch.metadata.as_ref().is_some_and(|kept| kept.len() == 1)));
+    let senders = || out.iter().map(|batch| &batch.sender);
+    assert!(senders().all(|sender| sender.metadata.as_ref().is_some_and(|kept| kept.len() == 1)));
+    assert!(senders().all(|sender| sender.grpc.is_none() && sender.client.is_none()));
 }

@@ -17,8 +17,11 @@ use super::threshold::{Randomness, Threshold};
 const TRACE_STATE: u32 = 3;
 /// OTLP: `LogRecord.attributes`.
 const LOG_ATTRIBUTES: u32 = 6;
-/// OpenTelemetry: longest value of the member `ot`.
-const MAX_MEMBER_BYTES: usize = 256;
+/// W3C: longest value of a member; OpenTelemetry's has the same bound.
+const MAX_VALUE_BYTES: usize = 256;
+/// The Collector's bounds on a trace state.
+const MAX_STATE_BYTES: usize = 1024;
+const MAX_MEMBERS: usize = 32;
 
 /// Threshold and randomness.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,9 +40,14 @@ impl Marks {
     }
 
     fn parse(state: &str) -> Option<Self> {
+        let is_blank = |c| c == ' ' || c == '\t';
+        let members = || state.split(',').map(|member| member.trim_matches(is_blank));
+        if state.len() > MAX_STATE_BYTES || members().count() > MAX_MEMBERS {
+            return None;
+        }
         let mut marks = Self::default();
-        for member in state.split(',').map(str::trim).filter(|member| !member.is_empty()) {
-            match member.split_once('=')? {
+        for member in members().filter(|member| !member.is_empty()) {
+            match member.split_once('=').filter(|(key, value)| is_key(key) && is_value(value))? {
                 ("ot", value) => marks.read_member(value)?,
                 _ => marks.others.1.push(member.to_owned()),
             }
@@ -48,11 +56,14 @@ impl Marks {
     }
 
     fn read_member(&mut self, value: &str) -> Option<()> {
-        if value.len() > MAX_MEMBER_BYTES {
-            return None;
-        }
-        for field in value.split(';').filter(|field| !field.is_empty()) {
-            match field.split_once(':')? {
+        for field in value.split(';') {
+            let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            let is_field = |key: &str, value: &str| {
+                key.starts_with(|first: char| first.is_ascii_lowercase())
+                    && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                    && value.bytes().all(is_sign)
+            };
+            match field.split_once(':').filter(|(key, value)| is_field(key, value))? {
                 ("th", text) => self.threshold = Some(Threshold::parse(text)?),
                 ("rv", text) => self.randomness = Some(Randomness::parse(text)?),
                 _ => self.others.0.push(field.to_owned()),
@@ -77,7 +88,7 @@ impl Marks {
             self.threshold.and_then(|threshold| Some(format!("th:{}", threshold.text()?)));
         let randomness = self.randomness.map(|randomness| format!("rv:{}", randomness.text()));
         let own: Vec<String> =
-            threshold.into_iter().chain(randomness).chain(self.others.0.iter().cloned()).collect();
+            randomness.into_iter().chain(threshold).chain(self.others.0.iter().cloned()).collect();
         let own = (!own.is_empty()).then(|| format!("ot={}", own.join(";")));
         own.into_iter().chain(self.others.1.iter().cloned()).collect::<Vec<_>>().join(",")
     }
@@ -102,13 +113,44 @@ impl Marks {
         Ok(read())
     }
 
-    /// The log record with these marks.
+    /// The log record with these marks; one that is as it was stays as it is written.
     pub(super) fn on_log(&self, log: &[u8]) -> Result<Vec<u8>, Malformed> {
-        let threshold = self.threshold.and_then(Threshold::text);
-        let randomness = self.randomness.map(Randomness::text);
-        let log = with(Cow::Borrowed(log), "sampling.threshold", threshold)?;
-        Ok(with(log, "sampling.randomness", randomness)?.into_owned())
+        let before = Self::of_log(log)?.unwrap_or_default();
+        let mut log = Cow::Borrowed(log);
+        if let Some(threshold) = self.threshold.and_then(Threshold::text) {
+            log = with(&log, "sampling.threshold", threshold)?.into();
+        } else if before.threshold.is_some() {
+            let mut out = Vec::new();
+            let key = b"sampling.threshold";
+            if fields::remove_attribute(&log, LOG_ATTRIBUTES, key, &mut out)? {
+                log = out.into();
+            }
+        }
+        if let Some(randomness) = self.randomness.filter(|new| before.randomness != Some(*new)) {
+            log = with(&log, "sampling.randomness", randomness.text())?.into();
+        }
+        Ok(log.into_owned())
     }
+}
+
+/// W3C: a key, alone or behind a tenant and `@`.
+fn is_key(key: &str) -> bool {
+    let (tenant, system) = key.split_once('@').map_or((None, key), |(t, s)| (Some(t), s));
+    let starts = |text: &str, is: fn(&u8) -> bool| text.as_bytes().first().is_some_and(is);
+    let is_sign =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*/@".contains(&byte);
+    let is_tenant = |tenant: &str| starts(tenant, |b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    key.matches('@').count() <= 1
+        && key.bytes().all(is_sign)
+        && tenant.is_none_or(is_tenant)
+        && starts(system, u8::is_ascii_lowercase)
+}
+
+/// W3C: printable signs but `,` and `=`, the last one no space.
+fn is_value(value: &str) -> bool {
+    (1..=MAX_VALUE_BYTES).contains(&value.len())
+        && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b",=".contains(&byte))
+        && !value.ends_with(' ')
 }
 
 /// An attribute of a log record that is a text; an empty one counts as absent.
@@ -122,21 +164,12 @@ fn text_of(log: &[u8], key: &str) -> Result<Option<String>, Malformed> {
     })
 }
 
-/// The log record with a text as attribute; without text it loses the attribute.
-fn with<'l>(
-    log: Cow<'l, [u8]>,
-    key: &str,
-    text: Option<String>,
-) -> Result<Cow<'l, [u8]>, Malformed> {
-    let mut out = Vec::new();
-    let Some(text) = text else {
-        let removed = fields::remove_attribute(&log, LOG_ATTRIBUTES, key.as_bytes(), &mut out)?;
-        return Ok(if removed { Cow::Owned(out) } else { log });
-    };
-    let mut value = Vec::new();
+/// The log record with a text as attribute.
+fn with(log: &[u8], key: &str, text: String) -> Result<Vec<u8>, Malformed> {
+    let (mut value, mut out) = (Vec::new(), Vec::new());
     any::write_owned(&mut value, &Any::Str(text));
-    fields::put_attribute(&log, LOG_ATTRIBUTES, key.as_bytes(), &value, &mut out)?;
-    Ok(Cow::Owned(out))
+    fields::put_attribute(log, LOG_ATTRIBUTES, key.as_bytes(), &value, &mut out)?;
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -150,10 +183,35 @@ mod tests {
         };
         check("", Some(""));
         check("a=b, c=d", Some("a=b,c=d"));
-        check("a=b,ot=rv:9b8233f7e3a151;th:8;x:y", Some("ot=th:8;rv:9b8233f7e3a151;x:y,a=b"));
+        check("a=b,ot=th:8;x:y;rv:9b8233f7e3a151", Some("ot=rv:9b8233f7e3a151;th:8;x:y,a=b"));
+        check("ot=rv:FD70A3D70A3D71", Some("ot=rv:fd70a3d70a3d71"));
+        check(",a@b=c d ,\t, 1x@y=~", Some("a@b=c d,1x@y=~"));
         check("ot=th:80000000000000", Some("ot=th:8"));
-        for wrong in ["ot=th:", "ot=th:G", "ot=rv:12", "ot", "ot=th:123456789012345"] {
+        for wrong in [
+            "ot=th:",
+            "ot=th:G",
+            "ot=th:-1",
+            "ot=rv:12",
+            "ot=rv:9b8233f7e3a1510",
+            "ot=th:123456789012345",
+            "ot=th:8;",
+            "ot=th:8;;x:y",
+            "ot=X:y",
+            "ot=x:y!",
+            "ot=",
+            "ot",
+            "=a",
+            "a=b=c",
+            "A=b",
+            "1a=b",
+            "a@=b",
+            "a@1=b",
+            "a=\u{e9}",
+        ] {
             check(wrong, None);
         }
+        let many: Vec<String> = (0..33).map(|n| format!("a{n}=b")).collect();
+        check(&many.join(","), None);
+        check(&format!("a={}", "b".repeat(257)), None);
     }
 }

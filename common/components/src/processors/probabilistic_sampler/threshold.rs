@@ -105,10 +105,12 @@ impl Randomness {
     }
 }
 
-/// Lower-case digits only.
+/// Digits only; the Collector reads upper case, too.
 fn hex(text: &str) -> Option<u64> {
-    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    text.bytes().all(is_digit).then(|| u64::from_str_radix(text, 16).ok()).flatten()
+    text.bytes()
+        .all(|byte| byte.is_ascii_hexdigit())
+        .then(|| u64::from_str_radix(text, 16).ok())
+        .flatten()
 }
 
 /// The exponent of a positive number written as a fraction in [0.5, 1) times a power of two.

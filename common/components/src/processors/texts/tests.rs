@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use otlp::wire::put_bytes;
 use ottl::program::{Entry, ErrorMode, Group, filter, transform};
-use pipeline::{Ack, Budget, Stats};
+use pipeline::{Ack, Budget, Sender, Stats};
 
 use super::*;
 
@@ -65,7 +65,7 @@ async fn through_within(
         waiters.push(waiter);
     }
     let received_at = UNIX_EPOCH;
-    let batch = Batch { signal: Signal::Logs, parts, received_at, metadata: None };
+    let batch = Batch { signal: Signal::Logs, parts, received_at, sender: Sender::default() };
     let mut out = Vec::new();
     processor.process(batch, Instant::now(), &mut out);
     let mut left = Vec::new();

@@ -5,19 +5,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use otlp::json::{Reason, read_request};
 use pipeline::{
     Ack, Answer, Arrival, Batch, Budget, Inlets, Metadata, Outcome, Packed, PackedCoding, Part,
-    Peer, Permit, RefuseReason, Signal,
+    Peer, Permit, RefuseReason, Sender, Signal,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use transport::coding::{Coding, InflateError, inflate};
 use transport::read::{Grow, ReadError, ReadLimits, Refused, read_body};
-use transport::{HeaderMap, Incoming};
+use transport::{Head, Incoming};
 
 use super::Ledgers;
 use crate::red::services::Services;
@@ -32,6 +33,26 @@ pub(super) struct Admission {
     /// Largest body, received or inflated.
     pub(super) max_bytes: usize,
     pub(super) include_metadata: bool,
+    /// Whether the configuration looks at the headers of gRPC calls.
+    pub(super) looks_at_calls: Arc<AtomicBool>,
+    pub(super) transport: Transport,
+}
+
+/// What requests come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Grpc,
+    Http,
+}
+
+impl Transport {
+    /// As it is called in metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+        }
+    }
 }
 
 /// A request refused before it became a batch.
@@ -92,7 +113,7 @@ pub(super) struct Request<'a> {
     pub(super) signal: Signal,
     arrival: Arrival,
     charge: Charge,
-    metadata: Option<Arc<Metadata>>,
+    sender: Sender,
 }
 
 impl Admission {
@@ -100,7 +121,7 @@ impl Admission {
     pub(super) fn announce(
         &self,
         signal: Signal,
-        headers: &HeaderMap,
+        head: &Head,
         peer: SocketAddr,
     ) -> Option<Request<'_>> {
         let inlet = self.inlets.of(signal);
@@ -108,8 +129,25 @@ impl Admission {
             return None;
         }
         let charge = Charge(self.budget.permit(Peer::of(peer.ip())));
-        let metadata = self.include_metadata.then(|| Arc::new(metadata(headers)));
-        Some(Request { admission: self, signal, arrival: inlet.arrive(), charge, metadata })
+        let sender = self.sender(head, peer);
+        Some(Request { admission: self, signal, arrival: inlet.arrive(), charge, sender })
+    }
+
+    fn sender(&self, head: &Head, peer: SocketAddr) -> Sender {
+        let is_grpc = self.transport == Transport::Grpc;
+        // As in the Collector: over HTTP a client is known by its address alone.
+        let port = if is_grpc { peer.port() } else { 0 };
+        let client = Some(SocketAddr::new(peer.ip().to_canonical(), port));
+        let looks_at_calls = is_grpc && self.looks_at_calls.load(Ordering::Relaxed);
+        if !self.include_metadata && !looks_at_calls {
+            return Sender { client, ..Sender::default() };
+        }
+        let kept = Arc::new(metadata(head, self.transport));
+        Sender {
+            metadata: self.include_metadata.then(|| kept.clone()),
+            grpc: looks_at_calls.then_some(kept),
+            client,
+        }
     }
 
     /// Counts a request refused whole.
@@ -195,7 +233,7 @@ impl Request<'_> {
             signal: self.signal,
             parts: vec![part],
             received_at: SystemTime::now(),
-            metadata: self.metadata,
+            sender: self.sender,
         };
         self.arrival.push(batch, now);
     }
@@ -225,8 +263,20 @@ fn packed_as(form: Form) -> Option<PackedCoding> {
     }
 }
 
-/// The headers that go along with the data; those that are not text stay behind.
-fn metadata(headers: &HeaderMap) -> Metadata {
-    let texts = headers.iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
-    texts.map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect()
+/// The headers that go along with the data; those that are not text stay behind. What HTTP/2 says instead of
+/// `host` is there under both names.
+fn metadata(head: &Head, transport: Transport) -> Metadata {
+    let texts = head.headers.iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
+    let mut kept: Metadata =
+        texts.map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect();
+    if let Some(authority) = head.uri.authority() {
+        let names = match transport {
+            Transport::Grpc => &[":authority", "host"][..],
+            Transport::Http => &["host"],
+        };
+        for name in names.iter().filter(|name| !head.headers.contains_key(**name)) {
+            kept.push(((*name).to_owned(), authority.as_str().to_owned()));
+        }
+    }
+    kept
 }

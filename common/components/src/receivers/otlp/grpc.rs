@@ -55,7 +55,7 @@ impl Service {
         let Some(coding) = Coding::parse(encoding) else {
             return Err(unsupported("expected grpc-encoding gzip, zstd or identity"));
         };
-        let Some(mut admitted) = self.0.announce(signal, &head.headers, peer) else {
+        let Some(mut admitted) = self.0.announce(signal, &head, peer) else {
             return Err(unsupported("no pipeline takes this signal from this receiver"));
         };
         let framed = admitted.read(body, FRAME_HEADER_BYTES).await.map_err(reply::reject)?;

@@ -103,7 +103,7 @@ impl Service {
                 return Err(unsupported(refusal));
             }
         };
-        let Some(mut admitted) = self.admission.announce(signal, &head.headers, peer) else {
+        let Some(mut admitted) = self.admission.announce(signal, &head, peer) else {
             linger(body).await;
             let message = "no pipeline takes this signal from this receiver";
             return Err(unsupported(Refusal::Status(StatusCode::NOT_FOUND, message)));

@@ -69,6 +69,11 @@ impl Replacement {
         }
     }
 
+    /// What stands for a whole text. A converter is asked even where nothing comes to be replaced, as in the reference.
+    fn whole(&self, args: &Args<'_>) -> Result<String, RunError> {
+        self.converted(args, args.str(self.index)?.to_owned())
+    }
+
     /// `text` through the converter and the format, or as it is without a converter.
     fn converted(&self, args: &Args<'_>, text: String) -> Result<String, RunError> {
         if !args.has(self.index + 1) {
@@ -133,12 +138,11 @@ pub(super) fn replace_match(args: &Args<'_>) -> Result<Edit, Unfit> {
     let pattern = Pattern::glob(args, 0)?;
     let replacement = Replacement::prepare(args, 1)?;
     Ok(Box::new(move |target, args| {
-        let Value::Str(text) = target.get()? else { return Ok(()) };
-        if !pattern.get(args)?.is_match(&text) {
-            return Ok(());
+        let (value, made) = (target.get()?, replacement.whole(args)?);
+        match value {
+            Value::Str(text) if pattern.get(args)?.is_match(&text) => target.set(Value::text(made)),
+            _ => Ok(()),
         }
-        let made = replacement.converted(args, args.str(1)?.to_owned())?;
-        target.set(Value::text(made))
     }))
 }
 
@@ -148,19 +152,17 @@ pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, Unfit> {
     let replacement = Replacement::prepare(args, 1)?;
     Ok(Box::new(move |target, args| {
         let mut map = target.map()?;
-        let glob = pattern.get(args)?;
-        let (mut made, mut bytes) = (None, 0);
+        let (glob, made) = (pattern.get(args)?, replacement.whole(args)?);
+        let (mut is_changed, mut bytes) = (false, 0);
         for (_, value) in &mut map.entries {
             let Any::Str(text) = value else { continue };
             if !bound::is_over(bytes) && glob.is_match(text) {
-                if made.is_none() {
-                    made = Some(replacement.converted(args, args.str(1)?.to_owned())?);
-                }
-                *text = made.clone().unwrap_or_default();
+                text.clone_from(&made);
                 bytes += text.len();
+                is_changed = true;
             }
         }
-        if made.is_some() { target.set(Value::map(map)) } else { Ok(()) }
+        if is_changed { target.set(Value::map(map)) } else { Ok(()) }
     }))
 }
 

@@ -7,9 +7,10 @@ use sha1::{Digest, Sha1};
 use crate::function::Args;
 use crate::{RunError, Value, json};
 
-/// One end of the flow. The order of ends is that of addresses, then of ports.
+/// One end of the flow. The order of ends is that of addresses, the shorter first, then of ports.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct End {
+    address_bytes: usize,
     address: Vec<u8>,
     port: u16,
 }
@@ -39,7 +40,7 @@ fn end(args: &Args<'_>, index: usize) -> Result<End, RunError> {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     };
-    Ok(End { address, port: within(args.int(index + 1)?, "port")? })
+    Ok(End { address_bytes: address.len(), address, port: within(args.int(index + 1)?, "port")? })
 }
 
 fn within(number: i64, what: &str) -> Result<u16, RunError> {

@@ -1,6 +1,7 @@
 //! Numbers of points, and how many of them become one.
 
 use super::message::{NumberDataPoint, number_data_point::Value};
+use crate::number::truncated;
 
 /// How points become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +30,6 @@ impl Aggregation {
             }
         })
     }
-}
-
-/// A double as a whole number, as amd64 converts it: what does not fit becomes the smallest one.
-pub(super) fn truncated(value: f64) -> i64 {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
 }
 
 /// The value of points that become one. The first one decides whether it is whole. A single point stays as it is.

@@ -21,7 +21,8 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
         return Err(Unfit::argument(0, message));
     }
     let name = json::double_text(percentile);
-    let suffix = args.opt_str(1).map_or_else(|| format!("_p{name}"), str::to_owned);
+    let suffix = args.opt_str(1).filter(|suffix| !suffix.is_empty());
+    let suffix = suffix.map_or_else(|| format!("_p{name}"), str::to_owned);
     Ok(Box::new(move |bytes, _| {
         let mut metric = decode(bytes)?;
         let data_points = match &metric.data {

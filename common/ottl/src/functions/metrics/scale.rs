@@ -6,9 +6,9 @@ use super::message::{
     HistogramDataPoint, Metric, NumberDataPoint, SummaryDataPoint, decode, kind, number_data_point,
     replaced,
 };
-use super::number::truncated;
 use crate::RunError;
 use crate::function::{Args, Blame, Change, Unfit};
+use crate::number::truncated;
 
 /// `scale_metric(multiplier, unit)`. Whole numbers stay whole: their product is cut off.
 pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {

@@ -162,5 +162,5 @@ fn scaling_keeps_whole_numbers_whole() {
     let (metric, _) = change("scale_metric", &pods(), &[Value::Double(0.5), text("k")]).unwrap();
     let metric = metric.unwrap();
     assert_eq!((metric.unit.as_str(), numbers(&metric)[3].1.as_str()), ("k", "1"));
-    assert_eq!(number::truncated(1e300), i64::MIN);
+    assert_eq!(crate::number::truncated(1e300), i64::MIN);
 }

@@ -34,6 +34,9 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Call, Unfit> {
             let message = format!("the definition {definition:?} is not of the form NAME=pattern");
             Unfit::item(3, index, message)
         })?;
+        if name.contains(':') {
+            return Err(Unfit::item(3, index, format!("the name {name:?} holds a colon")));
+        }
         own.insert(name.to_owned(), source.to_owned());
     }
     if !args.has(1) {
@@ -53,6 +56,8 @@ enum Type {
     Int,
     Double,
     Bool,
+    /// Of no such name: what it captures fails.
+    Unknown,
 }
 
 struct Grok {
@@ -94,14 +99,14 @@ impl Grok {
 }
 
 impl Type {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
+    fn named(name: &str) -> Self {
+        match name {
             "int" | "long" => Self::Int,
             "float" | "double" => Self::Double,
             "bool" | "boolean" => Self::Bool,
             "string" => Self::Text,
-            _ => return None,
-        })
+            _ => Self::Unknown,
+        }
     }
 
     fn value(self, text: &str) -> Result<Any, RunError> {
@@ -110,6 +115,10 @@ impl Type {
             Self::Int => text.parse::<i64>().ok().map(Any::Int),
             Self::Double => text.parse::<f64>().ok().map(Any::Double),
             Self::Bool => coerce::bool_text(text).map(Any::Bool),
+            Self::Unknown => {
+                let names = "int, long, float, double, bool, boolean, string";
+                return Err(RunError::new(format!("a capture's type is none of {names}")));
+            }
         };
         value.ok_or_else(|| RunError::new(format!("{text:?} is no value of the capture's type")))
     }
@@ -130,7 +139,7 @@ impl Expansion<'_> {
         let mut rest = source;
         while let Some(at) = rest.find("%{") {
             self.plain(&rest[..at])?;
-            match Reference::parse(&rest[at..])? {
+            match Reference::parse(&rest[at..]) {
                 Some((reference, after)) => {
                     self.refer(&reference, depth)?;
                     rest = after;
@@ -226,22 +235,15 @@ struct Reference<'s> {
 
 impl<'s> Reference<'s> {
     /// The reference that a text begins with, and what is behind it.
-    fn parse(text: &'s str) -> Result<Option<(Self, &'s str)>, String> {
-        let inner = text.strip_prefix("%{").and_then(|rest| rest.split_once('}'));
-        let Some((inner, after)) = inner else { return Ok(None) };
+    fn parse(text: &'s str) -> Option<(Self, &'s str)> {
+        let (inner, after) = text.strip_prefix("%{")?.split_once('}')?;
         let mut parts = inner.split(':');
         let (name, alias, kind) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         let fits = is_word(name, "") && alias.is_none_or(|alias| is_word(alias, ".@-"));
         if !fits || parts.next().is_some() || !kind.is_none_or(|kind| is_word(kind, "")) {
-            return Ok(None);
+            return None;
         }
-        let typed = |kind| {
-            Type::named(kind).ok_or_else(|| {
-                format!("unknown type {kind:?}: it is one of int, long, float, double, bool, boolean, string")
-            })
-        };
-        let kind = kind.map(typed).transpose()?;
-        Ok(Some((Self { name, alias, kind }, after)))
+        Some((Self { name, alias, kind: kind.map(Type::named) }, after))
     }
 }
 

@@ -1,7 +1,7 @@
 //! URLs into their parts, as Go's `net/url` takes them apart.
 //!
 //! Paths, users and hosts come decoded, queries as they are. `url.original` is the URL written anew: what had to be
-//! escaped is, and an empty fragment is gone.
+//! escaped is, the scheme is in lower case, and an empty fragment is gone. Of a query alone the parameters come apart.
 
 use crate::RunError;
 use crate::function::Args;
@@ -13,9 +13,30 @@ pub(super) fn call<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     if text.is_empty() {
         return Err(RunError::new("the URL is empty"));
     }
-    let url =
-        Url::parse(text).map_err(|reason| RunError::new(format!("URL {text:?}: {reason}")))?;
-    Ok(Value::map(url.into_map()))
+    let made = match text.strip_prefix('?') {
+        Some(query) => parameters(query),
+        None => Url::parse(text).map(Url::into_map),
+    };
+    made.map(Value::map).map_err(|reason| RunError::new(format!("URL {text:?}: {reason}")))
+}
+
+/// The parameters of a query under `query`, each with all of its values.
+fn parameters(query: &str) -> Result<Map, &'static str> {
+    let mut found = Map::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if pair.contains(';') {
+            return Err("a semicolon between parameters");
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let [name, value] = [name, value].map(|text| decode(&text.replace('+', " "), false));
+        let (name, value) = (name?, Any::Str(value?));
+        match found.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, Any::Slice(values))) => values.push(value),
+            _ => found.put(name, Any::Slice(vec![value])),
+        }
+    }
+    let entries = (!found.is_empty()).then(|| ("query".to_owned(), Any::Map(found)));
+    Ok(entries.into_iter().collect())
 }
 
 #[derive(Default)]
@@ -86,14 +107,41 @@ impl Url {
         } else {
             format!("#{}", encode(&self.fragment))
         };
-        let head = &text[..text.find(['?', '#']).unwrap_or(text.len())];
-        let before_path = &head[..head.len() - path.len()];
         let query = self.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
-        format!("{}{}{query}{fragment}", encode(before_path), encode(path))
+        format!("{}{}{query}{fragment}", self.head(text, path), encode_path(path))
+    }
+
+    /// What stands before the path.
+    fn head(&self, text: &str, path: &str) -> String {
+        let head = &text[..text.find(['?', '#']).unwrap_or(text.len())];
+        let head = &head[..head.len() - path.len()];
+        let (scheme, rest) = head.split_at(match self.scheme.len() {
+            0 => 0,
+            length => length + 1,
+        });
+        let scheme = scheme.to_ascii_lowercase();
+        let Some(authority) = rest.strip_prefix("//") else {
+            return format!("{scheme}{}", encode(rest));
+        };
+        if authority.is_empty() && path.is_empty() {
+            return scheme;
+        }
+        match (authority.rsplit_once('@'), self.user_info()) {
+            (Some((_, host)), Some(user)) => format!("{scheme}//{user}@{}", encode(host)),
+            _ => format!("{scheme}//{}", encode(authority)),
+        }
+    }
+
+    /// `user:password`, escaped.
+    fn user_info(&self) -> Option<String> {
+        let (name, password) = self.user.as_ref()?;
+        let password = password.as_ref().map(|password| format!(":{}", encode_user(password)));
+        Some(encode_user(name) + &password.unwrap_or_default())
     }
 
     fn into_map(self) -> Map {
         let mut map = Map::new();
+        let user_info = self.user_info();
         let mut put = |key: &str, value: Any| map.entries.push((key.to_owned(), value));
         put("url.original", self.original.into());
         put("url.domain", self.host.into());
@@ -112,11 +160,10 @@ impl Url {
             put("url.query", query.into());
         }
         if let Some((name, password)) = self.user {
-            let info = password
-                .as_ref()
-                .map_or_else(|| name.clone(), |password| format!("{name}:{password}"));
-            put("url.user_info", info.into());
-            put("url.username", name.into());
+            put("url.user_info", user_info.unwrap_or_default().into());
+            if !name.is_empty() {
+                put("url.username", name.into());
+            }
             if let Some(password) = password {
                 put("url.password", password.into());
             }
@@ -179,11 +226,33 @@ fn decode(text: &str, is_host: bool) -> Result<String, &'static str> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// What may stand in a URL.
+const VALID: &[u8] = b"-._~!$&'()*+,;=:@/?%[]";
+
 /// Escapes what may not stand in a URL; escapes that are there stay.
 fn encode(text: &str) -> String {
+    escaped(text, VALID)
+}
+
+/// A path that holds something that may not is escaped anew as a whole.
+fn encode_path(path: &str) -> String {
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || VALID.contains(&byte);
+    match decode(path, false) {
+        Ok(decoded) if !path.bytes().all(is_valid) => escaped(&decoded, b"-._~$&+,/:;=@"),
+        _ => path.to_owned(),
+    }
+}
+
+/// A user's name or password.
+fn encode_user(text: &str) -> String {
+    escaped(text, b"-._~$&+,;=")
+}
+
+/// Letters, digits and these bytes as they are, all others escaped.
+fn escaped(text: &str, plain: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             out.push(byte.into());
         } else {
             out.push_str(&format!("%{byte:02X}"));

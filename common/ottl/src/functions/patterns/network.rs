@@ -9,6 +9,9 @@ pub(super) struct Network {
     length: u32,
 }
 
+/// How long the prefix `::ffff:0:0` is.
+const MAPPED_BITS: u32 = 96;
+
 impl Network {
     /// `10.0.0.0/8`; bits of the address behind the prefix do not count.
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -19,7 +22,16 @@ impl Network {
         }
         let length: u32 = length.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        (length <= most).then_some(Self { address, length })
+        if length > most {
+            return None;
+        }
+        // IPv4 written as IPv6 is IPv4, unless the prefix ends before it says so.
+        match address {
+            IpAddr::V6(mapped) if length >= MAPPED_BITS && mapped.to_ipv4_mapped().is_some() => {
+                Some(Self { address: address.to_canonical(), length: length - MAPPED_BITS })
+            }
+            _ => Some(Self { address, length }),
+        }
     }
 
     /// Whether the address is in it. An IPv4 address written as IPv6 counts as IPv4.
@@ -52,6 +64,11 @@ mod tests {
             ("10.0.0.0/8", "::ffff:10.1.2.3", Some(true)),
             ("fd00::/8", "fd12::1", Some(true)),
             ("::/0", "1.2.3.4", Some(false)),
+            ("::ffff:0:0/96", "1.2.3.4", Some(true)),
+            ("::ffff:1.2.0.0/112", "::ffff:1.2.3.4", Some(true)),
+            ("::ffff:1.2.0.0/112", "1.3.3.4", Some(false)),
+            ("::ffff:1.2.0.0/90", "1.2.3.4", Some(false)),
+            ("::ffff:0:0/96", "::1", Some(false)),
             ("10.0.0.0/33", "10.0.0.1", None),
             ("10.0.0.0", "10.0.0.1", None),
             ("10.0.0.0/+8", "10.0.0.1", None),

@@ -27,7 +27,10 @@ pub(super) fn prepare(args: &Args<'_>) -> Result<Change, Unfit> {
         let message = format!("version {version} is not from 1.37.0 to 1.43.0");
         return Err(Unfit::argument(0, message));
     }
-    let original = args.opt_str(1).filter(|key| !key.is_empty()).map(str::to_owned);
+    let original = args.opt_str(1).map(str::to_owned);
+    if original.as_deref() == Some("") {
+        return Err(Unfit::argument(1, "the attribute for the original name has no name"));
+    }
     Ok(Box::new(move |bytes, _| {
         let span = SpanView::view(bytes)?;
         match conventional(&span)?.filter(|name| *name != span.name) {

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::layout::{self, Chunk, Offset, Pad};
 use super::locale::Names;
+use super::strptime::Use;
 use super::{write, zone};
 use crate::RunError;
 use crate::function::{Args, Blame, Unfit};
@@ -40,7 +41,7 @@ impl Reader {
     /// From the arguments format, location and locale, which are 1 to 3. The default zone is UTC where the format ends
     /// in `Z`, else the host's.
     pub(super) fn new(args: &Args<'_>) -> Result<Self, Unfit> {
-        let layout = layout::chunks(&super::strptime_layout(args)?);
+        let layout = layout::chunks(&super::strptime_layout(args, Use::Read)?);
         let zone = match args.opt_str(2) {
             Some(name) => zone::named(name).of_argument(2)?,
             None if args.opt_str(1).is_some_and(|format| format.ends_with('Z')) => TimeZone::UTC,

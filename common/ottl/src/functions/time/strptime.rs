@@ -4,8 +4,15 @@
 //! something to Go act when they are written plainly (`Jan`, `MST`), which is why digits are refused, and `%L`,
 //! `%f` and `%s` are fractions only behind a point or a comma.
 
+/// What a layout is for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Use {
+    Read,
+    Write,
+}
+
 /// The Go layout of a format.
-pub(super) fn layout(format: &str) -> Result<String, String> {
+pub(super) fn layout(format: &str, purpose: Use) -> Result<String, String> {
     if format.is_empty() {
         return Err("the format is empty".to_owned());
     }
@@ -19,7 +26,14 @@ pub(super) fn layout(format: &str) -> Result<String, String> {
             layout.push(char);
             continue;
         }
-        let directive = chars.next().ok_or("the format ends in a lone %")?;
+        let Some(directive) = chars.next() else {
+            layout.push(char);
+            break;
+        };
+        // As in the reference, where the sign is no part of what is read.
+        if directive == 'o' && purpose == Use::Write {
+            layout.push('_');
+        }
         layout.push_str(piece(directive).ok_or_else(|| format!("unknown directive %{directive}"))?);
     }
     Ok(layout)

@@ -87,11 +87,12 @@ fn formats_write_as_go_does() {
         ("%z %Z", "Z UTC"),
         ("\u{e9} %Y \u{2713}%%", "\u{e9} 2024 \u{2713}%"),
         ("%c", "Tue Jan 02 03:04:05 2024"),
+        ("%y-%o-%q %", "24-_1-1 %"),
     ] {
         let value = call(ALL, "FormatTime", vec![at(1_704_164_645, 7_008_009), text(format)]);
         assert_eq!(format!("{:?}", value.unwrap()), format!("{:?}", text(expect)), "{format}");
     }
-    for format in ["", "2006", "%u", "%"] {
+    for format in ["", "2006", "%u", "%!"] {
         assert!(call(ALL, "FormatTime", vec![at(0, 0), text(format)]).is_err(), "{format}");
     }
 }

@@ -12,7 +12,11 @@ pub(super) fn named(name: &str) -> Result<TimeZone, String> {
     match name {
         "" | "UTC" => Ok(TimeZone::UTC),
         "Local" => Ok(TimeZone::system()),
-        _ => TimeZone::get(name).map_err(|_| format!("unknown time zone {name:?}")),
+        _ => {
+            // As files of the reference's system, names are told apart by their case.
+            let found = TimeZone::get(name).ok().filter(|zone| zone.iana_name() == Some(name));
+            found.ok_or_else(|| format!("unknown time zone {name:?}"))
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use crate::{RunError, bound};
 pub(super) fn get(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
+        if args.str(0)?.is_empty() {
+            return Ok(Value::text(""));
+        }
         let document = read::document(args.str(0)?)?;
         let mut out = String::new();
         for selected in path.select(&document)? {
@@ -18,7 +21,10 @@ pub(super) fn get(args: &Args<'_>) -> Result<Call, Unfit> {
                 break;
             }
             match selected {
-                Selected::Node(id) => write::node(&mut out, &document, id),
+                Selected::Node(id) => match &document.nodes[id].kind {
+                    Kind::Data(content) => write::text(&mut out, content),
+                    _ => write::node(&mut out, &document, id),
+                },
                 Selected::Attribute(id, index) => {
                     if let Some((_, value)) = attribute(&document, id, index) {
                         write::text(&mut out, value);
@@ -41,6 +47,9 @@ fn attribute(document: &Document, id: usize, index: usize) -> Option<&(String, S
 pub(super) fn remove(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
+        if args.str(0)?.is_empty() {
+            return Ok(Value::text(""));
+        }
         let mut document = read::document(args.str(0)?)?;
         let mut gone = vec![false; document.nodes.len()];
         // From the back, so that the indices of attributes stay right.
@@ -75,8 +84,11 @@ pub(super) fn take_attribute(
 pub(super) fn insert(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
-        let mut document = read::document(args.str(0)?)?;
         let inserted = read::document(args.str(2)?)?;
+        if args.str(0)?.is_empty() {
+            return Ok(Value::text(""));
+        }
+        let mut document = read::document(args.str(0)?)?;
         for selected in path.select(&document)? {
             match selected {
                 Selected::Node(id) if document.is_element(id) => {

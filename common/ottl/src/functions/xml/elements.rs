@@ -28,7 +28,8 @@ pub(super) fn of_attributes(args: &Args<'_>) -> Result<Call, Unfit> {
     }))
 }
 
-/// `ConvertTextToElementsXML(text, path, name)`: texts that stand beside elements, in and below the selected ones.
+/// `ConvertTextToElementsXML(text, path, name)`: texts that stand beside others or elements, in and below the selected
+/// ones.
 pub(super) fn of_text(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = path(args, "/")?;
     let name = args.opt_str(2).filter(|name| !name.is_empty()).unwrap_or("value").to_owned();
@@ -51,12 +52,14 @@ fn wrap_texts(document: &mut Document, id: usize, name: &str) {
     let mut stack = vec![id];
     while let Some(id) = stack.pop() {
         stack.extend(document.elements(id));
-        if document.elements(id).next().is_none() {
+        let children = &document.nodes[id].children;
+        let texts = children.iter().filter(|child| is_text(document, **child)).count();
+        if texts + document.elements(id).count() <= 1 {
             continue;
         }
         for at in 0..document.nodes[id].children.len() {
             let child = document.nodes[id].children[at];
-            if is_loose_text(document, child) {
+            if is_text(document, child) {
                 let kind = Kind::Element { name: name.to_owned(), attributes: Vec::new() };
                 let element = document.push(id, kind);
                 document.nodes[id].children.pop();
@@ -68,9 +71,6 @@ fn wrap_texts(document: &mut Document, id: usize, name: &str) {
     }
 }
 
-fn is_loose_text(document: &Document, id: usize) -> bool {
-    match &document.nodes[id].kind {
-        Kind::Text(text) | Kind::Data(text) => !text.trim().is_empty(),
-        _ => false,
-    }
+fn is_text(document: &Document, id: usize) -> bool {
+    matches!(document.nodes[id].kind, Kind::Text(_))
 }

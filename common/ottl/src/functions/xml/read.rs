@@ -57,12 +57,12 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// Text outside of elements says nothing.
+    /// Text before the first element says nothing.
     fn text(&mut self, parent: usize) -> Result<(), RunError> {
         let (text, rest) = self.rest.split_at(self.rest.find('<').unwrap_or(self.rest.len()));
         let text = self.decode(text)?;
         self.rest = rest;
-        if parent != ROOT {
+        if parent != ROOT || self.document.elements(ROOT).next().is_some() {
             self.document.push(parent, Kind::Text(text));
         }
         Ok(())

@@ -7,10 +7,14 @@ use crate::function::Args;
 use crate::functions::parsing::entries::Entries;
 use crate::value::{Any, Map, Value};
 
-/// `ParseXML(text)`: tag, attributes, content and children of the first element, names without prefixes.
+/// `ParseXML(text)`: tag, attributes, content and children of the element, names without prefixes. Nothing may stand
+/// behind it.
 pub(super) fn full<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
     let document = read::document(args.str(0)?)?;
     let root = document.elements(ROOT).next().expect("a document that was read has an element");
+    if document.nodes[ROOT].children.last() != Some(&root) {
+        return Err(RunError::new("something stands behind the element of the document"));
+    }
     Ok(Value::map(element(&document, root)))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use otlp::wire::{put_bytes, put_message};
-use pipeline::{Ack, Budget, Part, Signal, Stats};
+use pipeline::{Ack, Budget, Part, Sender, Signal, Stats};
 use transport::coding::inflate;
 
 use super::*;
@@ -31,7 +31,7 @@ fn batch(body_bytes: u32) -> Batch {
         Part { body: Bytes::from(body), packed: None, records: 1, permit, ack }
     };
     let (signal, received_at) = (Signal::Logs, SystemTime::UNIX_EPOCH);
-    Batch { signal, parts: vec![part(1), part(2)], received_at, metadata: None }
+    Batch { signal, parts: vec![part(1), part(2)], received_at, sender: Sender::default() }
 }
 
 /// Every form that is written here: encoding and compression.

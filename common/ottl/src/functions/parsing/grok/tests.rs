@@ -61,7 +61,9 @@ fn groups_of_the_pattern_itself_are_captures() {
     ] {
         check(ALL, "ExtractGrokPatterns", &[target, pattern], Some(expect));
     }
-    for pattern in ["%{WORD:w:date}", "%{INT:n:int", "(?P<x>", "%{NOBODY}"] {
+    check(ALL, "ExtractGrokPatterns", &["a", "%{WORD:w:date}"], None);
+    check(ALL, "ExtractGrokPatterns", &["-", "%{WORD:w:date}"], Some("{}"));
+    for pattern in ["%{INT:n:int", "(?P<x>", "%{NOBODY}"] {
         let compiled = Grok::new(pattern, false, &HashMap::new());
         assert_eq!(compiled.is_ok(), pattern == "%{INT:n:int", "{pattern}");
     }

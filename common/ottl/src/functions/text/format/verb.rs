@@ -5,7 +5,9 @@ use crate::value::{Any, Map};
 use crate::{Time, Value, json};
 
 /// Appends the value.
-pub(super) fn print(out: &mut String, value: &Value<'_>, verb: char, spec: Spec) {
+pub(super) fn print(out: &mut String, value: &Value<'_>, verb: char, mut spec: Spec) {
+    // Of `%+v` the sign asks for names of fields, which nothing here has.
+    spec.plus &= verb != 'v';
     if verb == 'T' {
         return text(out, kind(value), 's', spec);
     }
