@@ -74,6 +74,8 @@ fn values_are_those_of_the_reference() {
         (r#"GetXML("", "/a")"#, text("")),
         (r#"RemoveXML("", "/a")"#, text("")),
         (r#"InsertXML("", "/a", "<b/>")"#, text("")),
+        (r#"InsertXML("", "/", "<b/>")"#, text("<b></b>")),
+        (r#"InsertXML("<a/>", "/", "<b/>")"#, text("<a></a><b></b>")),
         (r#"RemoveXML("t<a/>u<b/>v\n", "//z")"#, text("<a></a>u<b></b>v\n")),
         (r#"GetXML("<a><![CDATA[<x>]]></a>", "/a/text()")"#, text("&lt;x&gt;")),
         (r#"ConvertTextToElementsXML("<a>\n<b/></a>")"#, text("<a><value>\n</value><b></b></a>")),
@@ -83,6 +85,8 @@ fn values_are_those_of_the_reference() {
         ),
         (r#"URL("http://h/a[b]")["url.original"]"#, text("http://h/a[b]")),
         (r#"URL("http://")["url.original"]"#, text("http:")),
+        (r#"URL("http://h/x?")["url.original"]"#, text("http://h/x?")),
+        (r#"URL("http://h/a.b/")["url.extension"]"#, text("b/")),
         (r#"URL("http:///p")["url.original"]"#, text("http:///p")),
         (r#"URL("?a=1&b=x+y%20z&a=2")["query"]["a"][1]"#, text("2")),
         (r#"URL("?a=1&b=x+y%20z&a=2")["query"]["b"][0]"#, text("x y z")),
@@ -114,6 +118,7 @@ fn failures_are_those_of_the_reference() {
         ("Len(Target=body)", Class::Parse),
         ("Coalesce([])", Class::Literal),
         (r#"Time("2024", "%Y", "europe/berlin")"#, Class::Literal),
+        (r#"Time("2024", "%Y", "UTC", "it_IT")"#, Class::Literal),
         (r#"ExtractGrokPatterns("a", "%{A:a}", true, ["A:B=a"])"#, Class::Literal),
     ] {
         match setting().values(source, &log()) {

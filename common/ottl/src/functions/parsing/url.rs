@@ -59,7 +59,7 @@ impl Url {
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
         let (scheme, rest) = scheme(text)?;
         let (rest, query) = match rest.split_once('?') {
-            Some((rest, query)) => (rest, Some(query.to_owned()).filter(|query| !query.is_empty())),
+            Some((rest, query)) => (rest, Some(query.to_owned())),
             None => (rest, None),
         };
         let mut url = Self { scheme, query, fragment: decode(fragment, false)?, ..Self::default() };
@@ -156,7 +156,7 @@ impl Url {
         if let Some(port) = self.port.and_then(|port| port.parse::<i64>().ok()) {
             put("url.port", port.into());
         }
-        if let Some(query) = self.query {
+        if let Some(query) = self.query.filter(|query| !query.is_empty()) {
             put("url.query", query.into());
         }
         if let Some((name, password)) = self.user {
@@ -198,9 +198,9 @@ fn host_and_port(host: &str) -> Result<(&str, Option<&str>), &'static str> {
     Ok((name, Some(port).filter(|port| !port.is_empty())))
 }
 
-/// What follows the last point of the path's last part, if it is not empty.
+/// What follows the last point of the path, wherever it stands, if it is not empty.
 fn extension(path: &str) -> Option<&str> {
-    let (_, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
+    let (_, extension) = path.rsplit_once('.')?;
     (!extension.is_empty()).then_some(extension)
 }
 

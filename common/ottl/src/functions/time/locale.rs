@@ -71,7 +71,9 @@ const REGIONS: &[(&str, &str)] = &[
 impl Names {
     /// The names of a language tag.
     pub(super) fn of(tag: &str) -> Result<Self, String> {
-        let locale = find(tag).ok_or_else(|| format!("unknown locale {tag:?}"))?;
+        // Parts of a tag stand behind `-` (BCP 47).
+        let locale = find(tag).filter(|_| !tag.contains('_'));
+        let locale = locale.ok_or_else(|| format!("unknown locale {tag:?}"))?;
         Ok(Self {
             long_months: locale_match!(locale => LC_TIME::MON),
             short_months: locale_match!(locale => LC_TIME::ABMON),

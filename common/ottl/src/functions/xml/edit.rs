@@ -80,18 +80,18 @@ pub(super) fn take_attribute(
     }
 }
 
-/// `InsertXML(text, path, sub_document)`: into each selected element, behind what it holds.
+/// `InsertXML(text, path, sub_document)`: into each selected element, or the document, behind what it holds.
 pub(super) fn insert(args: &Args<'_>) -> Result<Call, Unfit> {
     let path = Path::parse(args.opt_str(1).unwrap_or("")).of_argument(1)?;
     Ok(Box::new(move |args| {
         let inserted = read::document(args.str(2)?)?;
-        if args.str(0)?.is_empty() {
-            return Ok(Value::text(""));
-        }
-        let mut document = read::document(args.str(0)?)?;
+        let mut document = match args.str(0)? {
+            "" => Document::new(),
+            text => read::document(text)?,
+        };
         for selected in path.select(&document)? {
             match selected {
-                Selected::Node(id) if document.is_element(id) => {
+                Selected::Node(id) if id == ROOT || document.is_element(id) => {
                     if document.nodes.len() + inserted.nodes.len() > NODES_MAX {
                         let message =
                             format!("the document would have more than {NODES_MAX} nodes");
