@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::status::Code;
-use medulla_tests::{Answer, Medulla, Reply, Signal, Sink, records};
+use medulla_tests::{
+    Answer, HttpClient, Medulla, Metrics, Reply, Signal, Sink, eventually, records,
+};
 use tokio::task::JoinSet;
 
 fn config(sink: &Sink, exporter: &str, more: &str) -> String {
@@ -193,4 +195,33 @@ async fn without_waiting_success_means_in_memory() {
     sink.go_down().await;
     assert!(gateway.http().await.export(Signal::Traces, records::traces(0, 5)).await.is_success());
     assert!(gateway.terminate().success(), "what cannot be delivered does not keep it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_waits_for_a_connection_if_it_is_to() {
+    let mut sink = Sink::start().await;
+    sink.go_down().await;
+    for (waits, expect) in [(false, 503), (true, 200)] {
+        let config = config(&sink, "otlp_grpc", &format!("wait_for_ready: {waits}"));
+        let config =
+            config.replace("initial_interval: 50ms, max_interval: 100ms", "enabled: false");
+        let mut gateway = Medulla::gateway(&config.replace("timeout: 2s", "timeout: 20s"));
+        let mut http = gateway.http().await;
+        let metrics = gateway.address("metrics");
+        let sending = http.export(Signal::Traces, records::traces(0, 5));
+        let backend = async {
+            if waits {
+                eventually("an attempt that waits", async || {
+                    let page = HttpClient::connect(metrics).await.get("/metrics").await;
+                    let page = Metrics::parse(&String::from_utf8_lossy(&page.body));
+                    (page.sum("otelcol_exporter_in_flight_requests", &[]) == 1.0).then_some(())
+                })
+                .await;
+                sink.come_back().await;
+            }
+        };
+        let (answer, ()) = tokio::join!(sending, backend);
+        assert_eq!(answer.status, expect);
+        gateway.settle_books().await;
+    }
 }

@@ -108,14 +108,14 @@ async fn what_an_exporter_writes_needs_room_and_goes_one_by_one_without() {
     let mut sink = Sink::start().await;
     let config = format!(
         "
-memory: {{ budget: 3MiB }}
+memory: {{ budget: 1MiB }}
 receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
 exporters:
   otlp_http:
     endpoint: 'http://{}'
     encoding: json
     compression: none
-    retry_on_failure: {{ initial_interval: 1s, max_interval: 1s }}
+    retry_on_failure: {{ initial_interval: 2s, max_interval: 2s }}
 service:
   pipelines: {{ traces: {{ receivers: [otlp], exporters: [otlp_http] }} }}
 {TELEMETRY}",
@@ -124,8 +124,8 @@ service:
     let mut gateway = Medulla::gateway(&config);
     sink.go_down().await;
     // Nine tenths of the budget, so that none of it has room as JSON.
-    let body = records::traces(0, 1500);
-    let senders = (9 * (3 << 20) / 10) / body.len();
+    let body = records::traces(0, 500);
+    let senders = (9 * (1 << 20) / 10) / body.len();
     let mut sending = Vec::new();
     for _ in 0..senders {
         let (mut http, body) = (gateway.http().await, body.clone());
@@ -142,7 +142,7 @@ service:
         }));
     }
     let metrics = gateway.address("metrics");
-    reaches(metrics, "medulla_queued_items", senders as f64 * 1500.0).await;
+    reaches(metrics, "medulla_queued_items", senders as f64 * 500.0).await;
     sink.hold();
     sink.come_back().await;
     reaches(metrics, "medulla_exporter_attempts_put_off", 1.0).await;
@@ -152,7 +152,7 @@ service:
     }
     assert_eq!(sink.received().len(), senders);
     let metrics = gateway.settle_books().await;
-    assert_eq!(metrics.accepted(Signal::Traces), senders as f64 * 1500.0);
+    assert_eq!(metrics.accepted(Signal::Traces), senders as f64 * 500.0);
     assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
 }
 

@@ -80,18 +80,20 @@ pub fn inflate(
     }
 }
 
-/// Compresses the concatenation of `parts` at the fastest level; `Identity` only joins them. Ends where the
-/// memory is not permitted; what was permitted is never less than what came out.
+/// Compresses the concatenation of `parts`; `Identity` only joins them. The level is zlib's or Zstandard's, the
+/// nearest that there is; by default the fastest that compresses in earnest. Ends where the memory is not
+/// permitted; what was permitted is never less than what came out.
 pub fn pack<'a>(
     coding: Coding,
+    level: Option<i32>,
     parts: impl IntoIterator<Item = &'a Bytes>,
     grow: &mut impl Grow,
 ) -> Result<Bytes, Refused> {
     let out = Out { bytes: Vec::new(), grow };
     let packed = match coding {
         Coding::Identity => return join(parts, out),
-        Coding::Gzip => gzip(parts, out),
-        Coding::Zstd => zstd::pack(parts, out),
+        Coding::Gzip => gzip(level, parts, out),
+        Coding::Zstd => zstd::pack(level, parts, out),
     };
     // Memory takes every write that is permitted.
     packed.map(|out| out.finish()).map_err(|_| Refused)
@@ -113,10 +115,17 @@ fn join<'a>(
 }
 
 fn gzip<'a, G: Grow>(
+    level: Option<i32>,
     parts: impl IntoIterator<Item = &'a Bytes>,
     out: Out<'_, G>,
 ) -> io::Result<Out<'_, G>> {
-    let mut encoder = GzEncoder::new(out, Compression::fast());
+    let level = match level {
+        None => Compression::fast(),
+        // zlib: -1 is its default.
+        Some(level) => u32::try_from(level)
+            .map_or(Compression::default(), |level| Compression::new(level.min(9))),
+    };
+    let mut encoder = GzEncoder::new(out, level);
     for part in parts {
         encoder.write_all(part)?;
     }

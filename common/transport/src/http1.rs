@@ -6,7 +6,8 @@
 //! nobody read ends the connection after the answer. A sender that goes away before it was answered ends its
 //! request: the handler is dropped. Heads have at most [`HEAD_BYTES`] and [`head::FIELDS`]
 //! fields; an ambiguous length is refused (RFC 9112, 6.3). A connection that does nothing ends after
-//! [`HEAD_TIMEOUT`], as does one that does not take its answer.
+//! its `idle_timeout`, one whose head stays away after `head_timeout`, one that does not take its answer after
+//! [`HEAD_TIMEOUT`](crate::listener::HEAD_TIMEOUT).
 
 mod answer;
 mod body;
@@ -21,7 +22,7 @@ use http::Request;
 use tokio::time::{Instant, timeout_at};
 
 use crate::incoming::{Incoming, Source};
-use crate::listener::{HEAD_TIMEOUT, Handler, Phase, Phases};
+use crate::listener::{ConnectionSettings, Handler, Phase, Phases};
 use answer::Manner;
 use head::{Head, HeadError};
 
@@ -36,11 +37,12 @@ pub(crate) async fn serve<H: Handler>(
     mut wire: Wire,
     peer: SocketAddr,
     handler: &H,
+    settings: &ConnectionSettings,
     mut phases: Phases,
 ) -> io::Result<()> {
     let home = Arc::new(body::Home::default());
     loop {
-        let head = match next_head(&mut wire, &mut phases).await? {
+        let head = match next_head(&mut wire, settings, &mut phases).await? {
             Some(Ok(head)) => head,
             Some(Err(error)) => return answer::refuse(wire, &error).await,
             None => return Ok(()),
@@ -56,7 +58,7 @@ pub(crate) async fn serve<H: Handler>(
         // A handler that keeps the body beyond its answer has kept the connection.
         let Some((returned, is_read)) = home.take() else { return Ok(()) };
         wire = returned;
-        let keeps = keeps && is_read && phases.now() == Phase::Open;
+        let keeps = keeps && settings.keep_alives && is_read && phases.now() == Phase::Open;
         answer::write(&mut wire, response, Manner { is_head, keeps }).await?;
         if !keeps {
             return wire.close().await;
@@ -67,9 +69,10 @@ pub(crate) async fn serve<H: Handler>(
 /// The next request's head; none if the connection ended, was idle for too long, or is to end.
 async fn next_head(
     wire: &mut Wire,
+    settings: &ConnectionSettings,
     phases: &mut Phases,
 ) -> io::Result<Option<Result<Head, HeadError>>> {
-    let mut deadline = None;
+    let (mut idle_until, mut whole_until) = (None, None);
     loop {
         if let Some(head) = Head::take(wire.ahead()).transpose() {
             return Ok(Some(head));
@@ -78,7 +81,11 @@ async fn next_head(
             return Ok(Some(Err(HeadError::TooLarge)));
         }
         let is_idle = wire.ahead().is_empty();
-        let deadline = *deadline.get_or_insert_with(|| Instant::now() + HEAD_TIMEOUT);
+        let deadline = if is_idle {
+            *idle_until.get_or_insert_with(|| Instant::now() + settings.idle_timeout)
+        } else {
+            *whole_until.get_or_insert_with(|| Instant::now() + settings.head_timeout)
+        };
         let read = tokio::select! {
             biased;
             read = timeout_at(deadline, wire.read_ahead()) => read,

@@ -10,7 +10,9 @@
 //! four times that, frames up to [`FRAME_BYTES`] (the default of 16 KiB costs half the throughput).
 //! What a peer can make us hold of bodies nobody reads yet is a stream's window.
 
-use std::convert::Infallible;
+mod h2;
+mod settings;
+
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -18,10 +20,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
@@ -29,7 +27,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::http::Body;
 use crate::http1::{self, Kind, Wire};
-use crate::incoming::{Incoming, Source};
+use crate::incoming::Incoming;
+
+pub use settings::ConnectionSettings;
 
 /// Requests at a time per h2 connection.
 pub const STREAMS: u32 = 128;
@@ -80,10 +80,20 @@ impl Server {
         connections: Arc<Semaphore>,
         handler: Arc<H>,
     ) -> io::Result<Self> {
+        Self::start_with(ConnectionSettings::default(), socket, connections, handler)
+    }
+
+    /// The same, with other bounds for its connections.
+    pub fn start_with<H: Handler>(
+        settings: ConnectionSettings,
+        socket: Arc<StdListener>,
+        connections: Arc<Semaphore>,
+        handler: Arc<H>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::from_std(socket.try_clone()?)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, connections, handler, stopped);
+        let serving = serve(listener, Arc::new(settings), connections, handler, stopped);
         let done = tokio::sync::Mutex::new(Some(tokio::spawn(serving)));
         let socket = Mutex::new(Some(socket));
         Ok(Self { address, socket, stop: Mutex::new(Some(stop)), done })
@@ -140,22 +150,22 @@ impl Phases {
 
 async fn serve<H: Handler>(
     listener: TcpListener,
+    settings: Arc<ConnectionSettings>,
     connections: Arc<Semaphore>,
     handler: Arc<H>,
     mut stopped: oneshot::Receiver<Stop>,
 ) {
     let (phase, phases) = watch::channel(Phase::Open);
     let phases = Phases(phases);
-    let graceful = GracefulShutdown::new();
     let mut serving = JoinSet::new();
     let stop = loop {
         tokio::select! {
             stop = &mut stopped => break stop.unwrap_or_else(|_| Stop::now()),
             (stream, peer, permit) = accept(&listener, &connections) => {
                 let (handler, phases) = (handler.clone(), phases.clone());
-                let connection = converse(stream, peer, handler, phases, graceful.watcher());
+                let settings = settings.clone();
                 serving.spawn(async move {
-                    if let Err(error) = connection.await {
+                    if let Err(error) = converse(stream, peer, handler, &settings, phases).await {
                         tracing::debug!(%peer, error, "connection ended");
                     }
                     drop(permit);
@@ -169,11 +179,7 @@ async fn serve<H: Handler>(
     let ended = async |serving: &mut JoinSet<()>| while serving.join_next().await.is_some() {};
     let _ = tokio::time::timeout_at(stop.farewell, ended(&mut serving)).await;
     phase.send_replace(Phase::Ending);
-    let _ = tokio::time::timeout_at(stop.deadline, async {
-        graceful.shutdown().await;
-        ended(&mut serving).await;
-    })
-    .await;
+    let _ = tokio::time::timeout_at(stop.deadline, ended(&mut serving)).await;
     serving.shutdown().await;
 }
 
@@ -188,27 +194,20 @@ async fn converse<H: Handler>(
     stream: TcpStream,
     peer: SocketAddr,
     handler: Arc<H>,
+    settings: &ConnectionSettings,
     mut phases: Phases,
-    watcher: Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut wire = Wire::new(stream);
     let kind = tokio::select! {
         biased;
-        kind = timeout(HEAD_TIMEOUT, wire.kind()) => kind,
+        kind = timeout(settings.head_timeout, wire.kind()) => kind,
         () = phases.ending() => return Ok(()),
     };
     match kind {
-        Ok(Ok(Some(Kind::Http1))) => Ok(http1::serve(wire, peer, &*handler, phases).await?),
-        Ok(Ok(Some(Kind::Http2))) => {
-            let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                let handler = handler.clone();
-                async move {
-                    let request = request.map(|body| Incoming(Source::Http2(body)));
-                    Ok::<_, Infallible>(handler.call(request, peer).await)
-                }
-            });
-            Ok(watcher.watch(builder().serve_connection(wire.into_io(), service)).await?)
+        Ok(Ok(Some(Kind::Http1))) => {
+            Ok(http1::serve(wire, peer, &*handler, settings, phases).await?)
         }
+        Ok(Ok(Some(Kind::Http2))) => Ok(h2::serve(wire, peer, handler, settings, phases).await?),
         Ok(Ok(None)) | Err(_) => Ok(()),
         Ok(Err(error)) => Err(error.into()),
     }
@@ -234,15 +233,5 @@ async fn accept(
     }
 }
 
-fn builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES)
-        .keep_alive_interval(HEAD_TIMEOUT)
-        .keep_alive_timeout(Duration::from_secs(20));
-    builder
-}
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::time::Duration;
+
+use transport::client::{ClientSettings, Ping};
 
 use super::error::{Code, quote};
 use super::quantity::{self, Address};
@@ -27,6 +30,9 @@ pub enum Compression {
     /// Zstandard (RFC 8878).
     Zstd,
 }
+
+/// What clocks can wait for.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Keys of TLS that come with TLS itself.
 const TLS_KEYS: &[&str] = &[
@@ -103,9 +109,9 @@ pub fn http_url(section: &Section<'_>, key: &'static str) -> Option<Target> {
     target
 }
 
-/// Reads `headers`, a mapping or, as in newer Collectors, a list of name and value.
-pub fn headers(section: &Section<'_>) -> Vec<(String, String)> {
-    let Some(field) = section.field("headers") else {
+/// Reads headers, a mapping or, as in newer Collectors, a list of name and value.
+pub fn headers(section: &Section<'_>, key: &'static str) -> Vec<(String, String)> {
+    let Some(field) = section.field(key) else {
         return Vec::new();
     };
     if matches!(field.value().node, super::value::Node::Seq(_)) {
@@ -113,6 +119,26 @@ pub fn headers(section: &Section<'_>) -> Vec<(String, String)> {
     }
     let entries = field.section().entries();
     entries.iter().filter_map(|(name, value)| header(name, value)).collect()
+}
+
+/// Reads a list of names of headers.
+pub fn header_names(section: &Section<'_>, key: &'static str) -> Vec<String> {
+    let name = |field: Field<'_>| {
+        let name = field.string()?;
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            field.error(Code::BadValue, format!("{}, expected a header's name", quote(&name)));
+            return None;
+        }
+        Some(name)
+    };
+    section.list(key).into_iter().filter_map(name).collect()
+}
+
+/// Checks `read_buffer_size` and `write_buffer_size`, which have no effect: buffers are ours to choose.
+pub fn buffer_sizes(section: &Section<'_>) {
+    for key in ["read_buffer_size", "write_buffer_size"] {
+        section.u64_in(key, 0, 0..=u64::from(u32::MAX));
+    }
 }
 
 /// Reads `compression`; gzip by default, as in the Collector.
@@ -125,6 +151,63 @@ pub fn compression(section: &Section<'_>) -> Compression {
     ];
     let planned = ["snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
     section.one_built_of("compression", Compression::Gzip, &names, &planned)
+}
+
+/// Reads `compression_params.level`; zero, or nothing, is the fastest that compresses in earnest.
+pub fn compression_level(section: &Section<'_>, compression: Compression) -> Option<i32> {
+    let range = match compression {
+        Compression::Gzip => -1..=9,
+        // The Collector takes any and uses the nearest that there is.
+        Compression::Zstd | Compression::None => i64::from(i32::MIN)..=i64::from(i32::MAX),
+    };
+    let level = section.sub("compression_params").i64_in("level", 0, range);
+    i32::try_from(level).ok().filter(|level| *level != 0)
+}
+
+/// Reads how an HTTP client keeps its connections. Zero is no limit, but for `max_idle_conns_per_host`, where it is our
+/// default.
+pub fn http_connections(section: &Section<'_>) -> ClientSettings {
+    let usual = ClientSettings::default();
+    let count = |key, default| {
+        let given = section.u64_in(key, default, 0..=u64::from(u32::MAX));
+        (given > 0).then(|| usize::try_from(given).unwrap_or(usize::MAX))
+    };
+    let idle = section.duration("idle_conn_timeout", usual.idle_timeout.unwrap_or_default());
+    let max_idle = count("max_idle_conns", 100).unwrap_or(usize::MAX);
+    let max_idle_per_host = count("max_idle_conns_per_host", 0).unwrap_or(usual.max_idle);
+    ClientSettings {
+        idle_timeout: (!idle.is_zero()).then(|| idle.min(LONGEST)),
+        max_idle: max_idle.min(max_idle_per_host),
+        max_connections: count("max_conns_per_host", 0),
+        keep_alives: !section.bool("disable_keep_alives", false),
+        ..usual
+    }
+}
+
+/// Reads `keepalive` and `authority` of a gRPC client.
+pub fn grpc_connections(section: &Section<'_>) -> ClientSettings {
+    let keepalive = section.sub("keepalive");
+    let usual = Duration::from_secs(10);
+    let ping = Ping {
+        // As grpc-go has it: no shorter than its usual time; no timeout given is 20 s.
+        interval: keepalive.duration("time", usual).clamp(usual, LONGEST),
+        timeout: match keepalive.duration("timeout", usual) {
+            Duration::ZERO => Duration::from_secs(20),
+            timeout => timeout.min(LONGEST),
+        },
+        while_idle: keepalive.bool("permit_without_stream", false),
+    };
+    let authority = section.opt_string("authority").filter(|authority| !authority.is_empty());
+    if let Some(authority) = &authority
+        && http::uri::Authority::try_from(authority.as_str()).is_err()
+    {
+        section.error(
+            "authority",
+            Code::BadValue,
+            format!("{}, expected a host", quote(authority)),
+        );
+    }
+    ClientSettings { ping: Some(ping), authority, ..ClientSettings::default() }
 }
 
 fn tls_insecure(section: &Section<'_>) -> bool {

@@ -131,6 +131,8 @@ fn nest(key: &str, value: Value) -> Value {
 #[cfg(test)]
 mod collector_tests;
 #[cfg(test)]
+mod connection_tests;
+#[cfg(test)]
 mod documented_tests;
 #[cfg(test)]
 mod exporter_tests;

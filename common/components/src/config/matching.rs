@@ -9,6 +9,7 @@
 //! | several `libraries` | one of them must match, as is documented; there all must |
 //! | `resources` for the metrics of `attributes` | are looked at; there they are read and forgotten |
 //! | an attribute that is compared with a list or a map | is an error |
+//! | an attribute whose value is empty | counts as absent; there it is enough where none is asked for |
 
 use otlp::Signal;
 use ottl::pattern;

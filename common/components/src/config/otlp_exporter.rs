@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use otlp::Signal;
+use transport::client::ClientSettings;
 
 use super::client::{self, Compression, Target};
 use super::section::Section;
@@ -34,6 +35,12 @@ pub struct OtlpExporter {
     pub headers: Vec<(String, String)>,
     /// Compression of bodies.
     pub compression: Compression,
+    /// `compression_params.level`, as zlib and Zstandard count; the fastest by default.
+    pub level: Option<i32>,
+    /// How connections are kept.
+    pub client: ClientSettings,
+    /// Whether an attempt waits for a connection rather than fail for want of one.
+    pub wait_for_ready: bool,
     /// Attempts, retries and the queue before them.
     pub sending: Sending,
 }
@@ -41,39 +48,25 @@ pub struct OtlpExporter {
 impl OtlpExporter {
     /// Reads the section of `otlp_grpc`.
     pub fn read_grpc(section: &Section<'_>) -> Self {
-        section.not_built_yet(&[
-            "auth",
-            "authority",
-            "balancer_name",
-            "keepalive",
-            "middlewares",
-            "read_buffer_size",
-            "wait_for_ready",
-            "write_buffer_size",
-        ]);
-        Self::read(section, client::grpc_target(section), Duration::from_secs(5))
+        section.not_built_yet(&["auth", "balancer_name", "middlewares"]);
+        let target = client::grpc_target(section);
+        let shared = Self::read(section, target, Duration::from_secs(5));
+        let wait_for_ready = section.bool("wait_for_ready", false);
+        Self { client: client::grpc_connections(section), wait_for_ready, ..shared }
     }
 
     /// Reads the section of `otlp_http`.
     pub fn read_http(section: &Section<'_>) -> Self {
         section.not_built_yet(&[
             "auth",
-            "compression_params",
             "cookies",
-            "disable_keep_alives",
             "force_attempt_http2",
             "http2_ping_timeout",
             "http2_read_idle_timeout",
-            "idle_conn_timeout",
             "keepalive",
-            "max_conns_per_host",
-            "max_idle_conns",
-            "max_idle_conns_per_host",
             "middlewares",
             "profiles_endpoint",
             "proxy_url",
-            "read_buffer_size",
-            "write_buffer_size",
         ]);
         let encodings = [("proto", Encoding::Proto), ("json", Encoding::Json)];
         let encoding = section.one_of("encoding", Encoding::Proto, &encodings);
@@ -87,7 +80,9 @@ impl OtlpExporter {
         let own = |(key, signal)| Some((signal, client::http_url(section, key)?));
         let own_targets = keys.into_iter().filter_map(own).collect();
         let shared = Self::read(section, target, Duration::from_secs(30));
-        Self { encoding, own_targets, ..shared }
+        let level = client::compression_level(section, shared.compression);
+        let client = client::http_connections(section);
+        Self { encoding, own_targets, level, client, ..shared }
     }
 
     /// Everywhere it may send to.
@@ -101,12 +96,16 @@ impl OtlpExporter {
     }
 
     fn read(section: &Section<'_>, target: Option<Target>, timeout: Duration) -> Self {
+        client::buffer_sizes(section);
         Self {
             target,
             own_targets: Vec::new(),
             encoding: Encoding::Proto,
-            headers: client::headers(section),
+            headers: client::headers(section, "headers"),
             compression: client::compression(section),
+            level: None,
+            client: ClientSettings::default(),
+            wait_for_ready: false,
             sending: Sending::read(section, timeout),
         }
     }

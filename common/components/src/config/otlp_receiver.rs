@@ -1,7 +1,18 @@
 //! The receiver `otlp`. A protocol that is not named is off; defaults are the Collector's.
+//!
+//! `read_buffer_size`, `write_buffer_size` and `keepalive.enforcement_policy` are checked and have no effect:
+//! buffers are ours to choose, and who pings often is let be.
+
+mod connections;
+mod cors;
 
 use otlp::Signal;
+use transport::coding::Coding;
+use transport::listener::ConnectionSettings;
 
+pub use cors::Cors;
+
+use super::client;
 use super::error::{Code, quote};
 use super::quantity::Address;
 use super::section::Section;
@@ -24,6 +35,8 @@ pub struct GrpcServer {
     pub max_message_bytes: u64,
     /// Whether request headers go along with the data.
     pub include_metadata: bool,
+    /// `max_concurrent_streams` and `keepalive`.
+    pub connections: ConnectionSettings,
 }
 
 /// OTLP over HTTP.
@@ -37,6 +50,14 @@ pub struct HttpServer {
     pub include_metadata: bool,
     /// The path of each signal; profiles have theirs.
     pub paths: Vec<(String, Signal)>,
+    /// Codings that are taken, `compression_algorithms`; all by default.
+    pub codings: Vec<Coding>,
+    /// Pages of which origins may send.
+    pub cors: Option<Cors>,
+    /// Headers of every answer, names in lower case.
+    pub response_headers: Vec<(String, String)>,
+    /// `idle_timeout`, `read_header_timeout` and `keep_alives_enabled`.
+    pub connections: ConnectionSettings,
 }
 
 const MIB: u64 = 1 << 20;
@@ -59,37 +80,25 @@ impl OtlpReceiver {
 }
 
 fn grpc(section: &Section<'_>) -> GrpcServer {
-    section.not_built_yet(&[
-        "auth",
-        "keepalive",
-        "max_concurrent_streams",
-        "middlewares",
-        "read_buffer_size",
-        "tls",
-        "write_buffer_size",
-    ]);
+    section.not_built_yet(&["auth", "middlewares", "tls"]);
+    client::buffer_sizes(section);
     section.one_built_of("transport", (), &[("tcp", ())], &["tcp4", "tcp6", "unix"]);
     let max_mib = section.u64_in("max_recv_msg_size_mib", 0, 0..=MAX_BODY_BYTES / MIB);
     GrpcServer {
         endpoint: section.address("endpoint", "localhost:4317"),
         max_message_bytes: if max_mib == 0 { DEFAULT_MESSAGE_MIB } else { max_mib } * MIB,
         include_metadata: section.bool("include_metadata", false),
+        connections: connections::grpc(section),
     }
 }
 
 fn http(section: &Section<'_>) -> HttpServer {
     section.not_built_yet(&[
         "auth",
-        "compression_algorithms",
-        "cors",
-        "idle_timeout",
-        "keep_alives_enabled",
         "keepalive",
         "middlewares",
         "profiles_url_path",
-        "read_header_timeout",
         "read_timeout",
-        "response_headers",
         "tls",
         "write_timeout",
     ]);
@@ -100,6 +109,24 @@ fn http(section: &Section<'_>) -> HttpServer {
         max_body_bytes: if max_body == 0 { DEFAULT_BODY_BYTES } else { max_body },
         include_metadata: section.bool("include_metadata", false),
         paths: paths(section),
+        codings: codings(section),
+        cors: Cors::read(section),
+        response_headers: client::headers(section, "response_headers"),
+        connections: connections::http(section),
+    }
+}
+
+/// Reads `compression_algorithms`; the empty name is a body that is not compressed. As in the Collector, a list
+/// without it refuses those.
+fn codings(section: &Section<'_>) -> Vec<Coding> {
+    let all = [("", Coding::Identity), ("gzip", Coding::Gzip), ("zstd", Coding::Zstd)];
+    let planned = ["zlib", "snappy", "deflate", "lz4", "x-snappy-framed"];
+    match section.field("compression_algorithms") {
+        Some(field) => {
+            let items = field.list();
+            items.iter().filter_map(|item| item.one_built_of(&all, &planned)).collect()
+        }
+        None => all.map(|(_, coding)| coding).to_vec(),
     }
 }
 

@@ -123,6 +123,11 @@ impl<'a> Section<'a> {
         self.field(key).and_then(|field| field.u64_in(range)).unwrap_or(default)
     }
 
+    /// A whole number within `range`, which may be below zero.
+    pub fn i64_in(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
+        self.field(key).and_then(|field| field.i64_in(range)).unwrap_or(default)
+    }
+
     /// A number within `range`.
     pub fn f64_in(&self, key: &'static str, default: f64, range: RangeInclusive<f64>) -> f64 {
         self.field(key).and_then(|field| field.f64_in(range)).unwrap_or(default)

@@ -30,6 +30,8 @@ use write::{Unwritten, Writer};
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
 /// How often a backend that keeps failing is mentioned in the log.
 const MENTION_EVERY: Duration = Duration::from_secs(60);
+/// Pause before another connection is tried, where an attempt waits for one.
+const BETWEEN_CONNECTS: Duration = Duration::from_millis(200);
 /// `User-Agent` of every request.
 const USER_AGENT: &str = concat!("medulla/", env!("CARGO_PKG_VERSION"));
 
@@ -56,6 +58,8 @@ struct Otlp {
     protocol: Protocol,
     writer: Writer,
     headers: HeaderMap,
+    /// Whether an attempt waits for a connection.
+    wait_for_ready: bool,
     trouble: Trouble,
 }
 
@@ -86,8 +90,10 @@ impl Otlp {
             writer: Writer {
                 encoding: settings.encoding,
                 compression: settings.compression,
+                level: settings.level,
                 outputs: Outputs::new(context.budget.clone()),
             },
+            wait_for_ready: settings.wait_for_ready,
             routes,
             protocol,
             trouble: Trouble::default(),
@@ -156,7 +162,17 @@ impl Otlp {
             headers.insert("grpc-encoding", HeaderValue::from_static(coding.name()));
         }
         headers.insert("grpc-timeout", grpc::timeout_value(timeout));
-        route.client.post(&route.path, headers, grpc::frame(is_packed, pieces)).await
+        let body = grpc::frame(is_packed, pieces);
+        if !self.wait_for_ready {
+            return route.client.post(&route.path, headers, body).await;
+        }
+        // The attempt's own timeout ends this.
+        loop {
+            match route.client.post(&route.path, headers.clone(), body.clone()).await {
+                Err(SendError::Connect(_)) => tokio::time::sleep(BETWEEN_CONNECTS).await,
+                sent => return sent,
+            }
+        }
     }
 }
 
@@ -169,7 +185,8 @@ impl Exporter for Otlp {
 /// Where each signal goes: to an endpoint of its own, or to the common one, by one client.
 fn routes(settings: &OtlpExporter, protocol: Protocol) -> Vec<Route> {
     let client = |target: &Target| {
-        Arc::new(Client::new(target.address.to_string(), protocol, MAX_RESPONSE_BYTES))
+        let (kept, address) = (settings.client.clone(), target.address.to_string());
+        Arc::new(Client::with(kept, address, protocol, MAX_RESPONSE_BYTES))
     };
     let common = settings.target.as_ref().map(|target| (target, client(target)));
     let route = |signal: Signal| {

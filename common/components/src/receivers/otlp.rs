@@ -6,6 +6,7 @@
 //! then on; profiles have no JSON form here.
 
 mod admit;
+mod cors;
 mod grpc;
 mod http;
 mod reply;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use pipeline::{Inlet, Inlets, ReceiverLedger, Signal};
 use tokio::time::Instant;
-use transport::listener::Server;
+use transport::listener::{ConnectionSettings, Server};
 
 use crate::component::{BoxFuture, BuildError, Context, Receiver};
 use crate::config::ComponentConfig;
@@ -54,6 +55,7 @@ struct OtlpServers {
 struct Listening<H> {
     component: String,
     path: String,
+    settings: ConnectionSettings,
     /// Until it serves.
     socket: Mutex<Option<Arc<TcpListener>>>,
     service: Arc<H>,
@@ -89,12 +91,13 @@ pub(crate) fn build(
     let grpc = settings.grpc.map(|server| {
         let admission =
             admission(Transport::Grpc, server.max_message_bytes, server.include_metadata);
-        Listening::new(bind("grpc", &server.endpoint)?, grpc::Service(admission))
+        let bound = bind("grpc", &server.endpoint)?;
+        Ok::<_, BuildError>(Listening::new(bound, server.connections, grpc::Service(admission)))
     });
     let http = settings.http.map(|server| {
         let admission = admission(Transport::Http, server.max_body_bytes, server.include_metadata);
-        let service = http::Service::new(admission, server.paths);
-        Listening::new(bind("http", &server.endpoint)?, service)
+        let (bound, connections) = (bind("http", &server.endpoint)?, server.connections.clone());
+        Ok(Listening::new(bound, connections, http::Service::new(admission, server)))
     });
     let (grpc, http) = (grpc.transpose()?, http.transpose()?);
     Ok(Arc::new(OtlpServers { inlets, ports: context.ports.clone(), grpc, http }))
@@ -136,18 +139,20 @@ impl Receiver for OtlpServers {
 impl<H: transport::listener::Handler> Listening<H> {
     fn new(
         (component, path, socket): (String, String, Arc<TcpListener>),
+        settings: ConnectionSettings,
         service: H,
-    ) -> Result<Self, BuildError> {
+    ) -> Self {
         let (socket, service, server) =
             (Mutex::new(Some(socket)), Arc::new(service), Mutex::default());
-        Ok(Self { component, path, socket, service, server })
+        Self { component, path, settings, socket, service, server }
     }
 
     fn start(&self, admission: &admit::Admission) -> Result<(), BuildError> {
         let connections = admission.connections.clone();
         let socket = self.socket.lock().expect("taking an option cannot panic").take();
         let socket = socket.expect("a receiver is started once");
-        let server = Server::start(socket, connections, self.service.clone());
+        let (settings, service) = (self.settings.clone(), self.service.clone());
+        let server = Server::start_with(settings, socket, connections, service);
         let server = server
             .map_err(|error| BuildError { path: self.path.clone(), message: error.to_string() })?;
         tracing::info!("listening {} {}", self.component, server.address());

@@ -19,7 +19,7 @@ impl Grow for Purse {
 }
 
 fn pack<const N: usize>(coding: Coding, parts: [&Bytes; N]) -> Bytes {
-    transport::coding::pack(coding, parts, &mut Purse(usize::MAX)).expect("permitted")
+    transport::coding::pack(coding, None, parts, &mut Purse(usize::MAX)).expect("permitted")
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -24,7 +24,7 @@ fn inflated_zstd(packed: &Bytes, max_bytes: usize, purse: usize) -> Result<Bytes
 }
 
 fn packed<'a>(coding: Coding, parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
-    pack(coding, parts, &mut Purse(usize::MAX)).expect("permitted")
+    pack(coding, None, parts, &mut Purse(usize::MAX)).expect("permitted")
 }
 
 fn gzip<'a>(parts: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
@@ -106,15 +106,33 @@ fn packing_stops_where_it_is_not_permitted() {
     let parts = [Bytes::from(noise), Bytes::from_static(b"more")];
     for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
         let mut purse = Purse(8 << 20);
-        let whole = pack(coding, &parts, &mut purse).expect("permitted");
+        let whole = pack(coding, None, &parts, &mut purse).expect("permitted");
         let asked = (8 << 20) - purse.0;
         assert!((whole.len()..=2 * whole.len()).contains(&asked), "{coding:?}: {asked}");
-        assert_eq!(pack(coding, &parts, &mut Purse(asked)), Ok(whole), "{coding:?}");
-        assert_eq!(pack(coding, &parts, &mut Purse(asked - 1)), Err(Refused), "{coding:?}");
-        assert_eq!(pack(coding, &parts, &mut Purse(0)), Err(Refused), "{coding:?}");
+        assert_eq!(pack(coding, None, &parts, &mut Purse(asked)), Ok(whole), "{coding:?}");
+        assert_eq!(pack(coding, None, &parts, &mut Purse(asked - 1)), Err(Refused), "{coding:?}");
+        assert_eq!(pack(coding, None, &parts, &mut Purse(0)), Err(Refused), "{coding:?}");
     }
-    let alone = pack(Coding::Identity, &parts[..1], &mut Purse(0));
+    let alone = pack(Coding::Identity, None, &parts[..1], &mut Purse(0));
     assert_eq!(alone, Ok(parts[0].clone()), "a body as it stands costs nothing");
+}
+
+#[test]
+fn a_higher_level_packs_better() {
+    let words: Vec<u8> = (0..40_000u32)
+        .flat_map(|n| format!("span {} took {} ms;", n.wrapping_mul(n) % 977, n % 113).into_bytes())
+        .collect();
+    let body = Bytes::from(words);
+    let levels = [Some(i32::MIN), None, Some(-1), Some(9), Some(12), Some(i32::MAX)];
+    let size = |coding, level| {
+        let packed = pack(coding, level, [&body], &mut Purse(usize::MAX)).expect("permitted");
+        assert_eq!(inflate(coding, &packed, 1 << 24, &mut Purse(usize::MAX)), Ok(body.clone()));
+        packed.len()
+    };
+    let [least, fast, usual, nine, twelve, most] = levels.map(|level| size(Coding::Gzip, level));
+    assert!(fast > usual && usual >= nine && nine == twelve && twelve == most && least == usual);
+    let [least, fast, usual, nine, twelve, most] = levels.map(|level| size(Coding::Zstd, level));
+    assert!(least == fast && fast == usual && usual > nine && nine >= twelve && twelve == most);
 }
 
 proptest! {

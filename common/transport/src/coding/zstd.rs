@@ -18,7 +18,9 @@ use crate::read::Grow;
 const WINDOW_MAX_BYTES: u64 = 1 << WINDOW_MAX_LOG;
 const WINDOW_MAX_LOG: u32 = 23;
 /// The fastest level that compresses in earnest, as with gzip.
-const LEVEL: i32 = 1;
+const FASTEST: i32 = 1;
+/// Beyond it a window takes more memory than many bodies, for little.
+const BEST: i32 = 12;
 
 /// A decoder of all frames of `packed`, its window permitted.
 pub(super) fn decoder<'a>(
@@ -37,12 +39,13 @@ pub(super) fn decoder<'a>(
 
 /// Compresses the concatenation of `parts` to one frame that names its length.
 pub(super) fn pack<'a, 'g, G: Grow>(
+    level: Option<i32>,
     parts: impl IntoIterator<Item = &'a Bytes>,
     out: Out<'g, G>,
 ) -> io::Result<Out<'g, G>> {
     let parts: Vec<&Bytes> = parts.into_iter().collect();
     let length = parts.iter().map(|part| part.len() as u64).sum();
-    let mut encoder = Encoder::new(out, LEVEL)?;
+    let mut encoder = Encoder::new(out, level.unwrap_or(FASTEST).clamp(FASTEST, BEST))?;
     encoder.set_pledged_src_size(Some(length))?;
     for part in parts {
         encoder.write_all(part)?;

@@ -196,9 +196,7 @@ service:
 ",
         &[
             "receivers.otlp.protocols.grpc.auth: not_built_in: not built in yet",
-            "receivers.otlp.protocols.grpc.keepalive: not_built_in: not built in yet",
             "receivers.otlp.protocols.grpc.tls: not_built_in: not built in yet",
-            "receivers.otlp.protocols.http.cors: not_built_in: not built in yet",
             "exporters.otlp.tls.ca_file: not_built_in: not built in yet",
             "exporters.otlp.tls: not_built_in: TLS is not built in yet, expected tls.insecure: \
              true or an http:// endpoint",

@@ -374,8 +374,6 @@ fn what_is_not_here_is_named_where_it_stands() {
         PROCESSORS,
         &[
             "processors.attributes/regex_insert.actions[4].from_context: not_built_in",
-            "exporters.otlphttp.read_buffer_size: not_built_in",
-            "exporters.otlphttp.write_buffer_size: not_built_in",
             "extensions.pprof: unknown_component",
             "extensions.zpages: unknown_component",
             "service.telemetry.logs.development: not_built_in",
@@ -385,7 +383,6 @@ fn what_is_not_here_is_named_where_it_stands() {
     check(
         ROUTING,
         &[
-            "receivers.otlp.protocols.http.cors: not_built_in",
             "connectors.exceptions: unknown_component",
             "exporters.file/ecorp.compression: not_built_in",
             "exporters.file/ecorp.rotation: not_built_in",
@@ -395,7 +392,6 @@ fn what_is_not_here_is_named_where_it_stands() {
     check(
         KUBERNETES,
         &[
-            "receivers.otlp.protocols.grpc.keepalive: not_built_in",
             "receivers.jaeger: unknown_component",
             "receivers.zipkin: unknown_component",
             "receivers.prometheus: unknown_component",

@@ -189,7 +189,6 @@ fn receivers_say_what_is_wrong() {
              to 2047",
             "receivers.otlp.protocols.grpc.endpoint: bad_value: \"localhost\", expected an address \
              such as localhost:4317",
-            "receivers.otlp.protocols.http.cors: not_built_in: not built in yet",
             "receivers.otlp.protocols.http.max_request_body_size: wrong_type: \"1MiB\", expected a \
              whole number",
             "receivers.otlp.protocols.http.endpoint: bad_value: \"http://localhost:4318\", \

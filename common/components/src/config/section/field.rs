@@ -84,6 +84,15 @@ impl<'a> Field<'a> {
         number.or_else(|| self.out_of_range(&range_text(&range, u64::MAX)))
     }
 
+    /// As a whole number within `range`, which may be below zero.
+    pub fn i64_in(&self, range: RangeInclusive<i64>) -> Option<i64> {
+        let Core::Int(number) = core_of(&self.scalar("a whole number")?.text) else {
+            return self.wrong_type("a whole number");
+        };
+        let expected = || format!("{} to {}", range.start(), range.end());
+        range.contains(&number).then_some(number).or_else(|| self.out_of_range(&expected()))
+    }
+
     /// As a number within `range`.
     pub fn f64_in(&self, range: RangeInclusive<f64>) -> Option<f64> {
         let number = match core_of(&self.scalar("a number")?.text) {

@@ -13,6 +13,8 @@ use crate::config::otlp_exporter::Encoding;
 pub(super) struct Writer {
     pub(super) encoding: Encoding,
     pub(super) compression: Compression,
+    /// As zlib and Zstandard count.
+    pub(super) level: Option<i32>,
     pub(super) outputs: Outputs,
 }
 
@@ -39,19 +41,19 @@ impl Writer {
             return Ok((coding, vec![packed]));
         }
         let mut output = self.outputs.begin();
-        let packed = pack(coding, batch.bodies(), &mut Charge(&mut output))?;
+        let packed = pack(coding, self.level, batch.bodies(), &mut Charge(&mut output))?;
         Ok((coding, vec![output.keep(packed)]))
     }
 
     fn json(&self, batch: &Batch, coding: Coding) -> Result<Bytes, Unwritten> {
         let mut output = self.outputs.begin();
-        let request = pack(Coding::Identity, batch.bodies(), &mut Charge(&mut output))?;
+        let request = pack(Coding::Identity, None, batch.bodies(), &mut Charge(&mut output))?;
         let mut json = Vec::new();
         let mut grow = |bytes| output.grow(bytes).is_ok();
         otlp::json::write_request_within(batch.signal, &request, &mut json, &mut grow)?;
         drop(request);
         json.shrink_to_fit();
-        let packed = pack(coding, [&Bytes::from(json)], &mut Charge(&mut output))?;
+        let packed = pack(coding, self.level, [&Bytes::from(json)], &mut Charge(&mut output))?;
         Ok(output.keep(packed))
     }
 }

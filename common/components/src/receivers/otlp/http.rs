@@ -1,4 +1,4 @@
-//! OTLP/HTTP: paths, methods, content types and codings.
+//! OTLP/HTTP: paths, methods, content types and codings; and what the configuration adds to every answer.
 
 use std::net::SocketAddr;
 
@@ -7,20 +7,63 @@ use transport::coding::Coding;
 use transport::http::Body;
 use transport::listener::Handler;
 use transport::read::linger;
-use transport::{HeaderMap, Incoming, Method, Request, Response, StatusCode};
+use transport::{
+    HeaderMap, HeaderName, HeaderValue, Incoming, Method, Request, Response, StatusCode,
+};
 
 use super::admit::{Admission, Form, Format, Reject};
+use super::cors::Cors;
 use super::reply::http as reply;
+use crate::config::otlp_receiver::HttpServer;
 
 /// Answers export requests.
 pub(super) struct Service {
     admission: Admission,
     /// The path of each signal.
     paths: Vec<(String, Signal)>,
+    /// Codings of bodies that are taken.
+    codings: Vec<Coding>,
+    manners: Option<Manners>,
+}
+
+/// What answers say beside the verdict.
+struct Manners {
+    cors: Option<Cors>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Handler for Service {
     async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let Some(manners) = &self.manners else { return self.answer(request, peer).await };
+        let crossing = manners.cors.as_ref().map(|cors| cors.judge(&request));
+        let mut response = match &crossing {
+            Some(crossing) if crossing.is_preflight => no_content(),
+            _ => self.answer(request, peer).await,
+        };
+        let headers = response.headers_mut();
+        for (name, value) in &manners.headers {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        for (name, value) in crossing.into_iter().flat_map(|crossing| crossing.headers) {
+            headers.append(name, value);
+        }
+        response
+    }
+}
+
+impl Service {
+    pub(super) fn new(admission: Admission, settings: HttpServer) -> Self {
+        let headers: Vec<_> = settings.response_headers.iter().map(header).collect();
+        let cors = settings.cors.as_ref().map(Cors::new);
+        let manners = (cors.is_some() || !headers.is_empty()).then_some(Manners { cors, headers });
+        Self { admission, paths: settings.paths, codings: settings.codings, manners }
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         // OTLP/HTTP: the answer has the request's encoding, also when it is a refusal.
         let format = format_of(request.headers()).unwrap_or(Format::Protobuf);
         let Some(signal) = self.signal(request.uri().path()) else {
@@ -35,16 +78,6 @@ impl Handler for Service {
             Ok(answer) => reply::answer(format, signal, &answer),
             Err(refusal) => refusal.answer(format),
         }
-    }
-}
-
-impl Service {
-    pub(super) fn new(admission: Admission, paths: Vec<(String, Signal)>) -> Self {
-        Self { admission, paths }
-    }
-
-    pub(super) fn admission(&self) -> &Admission {
-        &self.admission
     }
 
     fn signal(&self, path: &str) -> Option<Signal> {
@@ -61,7 +94,7 @@ impl Service {
             self.admission.count(signal, RefuseReason::Unsupported);
             refusal
         };
-        let judged = judge(signal, &request);
+        let judged = self.judge(signal, &request);
         let (head, body) = request.into_parts();
         let form = match judged {
             Ok(form) => form,
@@ -77,6 +110,27 @@ impl Service {
         };
         let message = admitted.read(body, 0).await?;
         Ok(admitted.finish(message, form, None).await?)
+    }
+
+    /// OTLP/HTTP: POST of a body in protobuf or JSON, plain or compressed.
+    fn judge(&self, signal: Signal, request: &Request<Incoming>) -> Result<Form, Refusal> {
+        let unsupported = |message| Refusal::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        if request.method() != Method::POST {
+            return Err(Refusal::Status(StatusCode::METHOD_NOT_ALLOWED, "expected POST"));
+        }
+        let format = format_of(request.headers()).ok_or_else(|| {
+            unsupported("expected content type application/x-protobuf or application/json")
+        })?;
+        if signal == Signal::Profiles && format == Format::Json {
+            return Err(unsupported("profiles: expected content type application/x-protobuf"));
+        }
+        let coding = request.headers().get("content-encoding").map_or(&b""[..], |v| v.as_bytes());
+        let coding = Coding::parse(coding)
+            .ok_or_else(|| unsupported("expected content encoding gzip, zstd or identity"))?;
+        if !self.codings.contains(&coding) {
+            return Err(unsupported("compression_algorithms does not name this content encoding"));
+        }
+        Ok(Form { format, coding })
     }
 }
 
@@ -107,22 +161,17 @@ impl Refusal {
     }
 }
 
-/// OTLP/HTTP: POST of a body in protobuf or JSON, plain or compressed.
-fn judge(signal: Signal, request: &Request<Incoming>) -> Result<Form, Refusal> {
-    let unsupported = |message| Refusal::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
-    if request.method() != Method::POST {
-        return Err(Refusal::Status(StatusCode::METHOD_NOT_ALLOWED, "expected POST"));
-    }
-    let format = format_of(request.headers()).ok_or_else(|| {
-        unsupported("expected content type application/x-protobuf or application/json")
-    })?;
-    if signal == Signal::Profiles && format == Format::Json {
-        return Err(unsupported("profiles: expected content type application/x-protobuf"));
-    }
-    let coding = request.headers().get("content-encoding").map_or(&b""[..], |v| v.as_bytes());
-    let coding = Coding::parse(coding)
-        .ok_or_else(|| unsupported("expected content encoding gzip, zstd or identity"))?;
-    Ok(Form { format, coding })
+/// A header of the configuration.
+fn header((name, value): &(String, String)) -> (HeaderName, HeaderValue) {
+    let name = HeaderName::try_from(name).expect("names were checked with the configuration");
+    (name, HeaderValue::try_from(value).expect("so were values"))
+}
+
+/// The answer to a preflight request, whatever it asked for.
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 fn format_of(headers: &HeaderMap) -> Option<Format> {

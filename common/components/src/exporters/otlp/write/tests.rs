@@ -44,7 +44,7 @@ const FORMS: [(Encoding, Compression); 5] = [
 ];
 
 fn writer((encoding, compression): (Encoding, Compression), budget: &Arc<Budget>) -> Writer {
-    Writer { encoding, compression, outputs: Outputs::new(budget.clone()) }
+    Writer { encoding, compression, level: None, outputs: Outputs::new(budget.clone()) }
 }
 
 /// Permits everything.
