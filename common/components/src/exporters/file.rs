@@ -71,7 +71,9 @@ impl Exporter for Lines {
 
 impl Lines {
     fn lines(&self, batch: &Batch) -> Result<Bytes, WriteError> {
-        let mut output = self.outputs.begin();
+        // As JSON it is twice as long at least.
+        let expected_bytes = 2 * batch.body_bytes();
+        let mut output = self.outputs.begin(expected_bytes).map_err(|_| WriteError::Refused)?;
         let mut lines = Vec::new();
         for body in batch.bodies() {
             let mut grow = |bytes| output.grow(bytes).is_ok();

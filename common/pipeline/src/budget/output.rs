@@ -2,7 +2,8 @@
 //!
 //! It is charged to the budget like anything else. But the records it is written for hold their part of the budget until
 //! they are delivered, so an output that waited for room could wait for itself: one output per exporter may go
-//! over the budget, and is charged all the same, so that nothing else is admitted meanwhile.
+//! over the budget, and is charged all the same, so that nothing else is admitted meanwhile. What an output will
+//! take is guessed and asked for before it is begun: to write half of it in vain costs as much as to write it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,9 +26,14 @@ impl Outputs {
         Self { budget, is_over: Arc::default() }
     }
 
-    /// An output of no bytes yet. It is no sender's: what a merged batch becomes belongs to several.
-    pub fn begin(&self) -> Output {
-        Output { permit: self.budget.permit(None), is_over: self.is_over.clone(), goes_over: false }
+    /// An output of no bytes yet, where there is room for so many as it may take. It is no sender's: what a merged
+    /// batch becomes belongs to several.
+    pub fn begin(&self, expected_bytes: usize) -> Result<Output, Exhausted> {
+        let (permit, is_over) = (self.budget.permit(None), self.is_over.clone());
+        let mut output = Output { permit, is_over, goes_over: false, ahead_bytes: 0 };
+        output.grow(expected_bytes)?;
+        output.ahead_bytes = expected_bytes;
+        Ok(output)
     }
 }
 
@@ -38,11 +44,20 @@ pub struct Output {
     permit: Permit,
     is_over: Arc<AtomicBool>,
     goes_over: bool,
+    /// Bytes that are charged and not asked for yet.
+    ahead_bytes: usize,
 }
 
 impl Output {
-    /// Permits `bytes` more: of the budget or, if no other output of the exporter does so, beyond it.
+    /// Permits `bytes` more: of those expected, of the budget or, if no other output of the exporter does so, beyond
+    /// it.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let expected = bytes.min(self.ahead_bytes);
+        self.ahead_bytes -= expected;
+        let bytes = bytes - expected;
+        if bytes == 0 {
+            return Ok(());
+        }
         if self.permit.grow(bytes).is_ok() {
             return Ok(());
         }
@@ -88,13 +103,17 @@ mod tests {
 
     use super::*;
 
+    fn begin(outputs: &Outputs) -> Output {
+        outputs.begin(0).expect("nothing is expected")
+    }
+
     #[test]
     fn one_goes_over_a_full_budget_and_the_next_after_it() {
         let budget = Budget::new(100, 1.0);
         let mut records = budget.permit(None);
         records.grow(90).expect("room");
         let outputs = Outputs::new(budget.clone());
-        let (mut first, mut second) = (outputs.begin(), outputs.begin());
+        let (mut first, mut second) = (begin(&outputs), begin(&outputs));
         assert_eq!(
             (first.grow(8), second.grow(8)),
             (Ok(()), Ok(())),
@@ -114,8 +133,24 @@ mod tests {
         drop(first);
         assert_eq!(budget.used_bytes(), 90);
         let another = Outputs::new(budget.clone());
-        let (mut ours, mut theirs) = (outputs.begin(), another.begin());
+        let (mut ours, mut theirs) = (begin(&outputs), begin(&another));
         assert_eq!((ours.grow(50), theirs.grow(50)), (Ok(()), Ok(())), "each exporter has its own");
+    }
+
+    #[test]
+    fn what_is_expected_is_charged_before_and_kept_as_it_came() {
+        let budget = Budget::new(100, 1.0);
+        let outputs = Outputs::new(budget.clone());
+        let mut output = outputs.begin(60).expect("room");
+        assert_eq!((output.grow(50), budget.used_bytes()), (Ok(()), 60));
+        assert_eq!((output.grow(30), budget.used_bytes()), (Ok(()), 80), "ten were left");
+        let over = outputs.begin(60).expect("the first beyond");
+        assert_eq!(outputs.begin(60).err(), Some(Exhausted), "is not begun");
+        drop(over);
+        let kept = output.keep(Bytes::from_static(&[7; 5]));
+        assert_eq!(budget.used_bytes(), 5);
+        drop(kept);
+        assert_eq!(budget.used_bytes(), 0);
     }
 
     proptest! {
@@ -127,11 +162,11 @@ mod tests {
         ) {
             let budget = Budget::new(total, 1.0);
             let outputs = Outputs::new(budget.clone());
-            let mut open: Vec<(Output, usize)> = (0..6).map(|_| (outputs.begin(), 0)).collect();
+            let mut open: Vec<(Output, usize)> = (0..6).map(|_| (begin(&outputs), 0)).collect();
             let mut kept: Vec<Bytes> = Vec::new();
             for (index, bytes, ends) in steps {
                 if ends {
-                    let (output, held) = std::mem::replace(&mut open[index], (outputs.begin(), 0));
+                    let (output, held) = std::mem::replace(&mut open[index], (begin(&outputs), 0));
                     kept.push(output.keep(Bytes::from(vec![0; held.min(bytes)])));
                     kept.drain(..kept.len().saturating_sub(2));
                 } else {

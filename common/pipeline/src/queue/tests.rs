@@ -231,10 +231,9 @@ struct Wordy {
 impl Exporter for Wordy {
     fn send<'a>(&'a self, _batch: &'a Batch, _timeout: Duration) -> crate::SendFuture<'a> {
         Box::pin(async move {
-            let mut output = self.outputs.begin();
-            if output.grow(self.bytes).is_err() {
+            let Ok(output) = self.outputs.begin(self.bytes) else {
                 return Outcome::retry(Cause::Budget);
-            }
+            };
             let _kept = output.keep(bytes::Bytes::from(vec![0; self.bytes]));
             tokio::time::sleep(Duration::from_millis(100)).await;
             Outcome::ACCEPTED

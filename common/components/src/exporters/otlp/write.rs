@@ -2,12 +2,16 @@
 //! budget until its last byte is gone.
 
 use bytes::Bytes;
-use pipeline::{Batch, Output, Outputs, PackedCoding};
+use pipeline::{Batch, Exhausted, Output, Outputs, PackedCoding};
 use transport::coding::{Coding, pack};
 use transport::read::{Grow, Refused};
 
 use crate::config::client::Compression;
 use crate::config::otlp_exporter::Encoding;
+
+/// What telemetry shrinks to when it is compressed, at best, as a part of its size, and what it grows to as JSON.
+const PACKED_PART: usize = 8;
+const JSON_TIMES: usize = 2;
 
 /// Writes bodies.
 pub(super) struct Writer {
@@ -40,13 +44,13 @@ impl Writer {
         if let Some(packed) = as_it_came(batch, coding) {
             return Ok((coding, vec![packed]));
         }
-        let mut output = self.outputs.begin();
+        let mut output = self.outputs.begin(batch.body_bytes() / PACKED_PART)?;
         let packed = pack(coding, self.level, batch.bodies(), &mut Charge(&mut output))?;
         Ok((coding, vec![output.keep(packed)]))
     }
 
     fn json(&self, batch: &Batch, coding: Coding) -> Result<Bytes, Unwritten> {
-        let mut output = self.outputs.begin();
+        let mut output = self.outputs.begin(batch.body_bytes() * JSON_TIMES)?;
         let request = pack(Coding::Identity, None, batch.bodies(), &mut Charge(&mut output))?;
         let mut json = Vec::new();
         let mut grow = |bytes| output.grow(bytes).is_ok();
@@ -71,6 +75,12 @@ struct Charge<'a>(&'a mut Output);
 impl Grow for Charge<'_> {
     fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
         self.0.grow(bytes).map_err(|_| Refused)
+    }
+}
+
+impl From<Exhausted> for Unwritten {
+    fn from(_: Exhausted) -> Self {
+        Self::NoRoom
     }
 }
 
