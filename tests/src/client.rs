@@ -4,7 +4,7 @@ use crate::status::{self, Code};
 use crate::{PATIENCE, Signal};
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::{Compression, write::GzEncoder};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, TE};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, TE};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -53,7 +53,9 @@ impl Answer {
 /// One HTTP/1.1 connection.
 pub struct HttpClient {
     sender: http1::SendRequest<Full<Bytes>>,
-    host: String,
+    address: SocketAddr,
+    /// The last answer said that it was the last of its connection.
+    is_over: bool,
 }
 
 impl HttpClient {
@@ -74,7 +76,7 @@ impl HttpClient {
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, host: address.to_string() })
+        Ok(Self { sender, address, is_over: false })
     }
 
     /// Exports a protobuf body.
@@ -130,15 +132,21 @@ impl HttpClient {
         self.send(request).await.expect("a page is answered")
     }
 
-    /// Sends any request; the `Host` header is added.
+    /// Sends any request; the `Host` header is added. Where the last answer ended its connection (that of a sender
+    /// whose refused body took too long) it goes over a new one.
     ///
     /// # Errors
     /// When the connection breaks or no answer comes in time.
     pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        request.headers_mut().insert(HOST, self.host.parse()?);
+        if self.is_over {
+            *self = Self::try_connect(self.address).await?;
+        }
+        request.headers_mut().insert(HOST, self.address.to_string().parse()?);
         self.sender.ready().await?;
         let exchange = async { collect(self.sender.send_request(request).await?).await };
-        tokio::time::timeout(PATIENCE, exchange).await?
+        let answer = tokio::time::timeout(PATIENCE, exchange).await??;
+        self.is_over = answer.headers.get(CONNECTION).is_some_and(|value| value == "close");
+        Ok(answer)
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) const TEMPLATES: &[(&str, &str, &str)] = &[
     ("ParseLEEF($0)", "LEEF:2.0|Vendor|Product|1.0|100|^|src=10.0.0.1^usrName=joe", ""),
     (r#"Time($0, "%Y-%m-%dT%H:%M:%S.%f%z")"#, "2026-11-25T10:11:12.123456+0100", ""),
     (
-        r#"Time($0, "%a %b %e %I:%M:%S %p %Z %Y", "Europe/Berlin", "de_DE")"#,
+        r#"Time($0, "%a %b %e %I:%M:%S %p %Z %Y", "Europe/Berlin", "de-DE")"#,
         "Mi Nov 25 10:11:12 PM CET 2026",
         "",
     ),
