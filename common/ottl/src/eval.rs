@@ -22,9 +22,15 @@ pub(crate) use keys::Keys;
 
 /// Says how much memory a record may take.
 pub(crate) trait Ration {
+    /// The bytes that it may have without asking.
+    fn free_bytes(&self) -> usize;
+
     /// Whether it may have so many bytes in all.
     fn allows(&self, bytes: usize) -> bool;
 }
+
+/// What all versions of a record's messages, and its cache, may have.
+const MADE_MAX_BYTES: usize = 2 * bound::RECORD_MAX_BYTES;
 
 /// A record while texts run over it.
 pub struct Frame<'a, C: Context> {
@@ -37,7 +43,9 @@ pub struct Frame<'a, C: Context> {
     pub(crate) made_bytes: usize,
     pub(crate) cached_bytes: usize,
     /// Without one memory has no bound but those of the language.
-    pub(crate) ration: Option<&'a dyn Ration>,
+    ration: Option<&'a dyn Ration>,
+    /// What of it needs no asking.
+    free_bytes: usize,
     /// The calls of lambdas so far.
     lambda_calls: Cell<u32>,
 }
@@ -58,9 +66,13 @@ impl<'a, C: Context> Frame<'a, C> {
     #[inline]
     pub(crate) fn check_memory(&self, more_bytes: usize) -> Result<(), RunError> {
         let made = self.arena.allocated_bytes() + self.cached_bytes;
-        if made > 2 * bound::RECORD_MAX_BYTES {
-            let message = format!("more than {} bytes for one record", 2 * bound::RECORD_MAX_BYTES);
-            return Err(RunError::new(message));
+        if made + more_bytes <= self.free_bytes { Ok(()) } else { self.ask(made, more_bytes) }
+    }
+
+    #[cold]
+    fn ask(&self, made: usize, more_bytes: usize) -> Result<(), RunError> {
+        if made > MADE_MAX_BYTES {
+            return Err(RunError::new(format!("more than {MADE_MAX_BYTES} bytes for one record")));
         }
         match self.ration {
             Some(ration) if !ration.allows(made + more_bytes) => {
@@ -85,9 +97,24 @@ impl<'a, C: Context> Frame<'a, C> {
     /// A frame with an empty cache; `now` is the clock, if there is one.
     #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {
-        let (made_bytes, cached_bytes, lambda_calls) = (0, 0, Cell::new(0));
-        let (cache, ration) = (Map::new(), None);
-        Self { record, cache, arena, now, made_bytes, cached_bytes, ration, lambda_calls }
+        Self {
+            record,
+            cache: Map::new(),
+            arena,
+            now,
+            made_bytes: 0,
+            cached_bytes: 0,
+            ration: None,
+            free_bytes: MADE_MAX_BYTES,
+            lambda_calls: Cell::new(0),
+        }
+    }
+
+    /// The same with a bound of its memory.
+    #[inline(always)]
+    pub(crate) fn rationed(self, ration: &'a dyn Ration) -> Self {
+        let free_bytes = ration.free_bytes().min(MADE_MAX_BYTES);
+        Self { ration: Some(ration), free_bytes, ..self }
     }
 }
 

@@ -173,19 +173,6 @@ pub fn put_attribute(
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
     let found = find(message, number, wanted)?;
-    put_attribute_at(message, number, found, wanted, any, out)
-}
-
-/// [`put_attribute`] where it is known what stands before the attribute, the attribute, and what
-/// stands behind it; nothing if there is none.
-pub fn put_attribute_at(
-    message: &[u8],
-    number: u32,
-    found: Option<Found<'_>>,
-    wanted: &[u8],
-    any: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
     out.reserve(message.len() + wanted.len() + any.len() + ENTRY_HEAD_BYTES);
     let Some((before, old, after)) = found else {
         out.extend_from_slice(message);
@@ -208,7 +195,7 @@ pub fn put_attribute_at(
 }
 
 /// Whether there is nothing in a `KeyValue` besides key and value.
-pub fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
+fn is_plain(entry: &[u8]) -> Result<bool, Malformed> {
     if plain_entry(entry).is_some() {
         return Ok(true);
     }

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::fields::{Found, bytes, key, plain_entry, value};
 use crate::wire::{Fields, Malformed};
@@ -64,8 +65,14 @@ impl Wanted {
         }
         match self.keys.len() {
             ..=FEW_KEYS => self.keys.iter().position(|known| **known == *key),
-            _ => self.slots.get(key).copied(),
+            _ => self.hashed_slot(key),
         }
+    }
+
+    /// Not inlined: a hash function in the middle of the scan makes it slower where there are few keys.
+    #[inline(never)]
+    fn hashed_slot(&self, key: &[u8]) -> Option<usize> {
+        self.slots.get(key).copied()
     }
 }
 
@@ -96,9 +103,15 @@ pub struct Place {
 }
 
 impl Place {
+    /// The attribute with its tag and length, if there is nothing in it but its key and its value, in that order.
+    #[inline]
+    pub fn plain_range(self) -> Option<Range<usize>> {
+        (self.value.0 > 0).then_some(self.start as usize..self.value.1 as usize)
+    }
+
     /// The bytes before the attribute, the attribute without its tag and length, and the bytes behind it.
     #[inline]
-    pub fn parts(self, message: &[u8]) -> Result<Found<'_>, Malformed> {
+    fn parts(self, message: &[u8]) -> Result<Found<'_>, Malformed> {
         let (before, rest) = message.split_at_checked(self.start as usize).ok_or(Malformed)?;
         let field = Fields::new(rest).try_next()?.ok_or(Malformed)?;
         Ok((before, bytes(field.value)?, &rest[field.raw.len()..]))
@@ -122,24 +135,11 @@ impl Index {
         self.state = State::Unread;
     }
 
-    /// The first attribute under a key, the attributes being field `number` of `message`. Until it is cleared `wanted`
-    /// is the same, and so is `message`, but that more may have been appended to it. `Err` says that there is no
-    /// index, or not of this key.
+    /// The first attribute under the key of a slot, the attributes being field `number` of `message`. Until it is cleared
+    /// `wanted` is the same, and so is `message`, but that more may have been appended to it. `Err` says that there is no
+    /// index.
     #[inline]
     pub fn find(
-        &mut self,
-        message: &[u8],
-        number: u32,
-        wanted: &Wanted,
-        key: &[u8],
-    ) -> Result<Option<Place>, Unindexed> {
-        let slot = wanted.slot(key).ok_or(Unindexed)?;
-        self.find_slot(message, number, wanted, slot)
-    }
-
-    /// [`find`](Self::find) for the key of a slot.
-    #[inline]
-    pub fn find_slot(
         &mut self,
         message: &[u8],
         number: u32,

@@ -179,7 +179,7 @@ impl<'a> Record<'a> {
             return Ok(Some(Cow::Borrowed(value)));
         }
         let base = self.base();
-        let found = self.scratch.index.borrow_mut().find_slot(base, number, wanted, slot);
+        let found = self.scratch.index.borrow_mut().find(base, number, wanted, slot);
         match found {
             Ok(place) => place.map(|place| place.value(base)).transpose(),
             Err(Unindexed) => fields::attribute(self.message(self.at.level), number, key),
@@ -220,14 +220,11 @@ impl<'a> Record<'a> {
             return Some(Spot { range: None, old: Some(Cow::Borrowed(value)) });
         }
         let base = self.base();
-        let found = self.scratch.index.borrow_mut().find_slot(base, number, wanted, slot).ok()?;
+        let found = self.scratch.index.borrow_mut().find(base, number, wanted, slot).ok()?;
         let Some(place) = found else { return Some(Spot { range: None, old: None }) };
-        let (before, entry, after) = place.parts(base).ok()?;
-        let range = before.len()..base.len() - after.len();
         // What an entry holds besides key and value stays, so it is edited where it is.
-        let is_plain = fields::is_plain(entry).ok()?;
-        let old = place.value(base).ok()?;
-        is_plain.then_some(Spot { range: Some(range), old: Some(old) })
+        let range = place.plain_range()?;
+        Some(Spot { range: Some(range), old: Some(place.value(base).ok()?) })
     }
 
     fn write_attribute(

@@ -79,6 +79,10 @@ impl<'m> Meter<'m> {
 }
 
 impl Ration for Meter<'_> {
+    fn free_bytes(&self) -> usize {
+        self.granted_bytes.get().saturating_sub(self.kept_bytes.get())
+    }
+
     #[inline]
     fn allows(&self, bytes: usize) -> bool {
         let used = self.kept_bytes.get().saturating_add(bytes);

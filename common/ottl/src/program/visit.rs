@@ -224,8 +224,7 @@ impl Visit<'_, '_> {
         let walk: &Walk = self.walk;
         let wanted = walk.wanted[at.level as usize].as_ref();
         let record = Record::expecting(at, self.request, &mut *self.scratch, wanted);
-        let mut frame = Frame::new(record, &*self.arena, Some(self.now));
-        frame.ration = Some(self.meter);
+        let mut frame = Frame::new(record, &*self.arena, Some(self.now)).rationed(self.meter);
         let mut line = 0;
         let mut verdict = Verdict::Keep;
         for step in &walk.steps {
@@ -337,9 +336,8 @@ impl<'a> Run<'_, 'a, '_> {
     ) -> Result<(), Refused> {
         let first = self.first_line + self.step.conditions.len();
         for (index, line) in lines.iter().enumerate() {
-            match self.statement(line, first + index, frame) {
-                Ok(()) => {}
-                Err(error) => self.fail(line.plan.text(), error)?,
+            if let Err(error) = self.statement(line, first + index, frame) {
+                self.fail(line.plan.text(), error)?;
             }
         }
         Ok(())
