@@ -3,35 +3,24 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use medulla_ottl::Class;
 use medulla_ottl::bound::VALUE_MAX_BYTES;
-use medulla_ottl::contexts::Otlp;
-use medulla_ottl::playground::{Problem, Setting};
+use medulla_ottl::playground::Problem;
 use medulla_ottl::program::{Group, transform};
-use medulla_ottl::{Class, Time};
 use otlp::Signal;
 use serde_json::json;
+
+#[path = "support/log.rs"]
+mod support;
+
+use support::{request, setting};
 
 /// Far more than any of them needs, without optimisation on a busy machine.
 const SOON: Duration = Duration::from_secs(240);
 
-fn setting() -> Setting {
-    Setting {
-        signal: Signal::Logs,
-        context: Otlp::Log,
-        lambdas: true,
-        stops: true,
-        now: Time::from_unix_nano(1_700_000_000_000_000_000),
-    }
-}
-
 /// One log record with that body.
 fn log(body: &str) -> Bytes {
-    let record = json!({"body": {"stringValue": body}});
-    let request = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]});
-    let mut out = Vec::new();
-    otlp::json::read_request(Signal::Logs, request.to_string().as_bytes(), 1 << 28, &mut out)
-        .expect("a request");
-    out.into()
+    request(json!({"body": {"stringValue": body}}))
 }
 
 /// Runs statements over a record with that body: the message of the failure, if one failed. What comes out is a

@@ -2,21 +2,14 @@
 //! that were made at random.
 
 use bytes::Bytes;
-use medulla_ottl::contexts::Otlp;
-use medulla_ottl::playground::{Problem, Setting, any_value};
-use medulla_ottl::{Class, Time};
-use otlp::Signal;
+use medulla_ottl::Class;
+use medulla_ottl::playground::{Problem, any_value};
 use serde_json::{Value as Json, json};
 
-fn setting() -> Setting {
-    Setting {
-        signal: Signal::Logs,
-        context: Otlp::Log,
-        lambdas: true,
-        stops: true,
-        now: Time::from_unix_nano(1_700_000_000_000_000_000),
-    }
-}
+#[path = "support/log.rs"]
+mod support;
+
+use support::{request, setting};
 
 /// A log record with a text, a number, and a list that ends in nothing.
 fn log() -> Bytes {
@@ -27,11 +20,7 @@ fn log() -> Bytes {
         {"key": "list", "value": list}
     ]);
     let record = json!({"body": {"stringValue": "b"}, "attributes": attributes});
-    let request = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]});
-    let mut out = Vec::new();
-    otlp::json::read_request(Signal::Logs, request.to_string().as_bytes(), 1 << 20, &mut out)
-        .expect("a request");
-    out.into()
+    request(record)
 }
 
 /// The value of an expression.

@@ -87,17 +87,29 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(byte).collect()
 }
 
+/// What the consistent modes, equalizing and proportional, make of a span's trace state.
+fn check(
+    name: &str,
+    percentage: f32,
+    precision: u32,
+    randomness: &str,
+    state: &str,
+    expect: [Option<&str>; 2],
+) {
+    for (mode, expect) in [Mode::Equalizing, Mode::Proportional].into_iter().zip(expect) {
+        let settings = Settings { precision, ..settings(mode, percentage) };
+        let span = span(id_of(randomness), state, None);
+        let got = sample(&settings, &span);
+        assert_eq!(got.as_deref(), expect, "{name} {mode:?} {percentage} % of {state:?}");
+    }
+}
+
+fn both(expect: Option<&str>) -> [Option<&str>; 2] {
+    [expect; 2]
+}
+
 #[test]
 fn trace_states_of_the_consistent_modes() {
-    let check = |name: &str, percentage: f32, precision, randomness: &str, state: &str, expect| {
-        for (mode, expect) in [Mode::Equalizing, Mode::Proportional].into_iter().zip(expect) {
-            let settings = Settings { precision, ..settings(mode, percentage) };
-            let span = span(id_of(randomness), state, None);
-            let got = sample(&settings, &span);
-            assert_eq!(got.as_deref(), expect, "{name} {mode:?} {percentage} % of {state:?}");
-        }
-    };
-    let both = |expect| [expect; 2];
     check("all", 100.0, 4, HALF, "", both(Some("ot=th:0")));
     check("more than all", 200.0, 4, HALF, "", both(Some("ot=th:0")));
     check("half", 50.0, 4, HALF, "", both(Some("ot=th:8")));
@@ -126,7 +138,10 @@ fn trace_states_of_the_consistent_modes() {
         both(Some("ot=rv:a0000000000000;th:99a")),
     );
     check("near all", 99.999_92, 10, MOST, "", both(Some("ot=th:00000cccccccd")));
-    // What an earlier sampler passed.
+}
+
+#[test]
+fn trace_states_that_an_earlier_sampler_passed() {
     check(
         "again",
         50.0,
