@@ -31,8 +31,8 @@ pub enum Compression {
     Zstd,
 }
 
-/// What clocks can wait for.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// What clocks can wait for; where Go has no limit it is this.
+pub(super) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Keys of TLS that come with TLS itself.
 const TLS_KEYS: &[&str] = &[

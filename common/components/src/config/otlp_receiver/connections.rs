@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use transport::listener::ConnectionSettings;
 
+use crate::config::client::LONGEST;
 use crate::config::section::Section;
-
-/// What Go takes as no limit is a year here.
-const UNBOUNDED: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads `max_concurrent_streams` and `keepalive` of a gRPC server. Zero means the default of gRPC, which is no
 /// limit for all but pings; ours answer for 60 s and for [`transport::listener::STREAMS`].
@@ -21,7 +19,7 @@ pub(super) fn grpc(section: &Section<'_>) -> ConnectionSettings {
     let server = keepalive.sub("server_parameters");
     let given = |key| {
         let given = server.duration(key, Duration::ZERO);
-        (!given.is_zero()).then(|| given.min(UNBOUNDED))
+        (!given.is_zero()).then(|| given.min(LONGEST))
     };
     settings.max_idle = given("max_connection_idle");
     settings.max_age = given("max_connection_age");
@@ -45,7 +43,7 @@ pub(super) fn http(section: &Section<'_>) -> ConnectionSettings {
     let usual = ConnectionSettings::default();
     let bounded = |key, usual| {
         let given = section.duration(key, usual);
-        if given.is_zero() { UNBOUNDED } else { given.min(UNBOUNDED) }
+        if given.is_zero() { LONGEST } else { given.min(LONGEST) }
     };
     ConnectionSettings {
         head_timeout: bounded("read_header_timeout", usual.head_timeout),
