@@ -77,9 +77,9 @@ fn flat(items: &[Field<'_>]) -> Option<bool> {
     None
 }
 
-/// A flat list is one group whose cache outlives a record.
+/// A flat list is one group.
 fn flat_group(statements: Vec<String>, error_mode: ErrorMode) -> Group {
-    Group { statements, error_mode, shared_cache: true, ..Group::default() }
+    Group { statements, error_mode, ..Group::default() }
 }
 
 fn group(item: Field<'_>, mode: ErrorMode) -> (Group, Place<'_>) {
@@ -100,3 +100,6 @@ fn group(item: Field<'_>, mode: ErrorMode) -> (Group, Place<'_>) {
     let texts = conditions.into_iter().chain(statements).collect();
     (group, Place { group: item, texts })
 }
+
+#[cfg(test)]
+mod tests;
