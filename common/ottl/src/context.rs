@@ -162,7 +162,7 @@ pub enum Purpose {
     Transform,
     /// Conditions that drop records: converters only, and those of the filter processor.
     Filter,
-    /// Statements that route: converters, `route`, `delete_key` and `delete_matching_keys`.
+    /// Statements that route: converters and those of the context, `route`, `delete_key` and `delete_matching_keys`.
     Route,
 }
 

@@ -190,7 +190,7 @@ impl Context for Otlp {
 
     fn special(&self, purpose: Purpose) -> &'static [&'static [Definition]] {
         match (self, purpose) {
-            (Self::Span, Purpose::Transform | Purpose::Filter) => &[special::SPANS],
+            (Self::Span, _) => &[special::SPANS],
             (Self::Metric, Purpose::Transform) => &[special::METRIC],
             (Self::Metric, Purpose::Filter) => &[special::METRIC_FILTER],
             (Self::DataPoint, Purpose::Transform) => &[special::DATAPOINT],

@@ -1,5 +1,7 @@
 //! The connector `routing`, with the Collector's keys and defaults.
 
+use std::borrow::Cow;
+
 use ottl::contexts::Otlp;
 use ottl::program::ErrorMode;
 use ottl::program::route::{Form, rule};
@@ -42,6 +44,8 @@ pub struct Row {
 pub enum RowCondition {
     /// A header of the request is, or is not, this.
     Header {
+        /// As it is written.
+        text: String,
         /// In lower case.
         name: String,
         /// What it is compared with.
@@ -56,6 +60,16 @@ pub enum RowCondition {
         /// As it is written; it loads.
         text: String,
     },
+}
+
+impl RowCondition {
+    /// What the Collector tells rows of one context apart by: a condition is short for the statement that routes by it.
+    fn written(&self) -> Cow<'_, str> {
+        match self {
+            Self::Header { text, .. } | Self::Record { form: Form::Statement, text } => text.into(),
+            Self::Record { form: Form::Condition, text } => format!("route() where {text}").into(),
+        }
+    }
 }
 
 /// What a row looks at.
@@ -137,7 +151,8 @@ fn row(field: &Field<'_>, before: &[Row]) -> Option<Row> {
         Some(RowContext::Records(context)) => record(&section, key, form, text, Some(context)),
         None => record(&section, key, form, text, None),
     };
-    let is_same = |other: &&Row| other.context == context && other.condition == condition;
+    let written = condition.written();
+    let is_same = |other: &&Row| other.context == context && other.condition.written() == written;
     if let Some(same) = before.iter().find(is_same) {
         // As in the Collector.
         let message = format!("the same as {}, and so without effect", same.path);
@@ -196,7 +211,8 @@ fn header(section: &Section<'_>, text: &str) -> Option<RowCondition> {
             None => (false, rest.strip_prefix("!=")?),
         };
         let value = rest.trim().strip_prefix('"')?.strip_suffix('"')?.to_owned();
-        Some(RowCondition::Header { name: name.to_ascii_lowercase(), value, equals })
+        let (text, name) = (text.to_owned(), name.to_ascii_lowercase());
+        Some(RowCondition::Header { text, name, value, equals })
     };
     let found = parse();
     if found.is_none() {

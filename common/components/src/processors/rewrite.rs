@@ -22,7 +22,10 @@ thread_local! {
 pub(crate) fn reading(route: Route, condition: &Condition<Otlp>) -> Route {
     let reads = condition.uses().reads;
     let around = Level::ALL.into_iter().filter(|level| reads.has(*level as u8));
-    Route { reads: around.fold(route.reads, Levels::with), ..route }
+    // Paths of a span or metric around what is visited may ask for its children.
+    let is_whole = |level: &Level| *level >= Level::Record && !route.visits.has(*level);
+    let wholes = around.clone().filter(is_whole).fold(route.wholes, Levels::with);
+    Route { reads: around.fold(route.reads, Levels::with), wholes, ..route }
 }
 
 /// Walks all requests of a batch with a visitor. Returns what is left of the batch, if anything.

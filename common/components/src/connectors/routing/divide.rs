@@ -48,7 +48,7 @@ pub(super) fn divide(
     let mut divided = Divided::default();
     for stage in &table.stages {
         let Some(body) = rest.take() else { break };
-        let decided = decide(stage, table.error_mode, &body, request, now)?;
+        let (decided, body) = decide(stage, table.error_mode, body, request, now)?;
         // It drops nothing, so what was decided is still about the same records.
         let body = match &stage.edit {
             Some(program) => edited(program, &body, request, now)?,
@@ -59,8 +59,10 @@ pub(super) fn divide(
                 divided.add(table.signal(), choice.place, piece)?;
             }
         }
-        let moves = stage.moves();
-        rest = decided.pick(&body, |word| word & moves == 0)?;
+        rest = match stage.moves() {
+            0 => Some(body),
+            moves => decided.pick(&body, |word| word & moves == 0)?,
+        };
     }
     match (rest, table.default_place) {
         (Some(body), Some(place)) => divided.add(table.signal(), place, body)?,
@@ -144,21 +146,24 @@ impl<F: FnMut() -> bool> Visitor for Pick<F> {
     }
 }
 
+/// What takes what, and the request that this is about: where rows move, without what is empty.
 fn decide<'s>(
     stage: &'s Stage,
     error_mode: ErrorMode,
-    body: &Bytes,
+    body: Bytes,
     request: &Request,
     now: &Time,
-) -> Result<Decided<'s>, String> {
+) -> Result<(Decided<'s>, Bytes), String> {
     let Looks::Records(_, route) = &stage.looks else {
-        return Ok(Decided::Whole(stage.first(|test| Ok::<_, Refused>(by_header(test, request)))?));
+        let word = stage.first(|test| Ok::<_, Refused>(by_header(test, request)))?;
+        return Ok((Decided::Whole(word), body));
     };
     SCRATCH.with_borrow_mut(|(editor, arena, scratch, words)| {
         words.clear();
         let mut assign = Assign { stage, error_mode, request, now, arena, scratch, words };
-        editor.run(route, body, &mut assign)?;
-        Ok(Decided::Each(words.clone(), route))
+        editor.run(route, &body, &mut assign)?;
+        let body = if stage.moves() == 0 { body } else { editor.body(&body) };
+        Ok((Decided::Each(words.clone(), route), body))
     })
 }
 

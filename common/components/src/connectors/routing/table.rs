@@ -92,7 +92,7 @@ impl Table {
                 let program = rule.edits.then(|| edit(self.signal, text, context, self.error_mode));
                 (rule.condition.map_or(Test::Always, Test::Record), program.transpose().ok()?)
             }
-            (RowCondition::Header { name, value, equals }, _) => {
+            (RowCondition::Header { name, value, equals, .. }, _) => {
                 let (name, value) = (name.clone(), value.clone());
                 (Test::Header { name, value, equals: *equals }, None)
             }

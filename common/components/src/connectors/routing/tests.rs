@@ -113,6 +113,8 @@ fn a_row_is_for_the_context_that_its_paths_name() {
     check(&[get], DEFAULT, &["traces/a <- acme:get ecorp:get", rest], 0);
     let get = r#"{context: span, condition: 'name == "get"', pipelines: [traces/a]}"#;
     check(&[get], DEFAULT, &["traces/a <- acme:get ecorp:get", rest], 0);
+    let roots = "{context: span, condition: IsRootSpan(), pipelines: [traces/a]}";
+    check(&[roots], "", &["traces/a <- acme:get acme:put ecorp:get ecorp:put"], 0);
     let both = r#"{context: "", condition: 'span.name == "get" and resource.attributes["tenant"] == "acme"', pipelines: [traces/a]}"#;
     check(&[both], "", &["traces/a <- acme:get"], 3);
 }
@@ -197,5 +199,56 @@ fn a_table_says_what_is_wrong_with_it() {
         &["match_once: bad_value: gone"],
     );
     let twice = "{condition: 'true', pipelines: [traces/a]}";
-    check(&format!("table: [{twice}, {twice}]"), &["table[1]: unused: the same as"]);
+    let thrice = "{statement: route() where true, pipelines: [traces/b]}";
+    check(
+        &format!("table: [{twice}, {twice}, {thrice}]"),
+        &["table[1]: unused: the same as", "table[2]: unused: the same as"],
+    );
+    let header = |name| {
+        format!(
+            "{{context: request, condition: 'request[\"{name}\"] == \"\"', pipelines: [traces/a]}}"
+        )
+    };
+    check(&format!("table: [{}, {}]", header("A"), header("a")), &[]);
+}
+
+fn metrics(json: &str) -> Bytes {
+    let mut body = Vec::new();
+    otlp::json::read_request(Signal::Metrics, json.as_bytes(), 1 << 16, &mut body).expect("OTLP");
+    body.into()
+}
+
+/// The records of each piece and those that go nowhere.
+fn counted(yaml: &str, signal: Signal, body: &Bytes) -> Result<(Vec<u64>, u64), String> {
+    let (settings, errors, _) = read(yaml);
+    assert_eq!(errors, [], "{yaml}");
+    let table = Table::compile(&settings, signal).expect("rows for the signal");
+    let divided = divide(&table, body, &Request::default(), &Time::from_unix_nano(0))?;
+    Ok((divided.pieces.iter().map(|piece| piece.records).collect(), divided.lost))
+}
+
+#[test]
+fn a_row_for_points_sees_the_metric_with_all_of_them() {
+    let body = metrics(
+        r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+            {"name": "one", "gauge": {"dataPoints": [{"asInt": "1"}]}},
+            {"name": "two", "gauge": {"dataPoints": [{"asInt": "1"}, {"asInt": "2"}]}}]}]}]}"#,
+    );
+    let row =
+        "{context: datapoint, condition: Len(metric.data_points) == 2, pipelines: [metrics/a]}";
+    assert_eq!(counted(&format!("table: [{row}]"), Signal::Metrics, &body), Ok((vec![2], 1)));
+}
+
+#[test]
+fn rows_that_move_records_leave_nothing_empty_to_the_rows_behind() {
+    let body = Bytes::from([request(), Bytes::from_static(&[0x0a, 0])].concat());
+    let table = |rows: &[&str]| format!("table: [{}]", rows.join(", "));
+    let spans = "{context: span, condition: 'name == \"none\"', pipelines: [traces/a]}";
+    let tenants =
+        "{context: resource, condition: 'Len(attributes[\"tenant\"]) > 0', pipelines: [traces/b]}";
+    assert_eq!(counted(&table(&[spans, tenants]), Signal::Traces, &body), Ok((vec![4], 0)));
+    let copied = spans.replace("pipelines", "action: copy, pipelines");
+    for rows in [&[tenants][..], &[&copied, tenants]] {
+        assert!(counted(&table(rows), Signal::Traces, &body).is_err(), "the empty one fails");
+    }
 }
