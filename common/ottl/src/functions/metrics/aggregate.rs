@@ -1,8 +1,8 @@
 //! Fewer attributes, fewer points.
 //!
 //! Points that agree in their remaining attributes, their time (and, in deltas, their start) and, for histograms,
-//! their shape become one. Numbers are put together as the function says, distributions are added up. As in the
-//! reference, the metric's metadata is lost.
+//! their shape and flags become one. Numbers are put together as the function says, distributions are added up, but for
+//! those that counted nothing. As in the reference, the metric's metadata is lost.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
@@ -120,6 +120,7 @@ fn histogram_key(point: &HistogramDataPoint, delta: bool) -> Vec<u8> {
     let mut key =
         time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta);
     key.extend([u8::from(point.min.is_some()), u8::from(point.max.is_some())]);
+    key.extend(point.flags.to_le_bytes());
     key.extend(point.bucket_counts.len().to_le_bytes());
     key.extend(point.explicit_bounds.iter().flat_map(|bound| bound.to_le_bytes()));
     key
@@ -129,6 +130,7 @@ fn exponential_key(point: &ExponentialHistogramDataPoint, delta: bool) -> Vec<u8
     let mut key =
         time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta);
     key.extend([u8::from(point.min.is_some()), u8::from(point.max.is_some())]);
+    key.extend(point.flags.to_le_bytes());
     key.extend(point.scale.to_le_bytes());
     key.extend(point.zero_threshold.to_le_bytes());
     for buckets in [&point.positive, &point.negative].into_iter().flatten() {
@@ -151,6 +153,9 @@ fn number(mut group: Vec<NumberDataPoint>, aggregation: Aggregation) -> Option<N
 
 fn histogram(group: Vec<HistogramDataPoint>) -> Option<HistogramDataPoint> {
     group.into_iter().reduce(|mut into, mut from| {
+        if from.count == 0 {
+            return into;
+        }
         into.count = into.count.wrapping_add(from.count);
         into.sum = added(into.sum, from.sum);
         into.min = either(into.min, from.min, f64::min);
@@ -164,6 +169,9 @@ fn histogram(group: Vec<HistogramDataPoint>) -> Option<HistogramDataPoint> {
 
 fn exponential(group: Vec<ExponentialHistogramDataPoint>) -> Option<ExponentialHistogramDataPoint> {
     group.into_iter().reduce(|mut into, mut from| {
+        if from.count == 0 {
+            return into;
+        }
         into.count = into.count.wrapping_add(from.count);
         into.zero_count = into.zero_count.wrapping_add(from.zero_count);
         into.sum = added(into.sum, from.sum);

@@ -78,16 +78,21 @@ fn distribution(
                 .collect()
         };
     }
-    match &metric.data {
+    let (points, temporality) = match &metric.data {
         Some(Data::Histogram(data)) => {
-            Ok((numbers!(data.data_points, |sum| sum), data.aggregation_temporality))
+            (numbers!(data.data_points, |sum| sum), data.aggregation_temporality)
         }
         Some(Data::ExponentialHistogram(data)) => {
-            Ok((numbers!(data.data_points, |sum| sum), data.aggregation_temporality))
+            (numbers!(data.data_points, |sum| sum), data.aggregation_temporality)
         }
         Some(Data::Summary(data)) => {
-            Ok((numbers!(data.data_points, Some), AggregationTemporality::Cumulative as i32))
+            (numbers!(data.data_points, Some), AggregationTemporality::Cumulative as i32)
         }
-        _ => Err(RunError::new(format!("{} has neither sum nor count", kind(metric)))),
+        _ => return Err(RunError::new(format!("{} has neither sum nor count", kind(metric)))),
+    };
+    if temporality == AggregationTemporality::Unspecified as i32 {
+        let message = format!("{} without a temporality cannot become a sum", kind(metric));
+        return Err(RunError::new(message));
     }
+    Ok((points, temporality))
 }

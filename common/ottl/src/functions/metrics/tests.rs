@@ -104,8 +104,33 @@ fn distributions_have_sums_counts_and_percentiles() {
         assert!(record.is_none());
         assert_eq!((appended[0].name.as_str(), numbers(&appended[0])[0].1.as_str()), expect);
     }
-    assert!(change("extract_sum_metric", &pods(), &[Value::Bool(true)]).is_err());
+    let timeless = HISTOGRAM.replace(r#""aggregationTemporality":2,"#, "");
+    for metric in [&pods(), &timeless] {
+        assert!(change("extract_sum_metric", metric, &[Value::Bool(true)]).is_err());
+        assert!(change("extract_count_metric", metric, &[Value::Bool(true)]).is_err());
+    }
     assert!(change("extract_percentile_metric", HISTOGRAM, &[Value::Double(100.0)]).is_err());
+}
+
+#[test]
+fn distributions_that_counted_something_are_added_up_by_their_flags() {
+    for (kind, shape) in [("histogram", ""), ("exponentialHistogram", r#","scale":1"#)] {
+        let points: Vec<String> = [(1, 0), (2, 0), (0, 0), (4, 1)]
+            .iter()
+            .map(|(count, flags)| {
+                format!(r#"{{"count":"{count}","sum":9,"flags":{flags},"attributes":[]{shape}}}"#)
+            })
+            .collect();
+        let points = points.join(",");
+        let metric = format!(
+            r#"{{"name":"h","{kind}":{{"aggregationTemporality":2,"dataPoints":[{points}]}}}}"#
+        );
+        let (metric, _) = change("aggregate_on_attributes", &metric, &[text("sum")]).unwrap();
+        let metric = serde_json::to_string(&metric.unwrap()).unwrap();
+        let (_, appended) = change("extract_sum_metric", &metric, &[Value::Bool(true)]).unwrap();
+        let sums: Vec<String> = numbers(&appended[0]).into_iter().map(|(_, sum)| sum).collect();
+        assert_eq!(sums, ["18.0", "9.0"], "{kind}");
+    }
 }
 
 fn first_point(metric: &str) -> Vec<u8> {
