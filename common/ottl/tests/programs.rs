@@ -31,9 +31,8 @@ fn statements(signal: Signal, context: Option<&str>, texts: &[&str]) -> Program 
 }
 
 fn dropping(signal: Signal, texts: &[&str]) -> Program {
-    let entry = |text: &&str| Entry { conditions: vec![(*text).to_owned()], ..Entry::default() };
-    let entries: Vec<Entry> = texts.iter().map(entry).collect();
-    filter(signal, &entries, false).expect("they load")
+    let conditions = texts.iter().map(|text| (*text).to_owned()).collect();
+    filter(signal, &[Entry { conditions, ..Entry::default() }], false).expect("they load")
 }
 
 fn run(program: &Program, body: &Bytes) -> Result<Outcome, Refused> {
@@ -332,4 +331,77 @@ fn what_flat_groups_do_not_change_is_the_same_bytes() {
     };
     check(r#"set(resource.attributes["n"], log.attributes["n"]) where log.body == "no such""#);
     check(r#"set(log.attributes["n"], 1) where log.body == "no such""#);
+}
+
+/// A trace of two resources: spans with this many events each, and nothing.
+fn traces(events: &[usize]) -> Bytes {
+    let span = |count: &usize| {
+        let events: Vec<Json> =
+            (0..*count).map(|index| json!({"name": format!("e{index}")})).collect();
+        json!({"name": format!("of {count}"), "events": events})
+    };
+    let spans: Vec<Json> = events.iter().map(span).collect();
+    let request = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}, {}]});
+    bytes_of(Signal::Traces, &request)
+}
+
+/// The spans that are left, with how many events each has.
+fn left(entries: &[Entry], body: &Bytes) -> Vec<(String, usize)> {
+    let program = filter(Signal::Traces, entries, false).expect("they load");
+    let json = json_of(Signal::Traces, &run(&program, body).unwrap().body);
+    assert_eq!(json["resourceSpans"].as_array().unwrap().len(), 1, "what is empty goes: {program}");
+    let spans = json.pointer("/resourceSpans/0/scopeSpans/0/spans").and_then(Json::as_array);
+    let left = |span: &Json| {
+        let events = span.get("events").and_then(Json::as_array).map_or(0, Vec::len);
+        (span["name"].as_str().unwrap().to_owned(), events)
+    };
+    spans.into_iter().flatten().map(left).collect()
+}
+
+fn entry(context: Option<&str>, texts: &[&str]) -> Entry {
+    let conditions = texts.iter().map(|text| (*text).to_owned()).collect();
+    Entry { context: context.map(str::to_owned), conditions, ..Entry::default() }
+}
+
+#[test]
+fn conditions_of_one_entry_drop_each_at_its_own_level() {
+    let check = |entries: &[Entry], expect: &[(&str, usize)]| {
+        let found = left(entries, &traces(&[0, 1, 2]));
+        let found: Vec<(&str, usize)> = found.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        assert_eq!(found, expect);
+    };
+    let (event, empty) = (r#"spanevent.name == "e0""#, "Len(span.events) == 0");
+    check(&[entry(None, &[event, empty])], &[("of 1", 0), ("of 2", 1)]);
+    // Entries see what those before them left.
+    check(&[entry(None, &[event]), entry(None, &[empty])], &[("of 2", 1)]);
+    check(&[entry(None, &[empty]), entry(None, &[event])], &[("of 1", 0), ("of 2", 1)]);
+    let outer = entry(Some("resource"), &[r#"attributes["a"] == 1"#]);
+    for resources in [outer, entry(None, &[]), entry(None, &["resource.attributes[\"a\"] == 1"])] {
+        check(&[resources], &[("of 0", 0), ("of 1", 1), ("of 2", 2)]);
+    }
+}
+
+#[test]
+fn a_condition_that_names_no_context_is_to_blame_alone() {
+    let entries = [entry(None, &["span.name == \"a\"", "IsRootSpan()"])];
+    let mistakes = filter(Signal::Traces, &entries, false).expect_err("no path");
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(mistakes[0].text.as_deref(), Some("IsRootSpan()"));
+}
+
+#[test]
+fn conditions_of_a_group_may_call_what_a_filter_may() {
+    let load = |statement: &str, condition: &str| {
+        let (statements, conditions) = (vec![statement.to_owned()], vec![condition.to_owned()]);
+        let group = Group {
+            context: Some("metric".to_owned()),
+            statements,
+            conditions,
+            ..Group::default()
+        };
+        transform(Signal::Metrics, &[group], false).is_ok()
+    };
+    let condition = r#"HasAttrKeyOnDatapoint("a")"#;
+    assert!(load(r#"set(name, "a")"#, condition));
+    assert!(!load(&format!(r#"set(name, "a") where {condition}"#), "true"));
 }

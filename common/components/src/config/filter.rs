@@ -189,17 +189,18 @@ fn conditions(items: Vec<Field<'_>>, mode: ErrorMode) -> Option<Vec<(Entry, Plac
         odd.error(Code::WrongType, "a text, expected a group as the others are");
         return None;
     }
-    let entries = items.into_iter();
     Some(match maps {
-        0 => entries.filter_map(|item| text(item, mode)).collect(),
-        _ => entries.map(|item| group(item, mode)).collect(),
+        0 => vec![flat_group(items, mode)],
+        _ => items.into_iter().map(|item| group(item, mode)).collect(),
     })
 }
 
-fn text(item: Field<'_>, error_mode: ErrorMode) -> Option<(Entry, Place<'_>)> {
-    let condition = item.string()?;
-    let entry = Entry { context: None, conditions: vec![condition], error_mode };
-    Some((entry, Place { group: item, texts: Vec::new() }))
+/// A flat list is one group.
+fn flat_group(items: Vec<Field<'_>>, error_mode: ErrorMode) -> (Entry, Place<'_>) {
+    let group = Field::new(items[0].value(), items[0].path().to_owned(), items[0].report());
+    let texts = texts(items);
+    let entry = Entry { context: None, conditions: sources(&texts), error_mode };
+    (entry, Place { group, texts })
 }
 
 fn group(item: Field<'_>, mode: ErrorMode) -> (Entry, Place<'_>) {

@@ -36,7 +36,7 @@ pub struct Group {
 /// Conditions that drop, as they are configured.
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
-    /// The context, if it is named; then paths need no prefix.
+    /// The context, if it is named; then paths need no prefix. Else each condition is for the one that its paths name.
     pub context: Option<String>,
     /// Any of them drops the record.
     pub conditions: Vec<String>,
@@ -74,19 +74,18 @@ pub fn transform(signal: Signal, groups: &[Group], lambdas: bool) -> Result<Prog
     Builder::new(signal, Purpose::Transform, lambdas).groups(groups)
 }
 
-/// Compiles conditions that drop records: those of the outer levels run first.
+/// Compiles conditions that drop records. Entries run one after the other, and in each the conditions of the outer
+/// levels first.
 pub fn filter(signal: Signal, entries: &[Entry], lambdas: bool) -> Result<Program, Vec<Mistake>> {
     let builder = Builder::new(signal, Purpose::Filter, lambdas);
     let mut mistakes = Vec::new();
     let mut steps = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         match builder.entry(entry) {
-            // Without any condition it still removes what is empty.
-            Ok(step) => steps.push(Arc::new(step)),
+            Ok(found) => steps.extend(found.into_iter().map(Arc::new)),
             Err(found) => mistakes.extend(found.into_iter().map(|it| it.in_group(index))),
         }
     }
-    steps.sort_by_key(|step| step.level());
     builder.program(steps, mistakes)
 }
 
@@ -104,6 +103,11 @@ impl Found {
         Mistake { group, text: self.text, error: self.error }
     }
 
+    /// The same about a text, if it is about none yet.
+    fn about(self, text: &str) -> Self {
+        Self { text: self.text.or_else(|| Some(text.to_owned())), ..self }
+    }
+
     fn in_text(text: &str, error: LoadError) -> Self {
         Self { text: Some(text.to_owned()), error }
     }
@@ -115,6 +119,7 @@ impl Found {
 
 pub(super) struct Builder {
     signal: Signal,
+    lambdas: bool,
     /// The number of the cache that groups share, and of the request that they flatten together.
     cache: u64,
     candidates: Vec<Candidate<Otlp>>,
@@ -133,7 +138,7 @@ impl Builder {
             context,
             functions: Functions::new(&context, purpose, lambdas),
         };
-        Self { signal, cache: 0, candidates: contexts.map(candidate).collect() }
+        Self { signal, lambdas, cache: 0, candidates: contexts.map(candidate).collect() }
     }
 
     /// Groups of statements, which share a cache if they say so. All mistakes are reported.
@@ -176,7 +181,10 @@ impl Builder {
         statements.iter().for_each(|(_, tree)| needs.statement(tree));
         let candidate = self.candidate(group.context.as_deref(), &needs, &mut mistakes)?;
         let compiler = compiler(candidate, group.context.is_some());
-        let (conditions, more) = bound_conditions(&compiler, conditions);
+        // As in the Collector they may call what a filter may.
+        let functions = Functions::new(&candidate.context, Purpose::Filter, self.lambdas);
+        let (conditions, more) =
+            bound_conditions(&Compiler { functions: &functions, ..compiler }, conditions);
         mistakes.extend(more);
         let (statements, more) = bound_statements(&compiler, statements);
         mistakes.extend(more);
@@ -193,25 +201,50 @@ impl Builder {
         })
     }
 
-    fn entry(&self, entry: &Entry) -> Result<Step, Vec<Found>> {
-        let (conditions, mut mistakes) = parsed(&entry.conditions, parse::condition);
+    /// A step for each context that an entry has conditions for, those of the outer levels first.
+    fn entry(&self, entry: &Entry) -> Result<Vec<Step>, Vec<Found>> {
+        let Entry { context, conditions, error_mode } = entry;
+        if context.is_some() {
+            return Ok(vec![self.drop(context.as_deref(), conditions, *error_mode)?]);
+        }
+        let (mut steps, mut mistakes): (Vec<Step>, Vec<Found>) = (Vec::new(), Vec::new());
+        for text in conditions {
+            match self.drop(None, std::slice::from_ref(text), *error_mode) {
+                Ok(step) => match steps.iter_mut().find(|it| it.context == step.context) {
+                    Some(same) => same.conditions.extend(step.conditions),
+                    None => steps.push(step),
+                },
+                Err(found) => mistakes.extend(found.into_iter().map(|it| it.about(text))),
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        if steps.is_empty() {
+            // Without any condition it still removes resources in which nothing is.
+            steps.push(Step::drop(Otlp::Resource, *error_mode, Vec::new()));
+        }
+        steps.sort_by_key(Step::level);
+        Ok(steps)
+    }
+
+    fn drop(
+        &self,
+        context: Option<&str>,
+        conditions: &[String],
+        error_mode: ErrorMode,
+    ) -> Result<Step, Vec<Found>> {
+        let (conditions, mut mistakes) = parsed(conditions, parse::condition);
         let mut needs = Needs::default();
         conditions.iter().for_each(|(_, tree)| needs.condition(tree));
-        let candidate = self.candidate(entry.context.as_deref(), &needs, &mut mistakes)?;
-        let compiler = compiler(candidate, entry.context.is_some());
+        let candidate = self.candidate(context, &needs, &mut mistakes)?;
+        let compiler = compiler(candidate, context.is_some());
         let (conditions, more) = bound_conditions(&compiler, conditions);
         mistakes.extend(more);
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
-        Ok(Step {
-            context: candidate.context,
-            error_mode: entry.error_mode,
-            shared_cache: None,
-            flattened: None,
-            conditions,
-            work: Work::Drop,
-        })
+        Ok(Step::drop(candidate.context, error_mode, conditions))
     }
 
     /// The context that is named, or that the texts are for. Without one the mistakes found before are all

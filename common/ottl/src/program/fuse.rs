@@ -179,8 +179,7 @@ fn with_children(level: Level) -> Levels {
 
 /// What goes when a filter left nothing in it.
 fn pruned(signal: Signal, step: &Step) -> Levels {
-    // Conditions over resources alone leave empty ones alone.
-    if !matches!(step.work, Work::Drop) || step.context.level() == Level::Resource {
+    if !matches!(step.work, Work::Drop) {
         return Levels::NONE;
     }
     if step.level() == Level::Resource as u8 {

@@ -73,6 +73,22 @@ fn hoisted(uses: Uses, level: u8) -> Option<u8> {
 }
 
 impl Step {
+    /// Conditions any of which drops a record.
+    pub(crate) fn drop(
+        context: Otlp,
+        error_mode: ErrorMode,
+        conditions: Vec<Line<Condition<Otlp>>>,
+    ) -> Self {
+        Self {
+            context,
+            error_mode,
+            shared_cache: None,
+            flattened: None,
+            conditions,
+            work: Work::Drop,
+        }
+    }
+
     pub(crate) fn level(&self) -> u8 {
         self.context.level() as u8
     }

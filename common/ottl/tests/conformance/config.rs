@@ -40,12 +40,7 @@ fn groups(list: &Json, mode: ErrorMode) -> Checked<Vec<Group>> {
     }
     if items.iter().all(Json::is_string) {
         let statements = strings(Some(list))?;
-        return Ok(vec![Group {
-            statements,
-            error_mode: mode,
-            shared_cache: true,
-            ..Group::default()
-        }]);
+        return Ok(vec![Group { statements, error_mode: mode, ..Group::default() }]);
     }
     let group = |item: &Json| {
         let item = object(item)?;
@@ -119,11 +114,11 @@ fn entries(list: &Json, mode: ErrorMode) -> Checked<Vec<Entry>> {
     if items.iter().any(Json::is_string) && items.iter().any(Json::is_object) {
         return Err("strings and objects in one list".to_owned());
     }
+    if items.iter().any(Json::is_string) {
+        let conditions = strings(Some(list))?;
+        return Ok(vec![Entry { context: None, conditions, error_mode: mode }]);
+    }
     let entry = |item: &Json| {
-        if let Some(text) = item.as_str() {
-            let conditions = vec![text.to_owned()];
-            return Ok(Entry { context: None, conditions, error_mode: mode });
-        }
         let Json::Object(item) = item else { return Err("no condition".to_owned()) };
         known(item, &["context", "conditions", "error_mode"])?;
         Ok(Entry {

@@ -167,6 +167,7 @@ fn a_filter_is_written_in_one_way_per_signal() {
     let list = "trace_conditions: ['span.name == \"x\"']";
     refuses(&format!("{list}\ntraces: {{ spanevent: ['name == \"x\"'] }}"), "both traces and");
     refuses("spans: { include: { match_type: strict, log_bodies: [a] } }", "no property of spans");
+    refuses("trace_conditions: ['span.name == nil', IsRootSpan()]", "trace_conditions[1]");
     let (filter, errors, warnings) = filter_of(&format!("{list}\n{spans}"));
     assert_eq!(errors, "[]");
     assert!(warnings.contains("without effect"), "{warnings}");
