@@ -405,3 +405,35 @@ fn conditions_of_a_group_may_call_what_a_filter_may() {
     assert!(load(r#"set(name, "a")"#, condition));
     assert!(!load(&format!(r#"set(name, "a") where {condition}"#), "true"));
 }
+
+#[test]
+fn groups_of_one_context_share_a_cache() {
+    let group = |text: &str| Group {
+        statements: vec![text.to_owned()],
+        shared_cache: true,
+        ..Group::default()
+    };
+    let groups = [
+        r#"set(scope.cache["a"], 1)"#,
+        r#"set(log.attributes["a"], log.cache["a"])"#,
+        r#"set(scope.attributes["a"], scope.cache["a"])"#,
+    ];
+    let program = transform(Signal::Logs, &groups.map(group), false).unwrap();
+    let json = json_of(Signal::Logs, &run(&program, &logs(&["a"])).unwrap().body);
+    let scope = json.pointer("/resourceLogs/0/scopeLogs/0").unwrap();
+    assert_eq!(scope["scope"]["attributes"][0]["value"]["intValue"], "1");
+    assert_eq!(scope["logRecords"][0]["attributes"][1]["value"], json!({}), "another cache");
+}
+
+#[test]
+fn statements_behind_a_filter_see_nothing_empty() {
+    let drops = dropping(Signal::Traces, &[r#"scope.name == "none""#]);
+    let counts =
+        statements(Signal::Traces, None, &[r#"append(resource.attributes["n"], scope.name)"#]);
+    let request = json!({"resourceSpans": [{"scopeSpans": [
+        {"scope": {"name": "empty"}}, {"scope": {"name": "full"}, "spans": [{"name": "a"}]}]}]});
+    let outcome = run(&drops.then(counts), &bytes_of(Signal::Traces, &request)).unwrap();
+    let json = json_of(Signal::Traces, &outcome.body);
+    let found = json.pointer("/resourceSpans/0/resource/attributes/0/value/arrayValue/values");
+    assert_eq!(found, Some(&json!([{"stringValue": "full"}])));
+}

@@ -26,7 +26,7 @@ pub struct Group {
     pub statements: Vec<String>,
     /// What happens to failures.
     pub error_mode: ErrorMode,
-    /// Whether the cache outlives a record.
+    /// Whether the cache outlives a record. Groups of one context that say so share one.
     pub shared_cache: bool,
     /// Whether each record has a resource and scope of its own while the groups run, all that say so together;
     /// afterwards records stand together where these are equal. For logs only.
@@ -194,7 +194,7 @@ impl Builder {
         Ok(Step {
             context: candidate.context,
             error_mode: group.error_mode,
-            shared_cache: group.shared_cache.then_some(self.cache),
+            shared_cache: group.shared_cache.then_some((self.cache, candidate.context)),
             flattened: (group.flattened && self.signal == Signal::Logs).then_some(self.cache),
             conditions,
             work: Work::Edit(statements),

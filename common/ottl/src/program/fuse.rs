@@ -1,13 +1,12 @@
 //! Steps into walks: as few as give the same results.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use otlp::Signal;
 use otlp::edit::index::Wanted;
 use otlp::edit::{LEVELS, Level, Levels, Route};
 
-use super::step::{Step, Work};
+use super::step::{CacheId, Step, Work};
 use crate::contexts::Otlp;
 use crate::plan::LevelSet;
 
@@ -51,8 +50,9 @@ struct Shared {
     innermost: u8,
     has_links: bool,
     has_events: bool,
-    /// The caches that outlive their records, by number.
-    caches: BTreeSet<u64>,
+    has_drops: bool,
+    /// The caches that outlive their records.
+    caches: Vec<CacheId>,
     /// What they read or write around their records, and what they write there.
     touched: LevelSet,
     written: LevelSet,
@@ -66,7 +66,8 @@ impl Shared {
             innermost: 0,
             has_links: false,
             has_events: false,
-            caches: BTreeSet::new(),
+            has_drops: false,
+            caches: Vec::new(),
             touched: LevelSet::default(),
             written: LevelSet::default(),
         };
@@ -78,6 +79,7 @@ impl Shared {
         self.innermost = self.innermost.max(step.level());
         self.has_links |= step.context == Otlp::SpanLink;
         self.has_events |= step.context == Otlp::SpanEvent;
+        self.has_drops |= matches!(step.work, Work::Drop);
         self.caches.extend(step.shared_cache);
         let (touched, written) = around(&step);
         self.touched.add_all(touched);
@@ -95,6 +97,11 @@ impl Shared {
             return false;
         }
         if next.shared_cache.is_some_and(|cache| self.caches.contains(&cache)) {
+            return false;
+        }
+        // What stood empty is gone behind a filter.
+        let edits = matches!(next.work, Work::Edit(_));
+        if self.has_drops && edits && next.level() < Level::Record as u8 {
             return false;
         }
         // What `next` appends, the others must not see.

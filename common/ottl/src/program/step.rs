@@ -11,12 +11,15 @@ use crate::context::Context;
 use crate::contexts::Otlp;
 use crate::explain::LevelNames;
 
+/// What tells caches apart: the number of the groups that share one, and their context.
+pub(crate) type CacheId = (u64, Otlp);
+
 /// A group of statements, or conditions that drop.
 pub(crate) struct Step {
     pub(crate) context: Otlp,
     pub(crate) error_mode: ErrorMode,
-    /// The number of the cache that outlives the record, if one does.
-    pub(crate) shared_cache: Option<u64>,
+    /// The cache that outlives the record, if one does.
+    pub(crate) shared_cache: Option<CacheId>,
     /// The number of the flat request it runs over with its neighbours, if each record is to have a
     /// resource and scope of its own.
     pub(crate) flattened: Option<u64>,

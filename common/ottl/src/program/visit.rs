@@ -5,7 +5,7 @@ use otlp::edit::{At, Changes, Editor, Verdict, Visitor};
 
 use super::fuse::Walk;
 use super::meter::{FREE_BYTES, Meter};
-use super::step::{Line, Step, Work};
+use super::step::{CacheId, Line, Step, Work};
 use super::{ErrorMode, Failure, Outcome, Refused, Tally};
 use crate::compile::{Condition, Statement};
 use crate::contexts::{Otlp, Record, Request, Scratch};
@@ -44,7 +44,7 @@ struct State {
 
 /// A cache that outlives a record.
 struct Cache {
-    number: u64,
+    id: CacheId,
     map: Map,
     /// At most so many bytes are in it, and so many were when they were counted last.
     bytes: usize,
@@ -52,8 +52,8 @@ struct Cache {
 }
 
 impl Cache {
-    fn new(number: u64) -> Self {
-        Self { number, map: Map::new(), bytes: 0, counted_bytes: 0 }
+    fn new(id: CacheId) -> Self {
+        Self { id, map: Map::new(), bytes: 0, counted_bytes: 0 }
     }
 
     /// Takes it back from a record that put so many bytes into it. What was overwritten is found out now and then.
@@ -80,16 +80,16 @@ impl State {
     }
 
     /// Lends a cache; a new one if nobody shared it yet.
-    fn take_cache(&mut self, number: u64) -> Map {
-        let found = self.caches.iter_mut().find(|cache| cache.number == number);
+    fn take_cache(&mut self, id: CacheId) -> Map {
+        let found = self.caches.iter_mut().find(|cache| cache.id == id);
         found.map_or_else(Map::new, |cache| std::mem::take(&mut cache.map))
     }
 
     /// Takes it back from a record that put so many bytes into it.
-    fn give_cache(&mut self, number: u64, map: Map, put_bytes: usize) {
-        let found = self.caches.iter().position(|cache| cache.number == number);
+    fn give_cache(&mut self, id: CacheId, map: Map, put_bytes: usize) {
+        let found = self.caches.iter().position(|cache| cache.id == id);
         let index = found.unwrap_or_else(|| {
-            self.caches.push(Cache::new(number));
+            self.caches.push(Cache::new(id));
             self.caches.len() - 1
         });
         self.caches[index].give_back(map, put_bytes);
@@ -234,9 +234,9 @@ impl Visit<'_, '_> {
                 let (first_line, meter) = (line, self.meter);
                 let kept = Run { step, first_line, meter, state: self.state }.step(&mut frame)?;
                 let put_bytes = std::mem::take(&mut frame.cached_bytes);
-                if let Some(number) = step.shared_cache {
+                if let Some(id) = step.shared_cache {
                     let cache = std::mem::take(&mut frame.cache);
-                    self.state.give_cache(number, cache, put_bytes);
+                    self.state.give_cache(id, cache, put_bytes);
                 }
                 if !kept {
                     verdict = Verdict::Drop;
