@@ -196,7 +196,7 @@ impl Sink {
         .await
     }
 
-    /// Closes the port and every connection; the address stays reserved for [`Sink::come_back`].
+    /// Closes the port and every connection; [`Sink::come_back`] takes the address again.
     pub async fn go_down(&mut self) {
         if let Some(accepting) = self.accepting.take() {
             accepting.abort();
@@ -205,20 +205,33 @@ impl Sink {
         self.end_connections();
     }
 
+    /// Listens again on the same address, but nobody reads: a sender gets rid of no more than sockets
+    /// hold. Ends with [`Sink::go_down`].
+    pub async fn stall(&mut self) {
+        let listener = self.listen_again().await;
+        self.accepting = Some(tokio::spawn(async move {
+            let _listener = listener;
+            std::future::pending().await
+        }));
+    }
+
     /// Listens again on the same address.
-    ///
+    pub async fn come_back(&mut self) {
+        let listener = self.listen_again().await;
+        self.accepting = Some(tokio::spawn(accept(listener, self.state.clone())));
+    }
+
     /// # Panics
     /// When the port was taken by somebody else.
-    pub async fn come_back(&mut self) {
+    async fn listen_again(&self) -> TcpListener {
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        let listener = loop {
+        loop {
             match TcpListener::bind(self.address).await {
-                Ok(listener) => break listener,
+                Ok(listener) => return listener,
                 Err(error) if tokio::time::Instant::now() > deadline => panic!("{error}"),
                 Err(_) => tokio::time::sleep(GLANCE).await,
             }
-        };
-        self.accepting = Some(tokio::spawn(accept(listener, self.state.clone())));
+        }
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {

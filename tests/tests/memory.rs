@@ -93,29 +93,30 @@ service:
     assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
 }
 
-/// Waits until a metric of the process whose metrics are there is at least this.
-async fn reaches(metrics: SocketAddr, name: &str, least: f64) {
-    eventually(name, async || {
+/// The metrics of the process whose metrics are there, as soon as this is so.
+async fn read_until(metrics: SocketAddr, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
+    eventually(what, async || {
         let page = HttpClient::connect(metrics).await.get("/metrics").await;
         let page = Metrics::parse(&String::from_utf8_lossy(&page.body));
-        (page.sum(name, &[]) >= least).then_some(())
+        is_so(&page).then_some(page)
     })
-    .await;
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_exporter_writes_needs_room_and_goes_one_by_one_without() {
+    const BUDGET: usize = 24 << 20;
     let mut sink = Sink::start().await;
     let config = format!(
         "
-memory: {{ budget: 1MiB }}
+memory: {{ budget: {BUDGET} }}
 receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }} }}
 exporters:
   otlp_http:
     endpoint: 'http://{}'
     encoding: json
     compression: none
-    retry_on_failure: {{ initial_interval: 2s, max_interval: 2s }}
+    retry_on_failure: {{ initial_interval: 1s, max_interval: 1s }}
 service:
   pipelines: {{ traces: {{ receivers: [otlp], exporters: [otlp_http] }} }}
 {TELEMETRY}",
@@ -123,11 +124,14 @@ service:
     );
     let mut gateway = Medulla::gateway(&config);
     sink.go_down().await;
-    // Nine tenths of the budget, so that none of it has room as JSON.
-    let body = records::traces(0, 500);
-    let senders = (9 * (1 << 20) / 10) / body.len();
+    // Nine tenths of the budget, so that none of it has room as JSON, of which sockets do not hold one.
+    const SENDERS: usize = 6;
+    const SPANS: u64 = 13_000;
+    let body = records::traces(0, SPANS);
+    let part = body.len() * SENDERS * 100 / BUDGET;
+    assert!((85..95).contains(&part), "{part} % of the budget");
     let mut sending = Vec::new();
-    for _ in 0..senders {
+    for _ in 0..SENDERS {
         let (mut http, body) = (gateway.http().await, body.clone());
         sending.push(tokio::spawn(async move {
             loop {
@@ -142,18 +146,27 @@ service:
         }));
     }
     let metrics = gateway.address("metrics");
-    reaches(metrics, "medulla_queued_items", senders as f64 * 500.0).await;
-    sink.hold();
+    let all = SENDERS as f64 * SPANS as f64;
+    read_until(metrics, "all are queued", |page| page.sum("medulla_queued_items", &[]) >= all)
+        .await;
+    sink.stall().await;
+    let used = |page: &Metrics| page.sum("medulla_budget_used_bytes", &[]);
+    let put_off = |page: &Metrics| page.sum("medulla_exporter_attempts_put_off_total", &[]);
+    let is_over = |page: &Metrics| used(page) > BUDGET as f64;
+    let page = read_until(metrics, "one is over", is_over).await;
+    let before = put_off(&page);
+    let waits = |page: &Metrics| is_over(page) && put_off(page) > before;
+    let page = read_until(metrics, "others wait", waits).await;
+    assert!(used(&page) < (BUDGET + 3 * body.len()) as f64, "only one is over: {}", used(&page));
+    sink.go_down().await;
     sink.come_back().await;
-    reaches(metrics, "medulla_exporter_attempts_put_off", 1.0).await;
-    sink.release();
     for sent in sending {
         assert_eq!(sent.await.expect("no sender panics"), 200);
     }
-    assert_eq!(sink.received().len(), senders);
+    assert_eq!(sink.received().len(), SENDERS);
     let metrics = gateway.settle_books().await;
-    assert_eq!(metrics.accepted(Signal::Traces), senders as f64 * 500.0);
-    assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
+    assert_eq!(metrics.accepted(Signal::Traces), all);
+    assert_eq!(used(&metrics), 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
