@@ -15,8 +15,9 @@ const PRIORITY: &[&str] = &[
     "exemplar",
     "datapoint",
     "metric",
-    "spanlink",
     "spanevent",
+    // Came later; texts that do without it mean what they meant before.
+    "spanlink",
     "span",
     "profile",
     "scope",

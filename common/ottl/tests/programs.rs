@@ -348,12 +348,13 @@ fn traces(events: &[usize]) -> Bytes {
 /// The spans that are left, with how many events each has.
 fn left(entries: &[Entry], body: &Bytes) -> Vec<(String, usize)> {
     let program = filter(Signal::Traces, entries, false).expect("they load");
-    let json = json_of(Signal::Traces, &run(&program, body).unwrap().body);
-    assert_eq!(json["resourceSpans"].as_array().unwrap().len(), 1, "what is empty goes: {program}");
+    let json = json_of(Signal::Traces, &run(&program, body).expect("nothing fails").body);
+    let resources = json["resourceSpans"].as_array().expect("a list");
+    assert_eq!(resources.len(), 1, "what is empty goes: {program}");
     let spans = json.pointer("/resourceSpans/0/scopeSpans/0/spans").and_then(Json::as_array);
     let left = |span: &Json| {
         let events = span.get("events").and_then(Json::as_array).map_or(0, Vec::len);
-        (span["name"].as_str().unwrap().to_owned(), events)
+        (span["name"].as_str().expect("a text").to_owned(), events)
     };
     spans.into_iter().flatten().map(left).collect()
 }
@@ -436,4 +437,34 @@ fn statements_behind_a_filter_see_nothing_empty() {
     let json = json_of(Signal::Traces, &outcome.body);
     let found = json.pointer("/resourceSpans/0/resource/attributes/0/value/arrayValue/values");
     assert_eq!(found, Some(&json!([{"stringValue": "full"}])));
+}
+
+#[test]
+fn what_spans_and_their_children_know_is_asked_of_events_before_links() {
+    let text = r#"set(resource.attributes["kind"], SPAN_KIND_SERVER)"#;
+    let program = statements(Signal::Traces, None, &[text]);
+    let changes = |events| run(&program, &traces(events)).unwrap().is_changed;
+    assert!(changes(&[1]) && !changes(&[0]), "{program}");
+}
+
+#[test]
+fn points_are_edited_by_the_next_group_after_all_have_become_metrics() {
+    let group = |text: &str| Group {
+        context: Some("datapoint".to_owned()),
+        statements: vec![text.to_owned()],
+        ..Group::default()
+    };
+    let texts = [
+        r#"convert_summary_count_val_to_sum("delta", true) where metric.name == "s""#,
+        r#"set(attributes["seen"], true) where metric.name == "s""#,
+    ];
+    let program = transform(Signal::Metrics, &texts.map(group), false).unwrap();
+    let summary = json!({"name": "s", "summary": {"dataPoints": [{"count": "1"}, {"count": "2"}]}});
+    let request = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [summary]}]}]});
+    let outcome = run(&program, &bytes_of(Signal::Metrics, &request)).unwrap();
+    let json = json_of(Signal::Metrics, &outcome.body);
+    let metrics = json.pointer("/resourceMetrics/0/scopeMetrics/0/metrics").unwrap();
+    let seen = |metric: &Json| metric.to_string().matches("seen").count();
+    let seen: Vec<usize> = metrics.as_array().unwrap().iter().map(seen).collect();
+    assert_eq!(seen, [2, 0, 0]);
 }

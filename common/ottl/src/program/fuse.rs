@@ -51,6 +51,8 @@ struct Shared {
     has_links: bool,
     has_events: bool,
     has_drops: bool,
+    /// Whether one of them makes metrics of a metric while its points are visited.
+    appends_from_points: bool,
     /// The caches that outlive their records.
     caches: Vec<CacheId>,
     /// What they read or write around their records, and what they write there.
@@ -67,6 +69,7 @@ impl Shared {
             has_links: false,
             has_events: false,
             has_drops: false,
+            appends_from_points: false,
             caches: Vec::new(),
             touched: LevelSet::default(),
             written: LevelSet::default(),
@@ -79,6 +82,7 @@ impl Shared {
         self.innermost = self.innermost.max(step.level());
         self.has_links |= step.context == Otlp::SpanLink;
         self.has_events |= step.context == Otlp::SpanEvent;
+        self.appends_from_points |= step.level() > Level::Record as u8 && appends(&step);
         self.has_drops |= matches!(step.work, Work::Drop);
         self.caches.extend(step.shared_cache);
         let (touched, written) = around(&step);
@@ -102,6 +106,10 @@ impl Shared {
         // What stood empty is gone behind a filter.
         let edits = matches!(next.work, Work::Edit(_));
         if self.has_drops && edits && next.level() < Level::Record as u8 {
+            return false;
+        }
+        // What is made of points must not show what `next` does to those before.
+        if self.appends_from_points {
             return false;
         }
         // What `next` appends, the others must not see.
