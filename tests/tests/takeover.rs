@@ -103,7 +103,7 @@ async fn send(way: Way, at: [SocketAddr; 2], next: Arc<AtomicU64>, stop: Arc<Ato
                 Err(error) => {
                     match was_not_sent(&error) {
                         true => met.moved += 1,
-                        false => met.unanswered.push(error.to_string()),
+                        false => met.unanswered.push(format!("{error:?}")),
                     }
                     break;
                 }
@@ -117,10 +117,14 @@ async fn send(way: Way, at: [SocketAddr; 2], next: Arc<AtomicU64>, stop: Arc<Ato
     met
 }
 
-/// The connection was closing before anything of the request went out.
+/// The connection was closing before the request was looked at, as the client or the server says.
 fn was_not_sent(error: &Failure) -> bool {
-    let error = error.downcast_ref::<hyper::Error>();
-    error.is_some_and(|error| error.is_canceled() || error.is_closed())
+    let Some(error) = error.downcast_ref::<hyper::Error>() else { return false };
+    let h2 = std::error::Error::source(error).and_then(|it| it.downcast_ref::<h2::Error>());
+    let has_gone_away = |error: &h2::Error| {
+        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+    };
+    error.is_canceled() || error.is_closed() || h2.is_some_and(has_gone_away)
 }
 
 /// Senders of every kind while something happens.

@@ -59,10 +59,22 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// The manifests of the fuzz crates.
+pub(crate) fn manifests() -> Result<Vec<PathBuf>, String> {
+    Ok(locked()?.iter().map(FuzzCrate::manifest).collect())
+}
+
+/// The fuzz crates, with the workspace's versions.
+fn locked() -> Result<Vec<FuzzCrate>, String> {
+    let root = tree::root();
+    let found = crates::find(&root)?;
+    found.iter().try_for_each(|found| found.lock(&root))?;
+    Ok(found)
+}
+
 /// The targets that are asked for; a name that means none is an error.
 fn targets(arguments: &Arguments) -> Result<Vec<Target>, String> {
-    let all: Vec<Target> =
-        crates::find(&tree::root())?.iter().flat_map(FuzzCrate::targets).collect();
+    let all: Vec<Target> = locked()?.iter().flat_map(FuzzCrate::targets).collect();
     for name in &arguments.targets {
         if !all.iter().any(|target| target.answers_to(name)) {
             let known: Vec<String> = all.iter().map(Target::to_string).collect();
@@ -96,7 +108,6 @@ fn fuzz(targets: &[Target], arguments: &Arguments) -> Result<bool, String> {
 }
 
 fn build(target: &Target, host: &str, folder: &Path) -> Result<(), String> {
-    target.lock(&tree::root())?;
     let mut command = Command::new(tree::cargo());
     // With a target named, build scripts and macros stay without instrumentation.
     command.args(["build", "--release", "--quiet", "--target", host, "--bin", &target.name]);

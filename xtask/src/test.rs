@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     report.step("tidy", || Outcome::from(crate::tidy::run() == ExitCode::SUCCESS));
     report.step("format", || step::cargo(["fmt", "--all", "--check"]));
     report.step("lints", lints);
+    report.step("fuzz targets", fuzz_targets);
     let built = report.step("build", || step::cargo(["build"]));
     if built {
         tests(arguments, &mut report);
@@ -84,6 +85,23 @@ fn is_ci() -> bool {
 fn lints() -> Outcome {
     let everything = ["clippy", "--workspace", "--exclude", KERNEL_CRATE, "--all-targets"];
     step::cargo(everything.into_iter().chain(["--", "-D", "warnings"]))
+}
+
+/// Lints the fuzz targets, which nothing else compiles: what changes in a crate shall not leave them behind.
+fn fuzz_targets() -> Outcome {
+    let manifests = match crate::fuzz::manifests() {
+        Ok(manifests) => manifests,
+        Err(reason) => return Outcome::Failed(reason),
+    };
+    for manifest in manifests {
+        let mut command = step::cargo_command(["clippy", "--quiet", "--bins", "--manifest-path"]);
+        command.arg(manifest).arg("--target-dir").arg(crate::tree::target());
+        let linted = step::finish(command.args(["--", "-D", "warnings"]));
+        if !matches!(linted, Outcome::Passed) {
+            return linted;
+        }
+    }
+    Outcome::Passed
 }
 
 fn docs() -> Outcome {

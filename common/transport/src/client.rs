@@ -204,8 +204,14 @@ impl Client {
         if self.closes {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let response = self.pool.request(request).await.map_err(classify)?;
-        let (head, body) = response.into_parts();
+        let again = (self.version == Version::HTTP_2).then(|| request.clone());
+        let response = match (self.pool.request(request).await, again) {
+            (Err(error), Some(again)) if was_not_processed(&error) => {
+                self.pool.request(again).await
+            }
+            (response, _) => response,
+        };
+        let (head, body) = response.map_err(classify)?.into_parts();
         let (body, trailers) = read(body, self.max_response_bytes).await?;
         Ok(Reply { status: head.status, headers: head.headers, body, trailers })
     }
@@ -285,6 +291,18 @@ async fn read(
 
 fn classify(error: PoolError) -> SendError {
     if error.is_connect() { SendError::Connect(error) } else { SendError::Broken(error.into()) }
+}
+
+/// Whether a server has said over h2 that it did nothing with the request: by refusing its stream, or by going away
+/// in good order before it (RFC 9113, 6.8 and 8.7). Servers do so when they restart or their connections are old.
+fn was_not_processed(error: &PoolError) -> bool {
+    let mut chain = std::iter::successors(Some(error as &dyn std::error::Error), |it| it.source());
+    let Some(error) = chain.find_map(|error| error.downcast_ref::<h2::Error>()) else {
+        return false;
+    };
+    let goes_away = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    let refuses = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (goes_away || refuses)
 }
 
 /// The innermost reason: what an operator can act on.

@@ -49,6 +49,7 @@ pub(crate) async fn serve<H: Handler>(
         };
         let Head { parts, framing, keeps, expects } = head;
         let is_head = parts.method == http::Method::HEAD;
+        let is_old = parts.version == http::Version::HTTP_10;
         let incoming = Incoming(Source::Http1(Body::new(wire, framing, expects, home.clone())));
         let response = tokio::select! {
             biased;
@@ -59,7 +60,7 @@ pub(crate) async fn serve<H: Handler>(
         let Some((returned, is_read)) = home.take() else { return Ok(()) };
         wire = returned;
         let keeps = keeps && settings.keep_alives && is_read && phases.now() == Phase::Open;
-        answer::write(&mut wire, response, Manner { is_head, keeps }).await?;
+        answer::write(&mut wire, response, Manner { is_head, keeps, is_old }).await?;
         if !keeps {
             return wire.close().await;
         }

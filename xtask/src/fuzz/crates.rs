@@ -8,7 +8,6 @@ const FOLDERS: [&str; 3] = ["common", "agent", "gateway"];
 
 /// A fuzz crate.
 pub(crate) struct FuzzCrate {
-    /// Its folder.
     folder: PathBuf,
     /// The name of the crate it feeds, as its folder is called: `otlp`.
     of: String,
@@ -50,6 +49,21 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 impl FuzzCrate {
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.folder.join("Cargo.toml")
+    }
+
+    /// Gives the crate the workspace's versions, so that what is fuzzed is what ships; Cargo adds
+    /// what only fuzzing needs.
+    pub(crate) fn lock(&self, root: &Path) -> Result<(), String> {
+        let lock = self.folder.join("Cargo.lock");
+        if lock.is_file() {
+            return Ok(());
+        }
+        let copied = std::fs::copy(root.join("Cargo.lock"), &lock);
+        copied.map(drop).map_err(|error| format!("{}: {error}", lock.display()))
+    }
+
     pub(crate) fn targets(&self) -> impl Iterator<Item = Target> {
         self.names.iter().map(|name| Target {
             folder: self.folder.clone(),
@@ -66,17 +80,6 @@ impl Target {
 
     pub(crate) fn manifest(&self) -> PathBuf {
         self.folder.join("Cargo.toml")
-    }
-
-    /// Gives the crate the workspace's versions, so that what is fuzzed is what ships; Cargo adds
-    /// what only fuzzing needs.
-    pub(crate) fn lock(&self, root: &Path) -> Result<(), String> {
-        let lock = self.folder.join("Cargo.lock");
-        if lock.is_file() {
-            return Ok(());
-        }
-        let copied = std::fs::copy(root.join("Cargo.lock"), &lock);
-        copied.map(drop).map_err(|error| format!("{}: {error}", lock.display()))
     }
 }
 

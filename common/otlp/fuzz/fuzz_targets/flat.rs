@@ -35,9 +35,10 @@ fn indexed(message: &[u8]) {
     let mut index = Index::default();
     let mut wanted = Wanted::default();
     [&b"k"[..], b""].iter().for_each(|key| wanted.add(key));
-    for number in [1, 6] {
-        let Ok(found) = index.find(message, number, &wanted, b"k") else { continue };
-        let scanned = attribute(message, number, b"k");
+    for (number, key) in [(1, &b"k"[..]), (1, b""), (6, b"k"), (6, b"")] {
+        let slot = wanted.slot(key).expect("it is wanted");
+        let Ok(found) = index.find(message, number, &wanted, slot) else { continue };
+        let scanned = attribute(message, number, key);
         assert_eq!(found.map(|place| place.value(message)).transpose(), scanned);
     }
 }

@@ -67,7 +67,11 @@ pub(super) fn arguments<'a, C: Context>(
     args: &mut Args<'a>,
 ) -> Result<(), RunError> {
     for given in given {
-        args.push(argument(given, env)?);
+        match given {
+            // Most are, and these need not pass through a result first.
+            Given::Const(value) | Given::Folded(value) => args.push(Argument::Const(value)),
+            given => args.push(argument(given, env)?),
+        }
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! How many connections are made, and what requests say, by the settings.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Response;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
 use super::*;
@@ -125,6 +127,61 @@ async fn another_host_can_be_named() {
         let seen = witness.seen.lock().expect("not poisoned");
         assert_eq!(seen[0].1, "collector.example");
         assert_eq!(seen[0].2, protocol == Protocol::Http1, "h2 has no such header");
+    }
+}
+
+/// Answers the requests over `stream` with these frames, one after the other, and reads on.
+async fn answer_with(frames: Vec<Vec<u8>>, mut stream: tokio::net::TcpStream) -> io::Result<()> {
+    const PREFACE: usize = 24;
+    const HEADERS: u8 = 1;
+    let mut discarded = vec![0; PREFACE];
+    stream.read_exact(&mut discarded).await?;
+    // Empty settings.
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
+    let mut frames = frames.into_iter();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await?;
+        discarded.resize(u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize, 0);
+        stream.read_exact(&mut discarded).await?;
+        if head[3] == HEADERS {
+            stream.write_all(&frames.next().expect("no request more than expected")).await?;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_did_nothing_with_is_sent_once_more() {
+    // GOAWAY, the last stream being none; RST_STREAM of the first; `:status: 200` on the second.
+    let go_away = |reason| vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, reason];
+    let reset = |stream, reason| vec![0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, reason];
+    let success = vec![0, 0, 1, 1, 5, 0, 0, 0, 3, 0x88];
+    let (no_error, internal, refused) = (0, 2, 7);
+    let table = [
+        (vec![go_away(no_error)], true, 1),
+        (vec![go_away(internal)], false, 0),
+        (vec![reset(1, refused), success], true, 0),
+        (vec![reset(1, refused), reset(3, refused)], false, 0),
+        (vec![reset(1, internal)], false, 0),
+    ];
+    for (frames, is_answered, of_successor) in table {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        socket.set_nonblocking(true).expect("a socket need not block");
+        let address = socket.local_addr().expect("bound").to_string();
+        let first = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
+        let client = Client::new(address, Protocol::Http2, 1000);
+        let sending =
+            tokio::spawn(async move { client.post("/", HeaderMap::new(), Body::full("x")).await });
+        let (stream, _) = first.expect("a listener").accept().await.expect("a connection");
+        let answering = tokio::spawn(answer_with(frames.clone(), stream));
+        let (witness, turns) = (Arc::new(Witness::default()), Arc::new(Semaphore::new(100)));
+        let successor = Server::start(Arc::new(socket), turns, witness.clone());
+        let sent = tokio::time::timeout(Duration::from_secs(20), sending).await;
+        let sent = sent.expect("in time").expect("no panic");
+        let seen = witness.seen.lock().expect("not poisoned").len();
+        assert_eq!((sent.is_ok(), seen), (is_answered, of_successor), "{frames:?}");
+        drop(successor.expect("a listener is served"));
+        answering.abort();
     }
 }
 

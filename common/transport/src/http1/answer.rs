@@ -21,6 +21,8 @@ pub(super) struct Manner {
     pub(super) is_head: bool,
     /// The connection goes on after it.
     pub(super) keeps: bool,
+    /// It answers HTTP/1.0, where a connection ends unless both say that it goes on.
+    pub(super) is_old: bool,
 }
 
 /// Writes `response`. Trailers are left out: nobody asked for them by `TE`.
@@ -51,7 +53,8 @@ pub(super) async fn refuse(mut wire: Wire, error: &HeadError) -> io::Result<()> 
     *response.status_mut() = error.status();
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
-    write(&mut wire, response, Manner { is_head: false, keeps: false }).await?;
+    let manner = Manner { is_head: false, keeps: false, is_old: false };
+    write(&mut wire, response, manner).await?;
     wire.close().await
 }
 
@@ -72,8 +75,13 @@ fn head(response: &mut Response<Body>, bytes: usize, manner: Manner) -> Vec<u8> 
     if has_body(status) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
     }
-    if !manner.keeps {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    let connection = match manner {
+        Manner { keeps: false, .. } => Some("close"),
+        Manner { is_old: true, .. } => Some("keep-alive"),
+        _ => None,
+    };
+    if let Some(token) = connection {
+        headers.insert(CONNECTION, HeaderValue::from_static(token));
     }
     let mut text = Vec::with_capacity(512);
     let reason = status.canonical_reason().unwrap_or_default();

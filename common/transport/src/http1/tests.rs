@@ -123,7 +123,7 @@ async fn what_is_asked_is_answered() {
         (
             "POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabcGET /2 HTTP/1.0\r\nconnection: keep-alive\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nPOST /\nabc\
-             HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nGET /2\n",
+             HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: keep-alive\r\n\r\nGET /2\n",
         ),
         // What nobody read ends the connection: nothing behind it is taken for a request.
         (

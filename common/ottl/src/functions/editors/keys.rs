@@ -47,7 +47,11 @@ const FEW_KEYS: usize = 16;
 
 /// Keys to look for.
 enum KeySet {
-    Few(Vec<Box<[u8]>>),
+    Few {
+        keys: Vec<Box<[u8]>>,
+        /// A bit for each key's length, from 64 on again from the first.
+        lengths: u64,
+    },
     Many(HashSet<Box<[u8]>>),
 }
 
@@ -55,17 +59,28 @@ impl KeySet {
     fn of(args: &Args<'_>) -> Result<Self, RunError> {
         let keys = args.strs(0)?.into_iter().map(|key| key.into_bytes().into_boxed_slice());
         Ok(match keys.len() {
-            ..=FEW_KEYS => Self::Few(keys.collect()),
+            ..=FEW_KEYS => {
+                let keys: Vec<Box<[u8]>> = keys.collect();
+                let lengths = keys.iter().fold(0, |lengths, key| lengths | length_bit(key));
+                Self::Few { keys, lengths }
+            }
             _ => Self::Many(keys.collect()),
         })
     }
 
+    #[inline]
     fn contains(&self, name: &[u8]) -> bool {
         match self {
-            Self::Few(keys) => keys.iter().any(|key| **key == *name),
+            Self::Few { keys, lengths } => {
+                lengths & length_bit(name) != 0 && keys.iter().any(|key| **key == *name)
+            }
             Self::Many(keys) => keys.contains(name),
         }
     }
+}
+
+fn length_bit(key: &[u8]) -> u64 {
+    1 << (key.len() % 64)
 }
 
 /// Keeps so many entries: those under the keys that matter most, then the first ones.
