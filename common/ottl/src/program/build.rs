@@ -26,7 +26,8 @@ pub struct Group {
     pub statements: Vec<String>,
     /// What happens to failures.
     pub error_mode: ErrorMode,
-    /// Whether the cache outlives a record. Groups of one context that say so share one.
+    /// Whether the cache outlives a record, but not the request (the reference's goes on to the next one). Groups of
+    /// one context that say so share one.
     pub shared_cache: bool,
     /// Whether each record has a resource and scope of its own while the groups run, all that say so together;
     /// afterwards records stand together where these are equal. For logs only.
