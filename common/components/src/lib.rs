@@ -24,4 +24,6 @@ pub mod receivers;
 pub mod red;
 mod request;
 pub mod service;
+#[cfg(test)]
+mod testing;
 pub mod time;

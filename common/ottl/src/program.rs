@@ -33,6 +33,7 @@ mod step;
 mod visit;
 
 pub use build::{Entry, Group, Mistake, filter, transform};
+pub use fuse::reading;
 pub use step::Counted;
 pub use visit::Runner;
 

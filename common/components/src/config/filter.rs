@@ -7,7 +7,7 @@ use ottl::program::{Entry, ErrorMode, filter};
 
 use super::error::{Code, Report};
 use super::matching::{Dialect, foreign, left_out};
-use super::ottl::{LAMBDAS, Place, context, error_mode, report, sources, texts};
+use super::ottl::{LAMBDAS, Place, context, error_mode, groups, report, sources, texts};
 use super::section::{Field, Section};
 
 /// The keys of a signal: the section by level with its levels and their contexts, and the list.
@@ -68,7 +68,8 @@ fn program(section: &Section<'_>, keys: &Keys, mode: ErrorMode) -> Option<Progra
     let entries = match by_level {
         _ if !list.is_empty() => {
             refuse_older(section, keys);
-            conditions(list, mode)?
+            let flat = |conditions| Entry { context: None, conditions, error_mode: mode };
+            groups(list, flat, |item| group(item, mode))?
         }
         Some(field) => sections(section, &field, keys, mode),
         None => spans(section, keys, mode),
@@ -119,8 +120,7 @@ fn sections<'a>(
         _ => {
             // Its cache is an optimisation of theirs.
             let _ = (keys.signal == Signal::Metrics).then(|| inner.sub("regexp").entries());
-            let group = Field::new(field.value(), field.path().to_owned(), field.report());
-            let older = matching(&inner, group, keys, Dialect::Filter, mode);
+            let older = matching(&inner, field.clone(), keys, Dialect::Filter, mode);
             (older.into_iter().collect(), has_oldest(&inner))
         }
     };
@@ -178,29 +178,6 @@ fn levels<'a>(section: &Section<'a>, keys: &Keys, mode: ErrorMode) -> Vec<(Entry
         Some((entry, Place { group, texts }))
     };
     keys.levels.iter().filter_map(level).collect()
-}
-
-/// Texts, each of which is for the context that its paths name, or groups of them; a mixture is
-/// reported.
-fn conditions(items: Vec<Field<'_>>, mode: ErrorMode) -> Option<Vec<(Entry, Place<'_>)>> {
-    let maps = items.iter().filter(|item| item.value().as_map().is_some()).count();
-    if maps != 0 && maps != items.len() {
-        let odd = items.iter().find(|item| item.value().as_map().is_none()).unwrap_or(&items[0]);
-        odd.error(Code::WrongType, "a text, expected a group as the others are");
-        return None;
-    }
-    Some(match maps {
-        0 => vec![flat_group(items, mode)],
-        _ => items.into_iter().map(|item| group(item, mode)).collect(),
-    })
-}
-
-/// A flat list is one group.
-fn flat_group(items: Vec<Field<'_>>, error_mode: ErrorMode) -> (Entry, Place<'_>) {
-    let group = Field::new(items[0].value(), items[0].path().to_owned(), items[0].report());
-    let texts = texts(items);
-    let entry = Entry { context: None, conditions: sources(&texts), error_mode };
-    (entry, Place { group, texts })
 }
 
 fn group(item: Field<'_>, mode: ErrorMode) -> (Entry, Place<'_>) {

@@ -116,15 +116,11 @@ fn part(bytes: u64, share: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::error::Report;
-    use crate::config::value::parse;
+    use crate::testing::section;
 
     fn read(yaml: &str) -> (MemoryLimiter, usize) {
-        let report = Report::default();
-        report.add_file("f");
-        let value = parse(yaml, 0, &report).expect("the test's YAML is valid");
-        let settings = MemoryLimiter::read(&Section::new(&value, "x", &report));
-        (settings, report.into_parts().0.len())
+        let (settings, errors, _) = section(yaml, "x", MemoryLimiter::read);
+        (settings, errors.len())
     }
 
     #[test]

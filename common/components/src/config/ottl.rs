@@ -56,6 +56,25 @@ pub(super) fn sources(texts: &[(String, Field<'_>)]) -> Vec<String> {
     texts.iter().map(|(text, _)| text.clone()).collect()
 }
 
+/// The groups of a list: all of its texts as one, or its items; a mixture is reported. `None` if there is none.
+pub(super) fn groups<'a, G>(
+    items: Vec<Field<'a>>,
+    flat: impl FnOnce(Vec<String>) -> G,
+    group: impl FnMut(Field<'a>) -> (G, Place<'a>),
+) -> Option<Vec<(G, Place<'a>)>> {
+    let first = items.first()?.clone();
+    let is_map = |item: &Field<'_>| item.value().as_map().is_some();
+    if !items.iter().any(is_map) {
+        let texts = texts(items);
+        return Some(vec![(flat(sources(&texts)), Place { group: first, texts })]);
+    }
+    if let Some(odd) = items.iter().find(|item| !is_map(item)) {
+        odd.error(Code::WrongType, "a text, expected a group as the others are");
+        return None;
+    }
+    Some(items.into_iter().map(group).collect())
+}
+
 /// The optional key `context` of a group.
 pub(super) fn context(section: &Section<'_>) -> Option<String> {
     section.opt_string("context").filter(|name| !name.is_empty())

@@ -5,7 +5,7 @@ use ottl::Program;
 use ottl::program::{ErrorMode, Group, transform};
 
 use super::error::Code;
-use super::ottl::{LAMBDAS, Place, context, error_mode, report, sources, texts};
+use super::ottl::{LAMBDAS, Place, context, error_mode, groups, report, sources, texts};
 use super::section::{Field, Section};
 
 /// The keys of the statements, by signal.
@@ -46,16 +46,9 @@ fn program(
     mode: ErrorMode,
     flattened: bool,
 ) -> Option<Program> {
-    let (mut groups, places): (Vec<Group>, Vec<Place<'_>>) = match flat(&items) {
-        _ if items.is_empty() => return None,
-        Some(true) => {
-            let group = Field::new(items[0].value(), items[0].path().to_owned(), items[0].report());
-            let texts = texts(items);
-            vec![(flat_group(sources(&texts), mode), Place { group, texts })].into_iter().unzip()
-        }
-        Some(false) => items.into_iter().map(|item| group(item, mode)).unzip(),
-        None => return None,
-    };
+    let flat = |statements| Group { statements, error_mode: mode, ..Group::default() };
+    let found = groups(items, flat, |item| group(item, mode))?;
+    let (mut groups, places): (Vec<Group>, Vec<Place<'_>>) = found.into_iter().unzip();
     groups.iter_mut().for_each(|group| group.flattened = flattened);
     match transform(signal, &groups, LAMBDAS) {
         Ok(program) => Some(program),
@@ -64,22 +57,6 @@ fn program(
             None
         }
     }
-}
-
-/// Whether the list is one of texts and not of groups; a mixture is reported.
-fn flat(items: &[Field<'_>]) -> Option<bool> {
-    let maps = items.iter().filter(|item| item.value().as_map().is_some()).count();
-    if maps == 0 || maps == items.len() {
-        return Some(maps == 0);
-    }
-    let odd = items.iter().find(|item| item.value().as_map().is_none()).unwrap_or(&items[0]);
-    odd.error(Code::WrongType, "a text, expected a group as the others are");
-    None
-}
-
-/// A flat list is one group.
-fn flat_group(statements: Vec<String>, error_mode: ErrorMode) -> Group {
-    Group { statements, error_mode, ..Group::default() }
 }
 
 fn group(item: Field<'_>, mode: ErrorMode) -> (Group, Place<'_>) {

@@ -12,13 +12,14 @@ use otlp::Malformed;
 use otlp::edit::{At, Changes, Data, Level, Route, Verdict, Visitor, fields};
 use ottl::contexts::{Otlp, Record, Request, Scratch, any};
 use ottl::number::{parse_double, truncated};
+use ottl::program::reading;
 use ottl::value::{Any, Value};
 use ottl::{Condition, Frame};
 use pipeline::{Batch, DropReason, Processor, ProcessorLedger, Sender, Signal};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::rewrite::{reading, rewrite};
+use super::rewrite::rewrite;
 use crate::component::{BuildError, Context};
 use crate::config::ComponentConfig;
 use crate::config::attributes::{Action, Attributes as Settings, Keys, Source, Type};
@@ -46,7 +47,8 @@ impl Attributes {
         let level = if signal == Signal::Metrics { Level::Child } else { Level::Record };
         let left_out = settings.left_out(signal);
         let visits = Route::visiting(signal, &[level]);
-        let route = left_out.as_ref().map_or(visits, |condition| reading(visits, condition));
+        let route =
+            left_out.as_ref().map_or(visits, |condition| reading(visits, level, condition.uses()));
         Self { actions: settings.actions, left_out, route, ledger }
     }
 }

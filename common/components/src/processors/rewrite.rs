@@ -8,24 +8,12 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use otlp::edit::{Editor, Level, Levels, Route, Visitor};
-use ottl::Condition;
-use ottl::contexts::Otlp;
+use otlp::edit::{Editor, Route, Visitor};
 use pipeline::{Batch, Cause, DropReason, Outcome, Part, ProcessorLedger, RefusalKind};
 
 thread_local! {
     /// Scratch of this thread's walks.
     static EDITOR: RefCell<Editor> = RefCell::default();
-}
-
-/// The walk that has at hand what a condition reads around the visited messages, too.
-pub(crate) fn reading(route: Route, condition: &Condition<Otlp>) -> Route {
-    let reads = condition.uses().reads;
-    let around = Level::ALL.into_iter().filter(|level| reads.has(*level as u8));
-    // Paths of a span or metric around what is visited may ask for its children.
-    let is_whole = |level: &Level| *level >= Level::Record && !route.visits.has(*level);
-    let wholes = around.clone().filter(is_whole).fold(route.wholes, Levels::with);
-    Route { reads: around.fold(route.reads, Levels::with), wholes, ..route }
 }
 
 /// Walks all requests of a batch with a visitor. Returns what is left of the batch, if anything.

@@ -221,13 +221,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::value::parse;
-    use crate::config::{Report, Section};
+    use crate::testing::section;
 
     fn settings(text: &str) -> Settings {
-        let report = Report::default();
-        let value = parse(text, 0, &report).expect("the test writes YAML");
-        Settings::read(&Section::new(&value, "", &report))
+        section(text, "", Settings::read).0
     }
 
     proptest! {

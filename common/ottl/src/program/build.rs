@@ -120,10 +120,11 @@ impl Found {
 
 pub(super) struct Builder {
     signal: Signal,
-    lambdas: bool,
     /// The number of the cache that groups share, and of the request that they flatten together.
     cache: u64,
     candidates: Vec<Candidate<Otlp>>,
+    /// The same for conditions of groups: as in the Collector they may call what a filter may.
+    of_conditions: Vec<Candidate<Otlp>>,
 }
 
 /// Texts and their trees.
@@ -135,11 +136,13 @@ impl Builder {
             let is_leaf = matches!(context, Otlp::Exemplar | Otlp::SpanLink);
             context.is_in(signal) && !(purpose == Purpose::Filter && is_leaf)
         });
-        let candidate = |context: Otlp| Candidate {
-            context,
-            functions: Functions::new(&context, purpose, lambdas),
+        let candidates = |purpose: Purpose| {
+            let functions = |context: &Otlp| Functions::new(context, purpose, lambdas);
+            let candidate = |context| Candidate { context, functions: functions(&context) };
+            contexts.clone().map(candidate).collect()
         };
-        Self { signal, lambdas, cache: 0, candidates: contexts.map(candidate).collect() }
+        let (of_conditions, candidates) = (candidates(Purpose::Filter), candidates(purpose));
+        Self { signal, cache: 0, candidates, of_conditions }
     }
 
     /// Groups of statements, which share a cache if they say so. All mistakes are reported.
@@ -182,10 +185,9 @@ impl Builder {
         statements.iter().for_each(|(_, tree)| needs.statement(tree));
         let candidate = self.candidate(group.context.as_deref(), &needs, &mut mistakes)?;
         let compiler = compiler(candidate, group.context.is_some());
-        // As in the Collector they may call what a filter may.
-        let functions = Functions::new(&candidate.context, Purpose::Filter, self.lambdas);
-        let (conditions, more) =
-            bound_conditions(&Compiler { functions: &functions, ..compiler }, conditions);
+        let of_conditions = self.of_conditions.iter().find(|it| it.context == candidate.context);
+        let functions = &of_conditions.unwrap_or(candidate).functions;
+        let (conditions, more) = bound_conditions(&Compiler { functions, ..compiler }, conditions);
         mistakes.extend(more);
         let (statements, more) = bound_statements(&compiler, statements);
         mistakes.extend(more);

@@ -7,6 +7,7 @@ use otlp::edit::index::Wanted;
 use otlp::edit::{LEVELS, Level, Levels, Route};
 
 use super::step::{CacheId, Step, Work};
+use crate::bind::Uses;
 use crate::contexts::Otlp;
 use crate::plan::LevelSet;
 
@@ -164,25 +165,30 @@ fn route(signal: Signal, steps: &[Arc<Step>]) -> Route {
     let mut route = Route { visits: hoists(steps), ..Route::visiting(signal, &[]) };
     for step in steps {
         let uses = step.uses();
+        route = reading(route, step.context.level(), uses);
         route.visits = route.visits.with(step.context.level());
-        for level in Level::ALL {
-            let index = level as u8;
-            if index < step.level() && uses.reads.has(index) {
-                route.reads = route.reads.with(level);
-                route.wholes = route.wholes.or(with_children(level));
-            }
-            if uses.writes.has(index) {
-                route.writes = route.writes.with(level);
-            }
-        }
-        if uses.whole_record && step.level() > Level::Record as u8 {
-            route.reads = route.reads.with(Level::Record);
-            route.wholes = route.wholes.with(Level::Record);
-        }
-        let wholes = Level::ALL.into_iter().filter(|level| uses.wholes.has(*level as u8));
-        route.wholes = wholes.fold(route.wholes, Levels::with);
+        let writes = Level::ALL.into_iter().filter(|level| uses.writes.has(*level as u8));
+        route.writes = writes.fold(route.writes, Levels::with);
         route.links |= step.context == Otlp::SpanLink;
         route.prunes = route.prunes.or(pruned(signal, step));
+    }
+    route
+}
+
+/// The walk that has at hand what texts for one level read around its messages, too.
+pub fn reading(mut route: Route, of: Level, uses: Uses) -> Route {
+    for level in Level::ALL {
+        if level < of && uses.reads.has(level as u8) {
+            route.reads = route.reads.with(level);
+            route.wholes = route.wholes.or(with_children(level));
+        }
+        if uses.wholes.has(level as u8) {
+            route.wholes = route.wholes.with(level);
+        }
+    }
+    if uses.whole_record && of > Level::Record {
+        route.reads = route.reads.with(Level::Record);
+        route.wholes = route.wholes.with(Level::Record);
     }
     route
 }

@@ -3,16 +3,12 @@
 use otlp::Signal;
 
 use super::*;
-use crate::config::error::Report;
 use crate::config::filter::Filter;
-use crate::config::value::parse;
+use crate::testing::section;
 
 fn read(yaml: &str, signal: Signal, dialect: Dialect) -> (Option<String>, String) {
-    let report = Report::default();
-    report.add_file("f");
-    let value = parse(yaml, 0, &report).expect("the test's YAML is valid");
-    let condition = left_out(&Section::new(&value, "x", &report), signal, dialect);
-    (condition, format!("{:?}", report.into_parts().0))
+    let (condition, errors, _) = section(yaml, "x", |section| left_out(section, signal, dialect));
+    (condition, format!("{errors:?}"))
 }
 
 #[test]
@@ -117,11 +113,7 @@ fn mistakes_are_named_with_their_place() {
 
 /// A filter's errors and warnings.
 fn filter_of(yaml: &str) -> (Filter, String, String) {
-    let report = Report::default();
-    report.add_file("f");
-    let value = parse(yaml, 0, &report).expect("the test's YAML is valid");
-    let filter = Filter::read(&Section::new(&value, "processors.filter", &report));
-    let (errors, warnings) = report.into_parts();
+    let (filter, errors, warnings) = section(yaml, "processors.filter", Filter::read);
     (filter, format!("{errors:?}"), format!("{warnings:?}"))
 }
 

@@ -10,6 +10,7 @@ use crate::config::suggest::nearest;
 use crate::config::value::{Core, Node, Scalar, Value, core_of};
 
 /// A value that is being read.
+#[derive(Clone)]
 pub struct Field<'a> {
     value: &'a Value,
     path: String,

@@ -1,20 +1,15 @@
 //! Which groups the ways to write statements make.
 
-use bytes::Bytes;
 use ottl::Time;
 use ottl::contexts::Request;
 use ottl::program::Runner;
 
 use super::*;
-use crate::config::error::Report;
-use crate::config::value::parse;
+use crate::testing::{request, section};
 
 fn program(yaml: &str) -> Program {
-    let report = Report::default();
-    report.add_file("f");
-    let value = parse(yaml, 0, &report).expect("the test's YAML is valid");
-    let transform = Transform::read(&Section::new(&value, "processors.transform", &report));
-    assert_eq!(report.into_parts().0, [], "{yaml}");
+    let (transform, errors, _) = section(yaml, "processors.transform", Transform::read);
+    assert_eq!(errors, [], "{yaml}");
     transform.program(Signal::Logs).expect("there are statements").clone()
 }
 
@@ -22,11 +17,8 @@ fn program(yaml: &str) -> Program {
 fn cached(yaml: &str) -> usize {
     let json = r#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [
         {"body": {"stringValue": "first"}}, {"body": {"stringValue": "second"}}]}]}]}"#;
-    let mut body = Vec::new();
-    otlp::json::read_request(Signal::Logs, json.as_bytes(), 1 << 16, &mut body).expect("OTLP");
-    let now = Time::from_unix_nano(0);
-    let run =
-        program(yaml).run(&mut Runner::default(), &Bytes::from(body), &Request::default(), &now);
+    let (body, now) = (request(Signal::Logs, json), Time::from_unix_nano(0));
+    let run = program(yaml).run(&mut Runner::default(), &body, &Request::default(), &now);
     let body = run.expect("nothing fails").body;
     body.windows(6).filter(|bytes| *bytes == b"cached").count()
 }

@@ -2,13 +2,12 @@
 
 use otlp::edit::{Level, Levels, Route};
 use ottl::contexts::Otlp;
-use ottl::program::ErrorMode;
 use ottl::program::route::{edit, rule};
+use ottl::program::{ErrorMode, reading};
 use ottl::{Condition, Program};
 use pipeline::Signal;
 
 use crate::config::routing::{Routing, Row, RowCondition, RowContext};
-use crate::processors::rewrite::reading;
 
 /// Names of pipelines that get the same records.
 pub(super) type Place = Vec<String>;
@@ -100,8 +99,8 @@ impl Table {
         };
         let place = self.place(&row.pipelines);
         let stage = self.stage(row.context, program);
-        if let (Test::Record(condition), Looks::Records(_, route)) = (&test, &mut stage.looks) {
-            *route = reading(*route, condition);
+        if let (Test::Record(condition), Looks::Records(of, route)) = (&test, &mut stage.looks) {
+            *route = reading(*route, of.level(), condition.uses());
         }
         stage.rows.push(Choice { test, place, copies: row.copies });
         Some(())

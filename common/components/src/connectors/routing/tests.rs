@@ -5,17 +5,11 @@ use otlp::view::{Any, resources};
 use ottl::contexts::{Headers, Request};
 
 use super::*;
-use crate::config::Section;
-use crate::config::error::{Error, Report};
-use crate::config::value::parse;
+use crate::config::error::Error;
+use crate::testing::{self, section};
 
 fn read(yaml: &str) -> (Settings, Vec<Error>, Vec<Error>) {
-    let report = Report::default();
-    report.add_file("f");
-    let value = parse(yaml, 0, &report).expect("the test's text is YAML");
-    let settings = Settings::read(&Section::new(&value, "connectors.routing", &report));
-    let (errors, warnings) = report.into_parts();
-    (settings, errors, warnings)
+    section(yaml, "connectors.routing", Settings::read)
 }
 
 /// Tenants `acme` and `ecorp`, each with the spans `get` and `put`.
@@ -27,9 +21,7 @@ fn request() -> Bytes {
         )
     };
     let json = format!(r#"{{"resourceSpans": [{}, {}]}}"#, resource("acme"), resource("ecorp"));
-    let mut body = Vec::new();
-    otlp::json::read_request(Signal::Traces, json.as_bytes(), 1 << 16, &mut body).expect("OTLP");
-    body.into()
+    testing::request(Signal::Traces, &json)
 }
 
 /// The spans of a piece: `tenant:name`.
@@ -212,12 +204,6 @@ fn a_table_says_what_is_wrong_with_it() {
     check(&format!("table: [{}, {}]", header("A"), header("a")), &[]);
 }
 
-fn metrics(json: &str) -> Bytes {
-    let mut body = Vec::new();
-    otlp::json::read_request(Signal::Metrics, json.as_bytes(), 1 << 16, &mut body).expect("OTLP");
-    body.into()
-}
-
 /// The records of each piece and those that go nowhere.
 fn counted(yaml: &str, signal: Signal, body: &Bytes) -> Result<(Vec<u64>, u64), String> {
     let (settings, errors, _) = read(yaml);
@@ -229,7 +215,8 @@ fn counted(yaml: &str, signal: Signal, body: &Bytes) -> Result<(Vec<u64>, u64), 
 
 #[test]
 fn a_row_for_points_sees_the_metric_with_all_of_them() {
-    let body = metrics(
+    let body = testing::request(
+        Signal::Metrics,
         r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [
             {"name": "one", "gauge": {"dataPoints": [{"asInt": "1"}]}},
             {"name": "two", "gauge": {"dataPoints": [{"asInt": "1"}, {"asInt": "2"}]}}]}]}]}"#,

@@ -6,20 +6,15 @@ use otlp::wire::{put_bytes, put_fixed64, put_message};
 use pipeline::Metadata;
 
 use super::*;
-use crate::config::Section;
-use crate::config::error::Report;
-use crate::config::value::parse;
+use crate::testing::section;
 
 fn actions(yaml: &str) -> Vec<Action> {
     settings(yaml).actions
 }
 
 fn settings(yaml: &str) -> Settings {
-    let report = Report::default();
-    report.add_file("f");
-    let value = parse(yaml, 0, &report).expect("the test's text is YAML");
-    let settings = Settings::read(&Section::new(&value, "processors.attributes", &report));
-    assert_eq!(report.into_parts().0, [], "{yaml}");
+    let (settings, errors, _) = section(yaml, "processors.attributes", Settings::read);
+    assert_eq!(errors, [], "{yaml}");
     settings
 }
 
@@ -110,11 +105,8 @@ fn the_clients_address_is_the_nearest_peers() {
 #[test]
 fn keys_that_an_action_does_not_use() {
     let errors = |action: &str| {
-        let report = Report::default();
-        report.add_file("f");
-        let value = parse(&format!("actions: [{action}]"), 0, &report).expect("YAML");
-        Settings::read(&Section::new(&value, "x", &report));
-        let (errors, warnings) = report.into_parts();
+        let yaml = format!("actions: [{action}]");
+        let (_, errors, warnings) = section(&yaml, "x", Settings::read);
         (errors.len(), warnings.len())
     };
     for (action, expect) in [
