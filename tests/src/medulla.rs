@@ -156,9 +156,7 @@ impl Medulla {
 
     /// Scrapes the process's own telemetry.
     pub async fn metrics(&mut self) -> Metrics {
-        let mut client = HttpClient::connect(self.address("metrics")).await;
-        let answer = client.get("/metrics").await;
-        Metrics::parse(&String::from_utf8_lossy(&answer.body))
+        Metrics::scrape(self.address("metrics")).await
     }
 
     /// Waits until the conservation law of the contract holds for every signal and exporter, and
@@ -169,9 +167,7 @@ impl Medulla {
     pub async fn settle_books(&mut self) -> Metrics {
         let address = self.address("metrics");
         eventually("balanced books", async || {
-            let mut client = HttpClient::connect(address).await;
-            let answer = client.get("/metrics").await;
-            let metrics = Metrics::parse(&String::from_utf8_lossy(&answer.body));
+            let metrics = Metrics::scrape(address).await;
             match metrics.balance() {
                 Ok(()) => Some(metrics),
                 Err(difference) => {

@@ -1,7 +1,9 @@
 //! Our own telemetry as Prometheus text, and the law that its numbers must obey.
 
-use crate::Signal;
+use crate::client::HttpClient;
+use crate::{Signal, eventually};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// One scrape: every sample by name and labels.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +12,20 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// What a process says of itself at this address.
+    pub async fn scrape(address: SocketAddr) -> Self {
+        let answer = HttpClient::connect(address).await.get("/metrics").await;
+        Self::parse(&String::from_utf8_lossy(&answer.body))
+    }
+
+    /// The same as soon as `is_so` holds for it.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn once(address: SocketAddr, what: &str, is_so: impl Fn(&Self) -> bool) -> Self {
+        eventually(what, async || Some(Self::scrape(address).await).filter(&is_so)).await
+    }
+
     /// Reads the text format; lines that are not samples are left out.
     pub fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());

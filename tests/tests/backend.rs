@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use medulla_tests::medulla::TELEMETRY;
 use medulla_tests::status::Code;
-use medulla_tests::{
-    Answer, HttpClient, Medulla, Metrics, Reply, Signal, Sink, eventually, records,
-};
+use medulla_tests::{Answer, Medulla, Metrics, Reply, Signal, Sink, records};
 use tokio::task::JoinSet;
 
 fn config(sink: &Sink, exporter: &str, more: &str) -> String {
@@ -211,10 +209,8 @@ async fn an_attempt_waits_for_a_connection_if_it_is_to() {
         let sending = http.export(Signal::Traces, records::traces(0, 5));
         let backend = async {
             if waits {
-                eventually("an attempt that waits", async || {
-                    let page = HttpClient::connect(metrics).await.get("/metrics").await;
-                    let page = Metrics::parse(&String::from_utf8_lossy(&page.body));
-                    (page.sum("otelcol_exporter_in_flight_requests", &[]) == 1.0).then_some(())
+                Metrics::once(metrics, "an attempt that waits", |page| {
+                    page.sum("otelcol_exporter_in_flight_requests", &[]) == 1.0
                 })
                 .await;
                 sink.come_back().await;

@@ -1,14 +1,11 @@
 //! Promise: memory stays under the bound that the process prints, whatever is sent, and what is
 //! refused is refused in a way that is worth coming again.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use medulla_tests::client::gzip;
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{
-    GLANCE, HttpClient, Medulla, Metrics, Reply, Signal, Sink, eventually, records,
-};
+use medulla_tests::{GLANCE, Medulla, Metrics, Reply, Signal, Sink, records};
 
 /// Nested so deeply that a reader would run out of stack if it followed.
 fn nested(levels: usize) -> Vec<u8> {
@@ -93,16 +90,6 @@ service:
     assert_eq!(metrics.sum("medulla_budget_used_bytes", &[]), 0.0);
 }
 
-/// The metrics of the process whose metrics are there, as soon as this is so.
-async fn read_until(metrics: SocketAddr, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
-    eventually(what, async || {
-        let page = HttpClient::connect(metrics).await.get("/metrics").await;
-        let page = Metrics::parse(&String::from_utf8_lossy(&page.body));
-        is_so(&page).then_some(page)
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_exporter_writes_needs_room_and_goes_one_by_one_without() {
     const BUDGET: usize = 24 << 20;
@@ -147,16 +134,16 @@ service:
     }
     let metrics = gateway.address("metrics");
     let all = SENDERS as f64 * SPANS as f64;
-    read_until(metrics, "all are queued", |page| page.sum("medulla_queued_items", &[]) >= all)
+    Metrics::once(metrics, "all are queued", |page| page.sum("medulla_queued_items", &[]) >= all)
         .await;
     sink.stall().await;
     let used = |page: &Metrics| page.sum("medulla_budget_used_bytes", &[]);
     let put_off = |page: &Metrics| page.sum("medulla_exporter_attempts_put_off_total", &[]);
     let is_over = |page: &Metrics| used(page) > BUDGET as f64;
-    let page = read_until(metrics, "one is over", is_over).await;
+    let page = Metrics::once(metrics, "one is over", is_over).await;
     let before = put_off(&page);
     let waits = |page: &Metrics| is_over(page) && put_off(page) > before;
-    let page = read_until(metrics, "others wait", waits).await;
+    let page = Metrics::once(metrics, "others wait", waits).await;
     assert!(used(&page) < (BUDGET + 3 * body.len()) as f64, "only one is over: {}", used(&page));
     sink.go_down().await;
     sink.come_back().await;
