@@ -59,22 +59,17 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// The manifests of the fuzz crates.
+/// The manifests of the fuzz crates, ready to build.
 pub(crate) fn manifests() -> Result<Vec<PathBuf>, String> {
-    Ok(locked()?.iter().map(FuzzCrate::manifest).collect())
-}
-
-/// The fuzz crates, with the workspace's versions.
-fn locked() -> Result<Vec<FuzzCrate>, String> {
     let root = tree::root();
-    let found = crates::find(&root)?;
-    found.iter().try_for_each(|found| found.lock(&root))?;
-    Ok(found)
+    let manifest = |found: FuzzCrate| crates::lock(&found.manifest, &root).map(|()| found.manifest);
+    crates::find(&root)?.into_iter().map(manifest).collect()
 }
 
 /// The targets that are asked for; a name that means none is an error.
 fn targets(arguments: &Arguments) -> Result<Vec<Target>, String> {
-    let all: Vec<Target> = locked()?.iter().flat_map(FuzzCrate::targets).collect();
+    let all: Vec<Target> =
+        crates::find(&tree::root())?.iter().flat_map(FuzzCrate::targets).collect();
     for name in &arguments.targets {
         if !all.iter().any(|target| target.answers_to(name)) {
             let known: Vec<String> = all.iter().map(Target::to_string).collect();
@@ -108,10 +103,11 @@ fn fuzz(targets: &[Target], arguments: &Arguments) -> Result<bool, String> {
 }
 
 fn build(target: &Target, host: &str, folder: &Path) -> Result<(), String> {
+    crates::lock(&target.manifest, &tree::root())?;
     let mut command = Command::new(tree::cargo());
     // With a target named, build scripts and macros stay without instrumentation.
     command.args(["build", "--release", "--quiet", "--target", host, "--bin", &target.name]);
-    command.arg("--target-dir").arg(folder).arg("--manifest-path").arg(target.manifest());
+    command.arg("--target-dir").arg(folder).arg("--manifest-path").arg(&target.manifest);
     command.env("CARGO_ENCODED_RUSTFLAGS", RUST_FLAGS.join("\u{1f}"));
     command.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     match command.status() {

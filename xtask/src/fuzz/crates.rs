@@ -8,7 +8,7 @@ const FOLDERS: [&str; 3] = ["common", "agent", "gateway"];
 
 /// A fuzz crate.
 pub(crate) struct FuzzCrate {
-    folder: PathBuf,
+    pub(crate) manifest: PathBuf,
     /// The name of the crate it feeds, as its folder is called: `otlp`.
     of: String,
     /// Names of its targets, sorted.
@@ -17,7 +17,7 @@ pub(crate) struct FuzzCrate {
 
 /// One target of a fuzz crate.
 pub(crate) struct Target {
-    folder: PathBuf,
+    pub(crate) manifest: PathBuf,
     pub(crate) of: String,
     pub(crate) name: String,
 }
@@ -26,20 +26,21 @@ pub(crate) struct Target {
 pub(crate) fn find(root: &Path) -> Result<Vec<FuzzCrate>, String> {
     let mut hosts: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
     hosts.extend(entries(&root.join("common"))?);
-    let mut folders: Vec<PathBuf> = hosts.into_iter().map(|host| host.join("fuzz")).collect();
-    folders.retain(|folder| folder.join("Cargo.toml").is_file());
-    folders.sort();
-    folders.into_iter().map(read).collect()
+    let manifests = hosts.into_iter().map(|host| host.join("fuzz").join("Cargo.toml"));
+    let mut manifests: Vec<PathBuf> = manifests.filter(|manifest| manifest.is_file()).collect();
+    manifests.sort();
+    manifests.into_iter().map(read).collect()
 }
 
-fn read(folder: PathBuf) -> Result<FuzzCrate, String> {
+fn read(manifest: PathBuf) -> Result<FuzzCrate, String> {
+    let folder = manifest.parent().unwrap_or(Path::new("."));
     let of = folder.parent().and_then(Path::file_name).unwrap_or_default();
     let of = of.to_string_lossy().into_owned();
     let sources = entries(&folder.join("fuzz_targets"))?;
     let stem = |path: PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
     let mut names: Vec<String> = sources.into_iter().filter_map(stem).collect();
     names.sort();
-    Ok(FuzzCrate { folder, of, names })
+    Ok(FuzzCrate { manifest, of, names })
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -48,25 +49,21 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
+/// Gives a fuzz crate the workspace's versions, so that what is fuzzed is what ships; Cargo adds
+/// what only fuzzing needs.
+pub(crate) fn lock(manifest: &Path, root: &Path) -> Result<(), String> {
+    let lock = manifest.with_file_name("Cargo.lock");
+    if lock.is_file() {
+        return Ok(());
+    }
+    let copied = std::fs::copy(root.join("Cargo.lock"), &lock);
+    copied.map(drop).map_err(|error| format!("{}: {error}", lock.display()))
+}
+
 impl FuzzCrate {
-    pub(crate) fn manifest(&self) -> PathBuf {
-        self.folder.join("Cargo.toml")
-    }
-
-    /// Gives the crate the workspace's versions, so that what is fuzzed is what ships; Cargo adds
-    /// what only fuzzing needs.
-    pub(crate) fn lock(&self, root: &Path) -> Result<(), String> {
-        let lock = self.folder.join("Cargo.lock");
-        if lock.is_file() {
-            return Ok(());
-        }
-        let copied = std::fs::copy(root.join("Cargo.lock"), &lock);
-        copied.map(drop).map_err(|error| format!("{}: {error}", lock.display()))
-    }
-
     pub(crate) fn targets(&self) -> impl Iterator<Item = Target> {
         self.names.iter().map(|name| Target {
-            folder: self.folder.clone(),
+            manifest: self.manifest.clone(),
             of: self.of.clone(),
             name: name.clone(),
         })
@@ -76,10 +73,6 @@ impl FuzzCrate {
 impl Target {
     pub(crate) fn answers_to(&self, name: &str) -> bool {
         self.name == name || self.to_string() == name
-    }
-
-    pub(crate) fn manifest(&self) -> PathBuf {
-        self.folder.join("Cargo.toml")
     }
 }
 
@@ -98,7 +91,7 @@ mod tests {
         let crates = find(&crate::tree::root()).unwrap();
         assert!(!crates.is_empty());
         for found in crates {
-            let manifest = std::fs::read_to_string(found.folder.join("Cargo.toml")).unwrap();
+            let manifest = std::fs::read_to_string(&found.manifest).unwrap();
             for target in found.targets() {
                 let path = format!("path = \"fuzz_targets/{}.rs\"", target.name);
                 assert!(manifest.contains(&path), "{target}");
