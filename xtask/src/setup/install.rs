@@ -59,6 +59,12 @@ fn cargo_install(major: u32, llvm: &Path) -> Command {
     command.arg(folder()).env("LLVM_PREFIX", llvm);
     // Flags meant for our own build do not concern it.
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    // Only we call what is installed: Cargo need not tell the user to add its folder.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([folder().join("bin")]);
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
     command
 }
 
