@@ -14,8 +14,7 @@ use crate::ast::Comparison;
 use crate::function::{Changed, Definition};
 use crate::{Map, RunError, Value};
 
-/// Whether the entry under a key is kept.
-pub type Keep<'k> = dyn FnMut(&[u8]) -> Result<bool, RunError> + 'k;
+pub use crate::keep::{Keep, KeySet};
 
 /// A kind of record and its paths.
 pub trait Context: Send + Sync + 'static {
@@ -99,14 +98,13 @@ pub trait Context: Send + Sync + 'static {
         value: Value<'a>,
     ) -> Result<(), RunError>;
 
-    /// Keeps the entries of the map at a path whose key, in UTF-8, passes, in order. Anything but a map is a
-    /// type error. Contexts over bytes do it without decoding the map, and without looking at what the keys are.
+    /// Keeps some entries of the map at a path, in order. Anything but a map is a type error. Contexts over bytes do it without decoding the map, and without looking at what the keys are.
     fn retain<'a>(
         record: &mut Self::Record<'a>,
         arena: &'a Bump,
         path: &Self::Path,
         keys: &[Key<'_>],
-        keep: &mut Keep<'_>,
+        keep: Keep<'_>,
     ) -> Result<(), RunError> {
         let mut map: Map = match Self::get(record, path, keys)? {
             Value::Map(map) => map.into_owned(),
@@ -127,11 +125,12 @@ pub trait Context: Send + Sync + 'static {
         key: &str,
     ) -> Result<(), RunError> {
         let mut is_gone = false;
-        Self::retain(record, arena, path, keys, &mut |name| {
+        let mut is_other = |name: &[u8]| {
             let is_it = !is_gone && name == key.as_bytes();
             is_gone |= is_it;
             Ok(!is_it)
-        })
+        };
+        Self::retain(record, arena, path, keys, Keep::Test(&mut is_other))
     }
 
     /// The bytes of the span, log record or metric that the record is or stands in, for functions over it as a

@@ -233,7 +233,7 @@ impl Context for Otlp {
         arena: &'a Bump,
         path: &Path,
         keys: &[Key<'_>],
-        keep: &mut Keep<'_>,
+        keep: Keep<'_>,
     ) -> Result<(), RunError> {
         write::retain(record, arena, path, keys, keep)
     }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
-use crate::context::{Context, Key};
+use crate::context::Context;
 use crate::plan::{CompareExpr, Cond, Expr, KeyExpr, LocalExpr, PathExpr};
 use crate::value::{Any, Map, Time};
 use crate::{RunError, Value, bound, compare, index, math};
@@ -214,11 +214,7 @@ fn unsupported(kind: &str) -> RunError {
 impl<C: Context> PathExpr<C> {
     #[inline]
     fn eval<'a>(&'a self, env: Env<'_, 'a, C>) -> Result<Value<'a>, RunError> {
-        match &self.keys[..] {
-            [] => C::get(&env.frame.record, &self.path, &[]),
-            [KeyExpr::Str(key)] => C::get(&env.frame.record, &self.path, &[Key::Str(key)]),
-            keys => C::get(&env.frame.record, &self.path, Keys::eval(keys, env)?.as_slice()),
-        }
+        C::get(&env.frame.record, &self.path, Keys::eval(&self.keys, env)?.as_slice())
     }
 }
 

@@ -178,8 +178,8 @@ pub trait Target<'a> {
     /// Puts a value there. A map replaces a map as a whole.
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError>;
 
-    /// Keeps the entries of a map whose key passes. Nil or no map is a type error.
-    fn retain(&mut self, keep: &mut Keep<'_>) -> Result<(), RunError> {
+    /// Keeps some entries of a map. Nil or no map is a type error.
+    fn retain(&mut self, keep: Keep<'_>) -> Result<(), RunError> {
         let mut map = self.map()?;
         if map.retain(keep)? { self.set(Value::map(map)) } else { Ok(()) }
     }

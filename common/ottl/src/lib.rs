@@ -40,6 +40,7 @@ pub mod glob;
 pub mod index;
 mod infer;
 pub mod json;
+mod keep;
 mod lex;
 pub mod math;
 mod nearest;

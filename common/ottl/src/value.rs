@@ -152,12 +152,12 @@ impl Map {
         Some(self.entries.remove(index).1)
     }
 
-    /// Keeps the entries whose key passes, and says whether any went. After an error some may be gone.
-    pub fn retain(&mut self, keep: &mut Keep<'_>) -> Result<bool, RunError> {
+    /// Keeps some entries, and says whether any went. After an error some may be gone.
+    pub fn retain(&mut self, mut keep: Keep<'_>) -> Result<bool, RunError> {
         let before = self.len();
         let mut failed = None;
         self.entries.retain(|(key, _)| {
-            keep(key.as_bytes()).unwrap_or_else(|error| {
+            keep.keeps(key.as_bytes()).unwrap_or_else(|error| {
                 failed = Some(error);
                 true
             })

@@ -448,13 +448,13 @@ pub(super) fn retain<'a>(
     arena: &'a Bump,
     path: &Path,
     keys: &[Key<'_>],
-    keep: &mut Keep<'_>,
+    mut keep: Keep<'_>,
 ) -> Result<(), RunError> {
     let Some((field, number)) = in_place(record, path, keys)? else {
         return decoded(record, arena, path, keys, |map| map.retain(keep));
     };
     edit_in(record, arena, &field, |message, out| {
-        fields::retain_attributes(message, number, keep, out)
+        fields::retain_attributes(message, number, |key| keep.keeps(key), out)
     })
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::call::arguments;
 use super::{Env, Frame, Keys};
-use crate::context::{Context, Keep};
+use crate::context::{Context, Keep, Key};
 use crate::function::{Args, Target};
 use crate::plan::{Action, EditBody, Place};
 use crate::value::Any;
@@ -46,11 +46,12 @@ impl<C: Context> Place<C> {
         match self {
             Self::Path(path) => {
                 let keys = Keys::eval(&path.keys, Env::new(frame))?;
+                let keys = keys.as_slice();
                 body.run(&mut PathTarget::<C> { frame, path: &path.path, keys }, args)
             }
             Self::Cache(keys) => {
                 let keys = Keys::eval(keys, Env::new(frame))?;
-                body.run(&mut CacheTarget { frame, keys }, args)
+                body.run(&mut CacheTarget { frame, keys: keys.as_slice() }, args)
             }
             Self::Nothing => body.run(&mut NoTarget, args),
         }
@@ -69,48 +70,48 @@ impl EditBody {
 struct PathTarget<'f, 'a, C: Context> {
     frame: &'f mut Frame<'a, C>,
     path: &'a C::Path,
-    keys: Keys<'a>,
+    keys: &'f [Key<'a>],
 }
 
 impl<'a, C: Context> Target<'a> for PathTarget<'_, 'a, C> {
     fn get(&self) -> Result<Value<'a>, RunError> {
-        C::get(&self.frame.record, self.path, self.keys.as_slice())
+        C::get(&self.frame.record, self.path, self.keys)
     }
 
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
         let arena = self.frame.arena;
-        self.frame.spend(&value, self.keys.as_slice().len())?;
-        C::set(&mut self.frame.record, arena, self.path, self.keys.as_slice(), value)
+        self.frame.spend(&value, self.keys.len())?;
+        C::set(&mut self.frame.record, arena, self.path, self.keys, value)
     }
 
-    fn retain(&mut self, keep: &mut Keep<'_>) -> Result<(), RunError> {
+    fn retain(&mut self, keep: Keep<'_>) -> Result<(), RunError> {
         let arena = self.frame.arena;
-        C::retain(&mut self.frame.record, arena, self.path, self.keys.as_slice(), keep)
+        C::retain(&mut self.frame.record, arena, self.path, self.keys, keep)
     }
 
     fn remove(&mut self, key: &str) -> Result<(), RunError> {
         let arena = self.frame.arena;
-        C::remove(&mut self.frame.record, arena, self.path, self.keys.as_slice(), key)
+        C::remove(&mut self.frame.record, arena, self.path, self.keys, key)
     }
 }
 
 struct CacheTarget<'f, 'a, C: Context> {
     frame: &'f mut Frame<'a, C>,
-    keys: Keys<'a>,
+    keys: &'f [Key<'a>],
 }
 
 impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
     fn get(&self) -> Result<Value<'a>, RunError> {
         let cache = Value::Map(Cow::Borrowed(&self.frame.cache));
-        let found = index::find(cache, self.keys.as_slice())?;
+        let found = index::find(cache, self.keys)?;
         Ok(found.stored_in(self.frame.arena))
     }
 
     fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
-        self.frame.cached_bytes += self.frame.spend(&value, self.keys.as_slice().len())?;
+        self.frame.cached_bytes += self.frame.spend(&value, self.keys.len())?;
         let value = value.into_any().map_err(super::unsupported)?;
         let cache = &mut self.frame.cache;
-        match (self.keys.as_slice(), value) {
+        match (self.keys, value) {
             ([], Any::Map(map)) => *cache = map,
             ([], Any::Empty) => cache.entries.clear(),
             ([], other) => return Err(RunError::of_type("map", other.value().kind())),

@@ -12,18 +12,28 @@ const INLINE: usize = 4;
 
 /// Evaluated keys.
 pub(crate) enum Keys<'a> {
+    None,
+    One([Key<'a>; 1]),
     Few([Key<'a>; INLINE], usize),
     Many(Vec<Key<'a>>),
 }
 
 impl<'a> Keys<'a> {
     /// From left to right.
+    #[inline]
     pub(crate) fn eval<C: Context>(
         keys: &'a [KeyExpr<C>],
         env: Env<'_, 'a, C>,
     ) -> Result<Self, RunError> {
-        if keys.len() > INLINE {
-            return keys.iter().map(|key| one(key, env)).collect::<Result<_, _>>().map(Self::Many);
+        match keys {
+            // As nearly all are: no slots are filled that nobody reads.
+            [] => return Ok(Self::None),
+            [KeyExpr::Str(key)] => return Ok(Self::One([Key::Str(key)])),
+            [_, .., _] if keys.len() > INLINE => {
+                let keys = keys.iter().map(|key| one(key, env));
+                return keys.collect::<Result<_, _>>().map(Self::Many);
+            }
+            _ => {}
         }
         let mut few = [Key::Int(0); INLINE];
         for (slot, key) in few.iter_mut().zip(keys) {
@@ -34,6 +44,8 @@ impl<'a> Keys<'a> {
 
     pub(crate) fn as_slice(&self) -> &[Key<'a>] {
         match self {
+            Self::None => &[],
+            Self::One(key) => key,
             Self::Few(keys, count) => &keys[..*count],
             Self::Many(keys) => keys,
         }

@@ -1,10 +1,11 @@
 //! Editors that keep some of a map's entries.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use otlp::Malformed;
 
 use crate::RunError;
+use crate::context::{Keep, KeySet};
 use crate::function::{Args, Blame, Edit, Target, Unfit};
 use crate::pattern::Pattern;
 
@@ -18,7 +19,7 @@ pub(super) fn matching(args: &Args<'_>, keeps: bool) -> Result<Edit, Unfit> {
     let pattern = Pattern::regex(args, 0)?;
     Ok(Box::new(move |target, args| {
         let regex = pattern.get(args)?;
-        target.retain(&mut |name| Ok(regex.is_match(text(name)?) == keeps))
+        target.retain(Keep::Test(&mut |name| Ok(regex.is_match(text(name)?) == keeps)))
     }))
 }
 
@@ -30,57 +31,17 @@ pub(super) fn text(name: &[u8]) -> Result<&str, Malformed> {
 /// Keeps the entries under the keys of a list.
 pub(super) fn keep_keys(args: &Args<'_>) -> Result<Edit, Unfit> {
     let constant = match args.has(0) {
-        true => Some(KeySet::of(args).of_argument(0)?),
+        true => Some(key_set(args).of_argument(0)?),
         false => None,
     };
     Ok(Box::new(move |target, args| match &constant {
-        Some(keys) => target.retain(&mut |name| Ok(keys.contains(name))),
-        None => {
-            let keys = KeySet::of(args)?;
-            target.retain(&mut |name| Ok(keys.contains(name)))
-        }
+        Some(keys) => target.retain(Keep::Keys(keys)),
+        None => target.retain(Keep::Keys(&key_set(args)?)),
     }))
 }
 
-/// Sets larger than this are hashed: a few keys are compared in less time than it takes to hash one.
-const FEW_KEYS: usize = 16;
-
-/// Keys to look for.
-enum KeySet {
-    Few {
-        keys: Vec<Box<[u8]>>,
-        /// A bit for each key's length, from 64 on again from the first.
-        lengths: u64,
-    },
-    Many(HashSet<Box<[u8]>>),
-}
-
-impl KeySet {
-    fn of(args: &Args<'_>) -> Result<Self, RunError> {
-        let keys = args.strs(0)?.into_iter().map(|key| key.into_bytes().into_boxed_slice());
-        Ok(match keys.len() {
-            ..=FEW_KEYS => {
-                let keys: Vec<Box<[u8]>> = keys.collect();
-                let lengths = keys.iter().fold(0, |lengths, key| lengths | length_bit(key));
-                Self::Few { keys, lengths }
-            }
-            _ => Self::Many(keys.collect()),
-        })
-    }
-
-    #[inline]
-    fn contains(&self, name: &[u8]) -> bool {
-        match self {
-            Self::Few { keys, lengths } => {
-                lengths & length_bit(name) != 0 && keys.iter().any(|key| **key == *name)
-            }
-            Self::Many(keys) => keys.contains(name),
-        }
-    }
-}
-
-fn length_bit(key: &[u8]) -> u64 {
-    1 << (key.len() % 64)
+fn key_set(args: &Args<'_>) -> Result<KeySet, RunError> {
+    Ok(args.strs(0)?.into_iter().collect())
 }
 
 /// Keeps so many entries: those under the keys that matter most, then the first ones.
@@ -98,22 +59,22 @@ pub(super) fn limit(args: &Args<'_>) -> Result<Edit, Unfit> {
     keys.into_iter().for_each(|key| *weights.entry(key.into_bytes()).or_default() += 1);
     Ok(Box::new(move |target, _| {
         let (mut total, mut taken) = (0, 0);
-        target.retain(&mut |name| {
+        target.retain(Keep::Test(&mut |name| {
             total += 1;
             taken += weights.get(name).unwrap_or(&0);
             Ok(true)
-        })?;
+        }))?;
         if total <= limit {
             return Ok(());
         }
         // Where a record repeats keys, even those of priority can be too many.
         let mut room_first = limit;
         let mut room = limit.saturating_sub(taken);
-        target.retain(&mut |name| {
+        target.retain(Keep::Test(&mut |name| {
             let left = if weights.contains_key(name) { &mut room_first } else { &mut room };
             let is_kept = *left > 0;
             *left = left.saturating_sub(1);
             Ok(is_kept)
-        })
+        }))
     }))
 }

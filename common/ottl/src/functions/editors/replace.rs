@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
+use crate::context::Keep;
 use crate::function::{Args, Edit, Kind, Param, Unfit, optional, required};
 use crate::functions::collections::merged;
 use crate::functions::text::sprintf;
@@ -191,10 +192,10 @@ pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, Unfit> {
         "key" => Ok(Box::new(move |target, args| {
             let regex = pattern.get(args)?;
             let mut is_changed = false;
-            target.retain(&mut |key| {
+            target.retain(Keep::Test(&mut |key| {
                 is_changed |= regex.is_match(super::keys::text(key)?);
                 Ok(true)
-            })?;
+            }))?;
             if !is_changed {
                 return Ok(());
             }
