@@ -67,6 +67,25 @@ async fn a_compressed_request_goes_on_in_the_form_it_had() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_coding_of_the_collector_is_sent_and_taken() {
+    let http = ["deflate", "zlib", "snappy", "x-snappy-framed", "lz4"];
+    let codings = http.map(|coding| ("otlp_http", "otlp/http", coding));
+    for (exporter, listener, coding) in
+        [("otlp_grpc", "otlp/grpc", "snappy")].into_iter().chain(codings)
+    {
+        let sink = Sink::start().await;
+        let mut behind = Medulla::gateway(&config(&sink, "otlp_http", "none"));
+        let to_behind = config(&sink, exporter, coding)
+            .replace(&sink.address().to_string(), &behind.address(listener).to_string());
+        let mut front = Medulla::gateway(&to_behind);
+        let body = records::odd_traces();
+        let answer = front.http().await.export(Signal::Traces, body.clone()).await;
+        assert!(answer.is_success(), "{coding}: {answer:?}");
+        assert_eq!(sink.wait_for(1).await[0].body, body, "{coding}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn merged_requests_are_the_senders_bytes_one_after_the_other() {
     let sink = Sink::start().await;
     let config = config(&sink, "otlp_http", "none")

@@ -127,7 +127,7 @@ async fn grpc_refuses_by_the_contract() {
         ("no gzip", path, Some("gzip"), frame(&good, true), Code::InvalidArgument),
         ("flag alone", path, None, frame(&gzip(&good), true), Code::InvalidArgument),
         ("no zstd", path, Some("zstd"), frame(&good, true), Code::InvalidArgument),
-        ("deflate", path, Some("deflate"), frame(&good, true), Code::Unimplemented),
+        ("lz4", path, Some("lz4"), frame(&good, true), Code::Unimplemented),
         (
             "a method",
             "/opentelemetry.Nothing/Export",

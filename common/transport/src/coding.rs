@@ -1,18 +1,20 @@
-//! Compression of bodies: gzip (RFC 1952) through zlib-rs, Zstandard (RFC 8878) in `zstd`.
+//! Compression of bodies: gzip, zlib (RFC 1952, 1950) through zlib-rs, Zstandard (RFC 8878), Snappy and LZ4.
 //!
 //! Both ways are admitted step by step: memory for what comes out is asked for before it is used, so a bomb
-//! stops at its cap having used only what was permitted. Streams of several gzip
-//! members are one body; anything behind the last member is an error.
+//! stops at its cap having used only what was permitted. Streams of several gzip members or Zstandard frames are one
+//! body; anything else behind the end is an error.
 
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::bufread::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::read::{Grow, Refused};
 
+mod lz4;
+mod snappy;
 mod zstd;
 
 /// How much more memory inflating asks for at a time, at first; then as much again as it has.
@@ -27,31 +29,74 @@ pub enum Coding {
     Gzip,
     /// RFC 8878.
     Zstd,
+    /// RFC 1950, as RFC 9110, 8.4.1.2 names it.
+    Deflate,
+    /// The same, as Collectors also name it.
+    Zlib,
+    /// Snappy in one block.
+    Snappy,
+    /// Snappy in frames.
+    SnappyFramed,
+    /// LZ4 in frames.
+    Lz4,
 }
 
+/// Names of `Content-Encoding`; of those for one coding the first is ours.
+const OF_HTTP: [(&str, Coding); 10] = [
+    ("identity", Coding::Identity),
+    ("", Coding::Identity),
+    ("gzip", Coding::Gzip),
+    ("x-gzip", Coding::Gzip),
+    ("zstd", Coding::Zstd),
+    ("deflate", Coding::Deflate),
+    ("zlib", Coding::Zlib),
+    ("snappy", Coding::Snappy),
+    ("x-snappy-framed", Coding::SnappyFramed),
+    ("lz4", Coding::Lz4),
+];
+
+/// Names of `grpc-encoding`. What it calls snappy has frames.
+const OF_GRPC: [(&str, Coding); 6] = [
+    ("identity", Coding::Identity),
+    ("", Coding::Identity),
+    ("gzip", Coding::Gzip),
+    ("zstd", Coding::Zstd),
+    ("deflate", Coding::Deflate),
+    ("snappy", Coding::SnappyFramed),
+];
+
+/// The value of `grpc-accept-encoding`.
+pub const ACCEPTED_BY_GRPC: &str = "identity,gzip,zstd,deflate,snappy";
+
 impl Coding {
-    /// HTTP: a Content-Encoding, or gRPC: a grpc-encoding. `None` if it is not understood.
-    pub fn parse(name: &[u8]) -> Option<Self> {
-        match name {
-            name if name.is_empty() || name.eq_ignore_ascii_case(b"identity") => {
-                Some(Self::Identity)
-            }
-            name if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
-                Some(Self::Gzip)
-            }
-            name if name.eq_ignore_ascii_case(b"zstd") => Some(Self::Zstd),
-            _ => None,
-        }
+    /// What a `Content-Encoding` means; `None` if it is not understood.
+    pub fn of_http(name: &[u8]) -> Option<Self> {
+        coding_in(&OF_HTTP, name)
     }
 
-    /// The name in headers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-        }
+    /// What a `grpc-encoding` means; `None` if it is not understood.
+    pub fn of_grpc(name: &[u8]) -> Option<Self> {
+        coding_in(&OF_GRPC, name)
     }
+
+    /// The `Content-Encoding`.
+    pub fn http_name(self) -> &'static str {
+        name_in(&OF_HTTP, self).expect("HTTP has a name for every coding")
+    }
+
+    /// The `grpc-encoding`, if gRPC has a name for it.
+    pub fn grpc_name(self) -> Option<&'static str> {
+        name_in(&OF_GRPC, self)
+    }
+}
+
+fn coding_in(names: &[(&str, Coding)], wanted: &[u8]) -> Option<Coding> {
+    let found = names.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(wanted));
+    found.map(|(_, coding)| *coding)
+}
+
+fn name_in(names: &[(&'static str, Coding)], wanted: Coding) -> Option<&'static str> {
+    names.iter().find(|(_, coding)| *coding == wanted).map(|(name, _)| *name)
 }
 
 /// Why a body could not be inflated.
@@ -77,6 +122,18 @@ pub fn inflate(
         Coding::Identity => Ok(packed.clone()),
         Coding::Gzip => drain(MultiGzDecoder::new(&packed[..]), max_bytes, grow),
         Coding::Zstd => drain(zstd::decoder(packed, grow)?, max_bytes, grow),
+        Coding::Deflate | Coding::Zlib => {
+            let mut decoder = ZlibDecoder::new(&packed[..]);
+            let body = drain(&mut decoder, max_bytes, grow)?;
+            if decoder.get_ref().is_empty() { Ok(body) } else { Err(InflateError::Corrupt) }
+        }
+        Coding::Snappy if !snappy::has_frames(packed) => {
+            snappy::inflate_block(packed, max_bytes, grow)
+        }
+        Coding::Snappy | Coding::SnappyFramed => {
+            drain(snappy::decoder(packed, grow)?, max_bytes, grow)
+        }
+        Coding::Lz4 => drain(lz4::decoder(packed, grow)?, max_bytes, grow),
     }
 }
 
@@ -92,8 +149,18 @@ pub fn pack<'a>(
     let out = Out { bytes: Vec::new(), grow };
     let packed = match coding {
         Coding::Identity => return join(parts, out),
-        Coding::Gzip => gzip(level, parts, out),
+        Coding::Snappy => return snappy::pack_block(parts, grow),
+        Coding::Gzip => {
+            let mut encoder = GzEncoder::new(out, zlib_level(level));
+            write_all(parts, &mut encoder).and_then(|()| encoder.finish())
+        }
+        Coding::Deflate | Coding::Zlib => {
+            let mut encoder = ZlibEncoder::new(out, zlib_level(level));
+            write_all(parts, &mut encoder).and_then(|()| encoder.finish())
+        }
         Coding::Zstd => zstd::pack(level, parts, out),
+        Coding::SnappyFramed => snappy::pack_frames(parts, out),
+        Coding::Lz4 => lz4::pack(parts, out),
     };
     // Memory takes every write that is permitted.
     packed.map(|out| out.finish()).map_err(|_| Refused)
@@ -108,28 +175,24 @@ fn join<'a>(
     if parts.peek().is_none() {
         return Ok(first.clone());
     }
-    for part in std::iter::once(first).chain(parts) {
-        out.write_all(part).map_err(|_| Refused)?;
-    }
+    write_all(std::iter::once(first).chain(parts), &mut out).map_err(|_| Refused)?;
     Ok(out.finish())
 }
 
-fn gzip<'a, G: Grow>(
-    level: Option<i32>,
-    parts: impl IntoIterator<Item = &'a Bytes>,
-    out: Out<'_, G>,
-) -> io::Result<Out<'_, G>> {
-    let level = match level {
+fn zlib_level(level: Option<i32>) -> Compression {
+    match level {
         None => Compression::fast(),
         // zlib: -1 is its default.
         Some(level) => u32::try_from(level)
             .map_or(Compression::default(), |level| Compression::new(level.min(9))),
-    };
-    let mut encoder = GzEncoder::new(out, level);
-    for part in parts {
-        encoder.write_all(part)?;
     }
-    encoder.finish()
+}
+
+fn write_all<'a>(
+    parts: impl IntoIterator<Item = &'a Bytes>,
+    encoder: &mut impl Write,
+) -> io::Result<()> {
+    parts.into_iter().try_for_each(|part| encoder.write_all(part))
 }
 
 /// What is being written, and who permits the memory for it.

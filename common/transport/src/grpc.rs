@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::client::Reply;
+use crate::coding::ACCEPTED_BY_GRPC;
 use crate::http::Body;
 
 pub use text::{decode_message, encode_message, from_base64, to_base64};
@@ -189,7 +190,7 @@ pub fn error(status: &Status) -> Response<Body> {
         headers.insert("grpc-status-details-bin", details);
     }
     if status.code == Code::Unimplemented {
-        headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip,zstd"));
+        headers.insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED_BY_GRPC));
     }
     respond(Body::empty(), headers)
 }

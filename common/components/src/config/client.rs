@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use transport::client::{ClientSettings, Ping};
+use transport::coding::Coding;
 
 use super::error::{Code, quote};
 use super::quantity::{self, Address};
@@ -20,16 +21,25 @@ pub struct Target {
     pub path: String,
 }
 
-/// How bodies are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip (RFC 1952).
-    Gzip,
-    /// Zstandard (RFC 8878).
-    Zstd,
-}
+/// The codings of HTTP as configurations name them, in both directions.
+pub const HTTP_CODINGS: [(&str, Coding); 8] = [
+    ("", Coding::Identity),
+    ("gzip", Coding::Gzip),
+    ("zstd", Coding::Zstd),
+    ("zlib", Coding::Zlib),
+    ("deflate", Coding::Deflate),
+    ("snappy", Coding::Snappy),
+    ("x-snappy-framed", Coding::SnappyFramed),
+    ("lz4", Coding::Lz4),
+];
+
+/// The codings of gRPC as configurations name them.
+const GRPC_CODINGS: [(&str, Coding); 4] = [
+    ("", Coding::Identity),
+    ("gzip", Coding::Gzip),
+    ("zstd", Coding::Zstd),
+    ("snappy", Coding::SnappyFramed),
+];
 
 /// What clocks can wait for; where Go has no limit it is this.
 pub(super) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -141,24 +151,29 @@ pub fn buffer_sizes(section: &Section<'_>) {
     }
 }
 
-/// Reads `compression`; gzip by default, as in the Collector.
-pub fn compression(section: &Section<'_>) -> Compression {
-    let names = [
-        ("gzip", Compression::Gzip),
-        ("zstd", Compression::Zstd),
-        ("none", Compression::None),
-        ("", Compression::None),
-    ];
-    let planned = ["snappy", "zlib", "deflate", "lz4", "x-snappy-framed"];
-    section.one_built_of("compression", Compression::Gzip, &names, &planned)
+/// Reads `compression` over HTTP; gzip by default, as in the Collector.
+pub fn http_compression(section: &Section<'_>) -> Coding {
+    compression(section, &HTTP_CODINGS)
+}
+
+/// The same over gRPC.
+pub fn grpc_compression(section: &Section<'_>) -> Coding {
+    compression(section, &GRPC_CODINGS)
+}
+
+fn compression(section: &Section<'_>, codings: &[(&'static str, Coding)]) -> Coding {
+    let names: Vec<_> = codings.iter().copied().chain([("none", Coding::Identity)]).collect();
+    section.one_of("compression", Coding::Gzip, &names)
 }
 
 /// Reads `compression_params.level`; zero, or nothing, is the fastest that compresses in earnest.
-pub fn compression_level(section: &Section<'_>, compression: Compression) -> Option<i32> {
+pub fn compression_level(section: &Section<'_>, compression: Coding) -> Option<i32> {
     let range = match compression {
-        Compression::Gzip => -1..=9,
+        Coding::Gzip | Coding::Deflate | Coding::Zlib => -1..=9,
         // The Collector takes any and uses the nearest that there is.
-        Compression::Zstd | Compression::None => i64::from(i32::MIN)..=i64::from(i32::MAX),
+        Coding::Zstd | Coding::Identity => i64::from(i32::MIN)..=i64::from(i32::MAX),
+        // They have none.
+        Coding::Snappy | Coding::SnappyFramed | Coding::Lz4 => 0..=0,
     };
     let level = section.sub("compression_params").i64_in("level", 0, range);
     i32::try_from(level).ok().filter(|level| *level != 0)

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use otlp::Signal;
 use transport::client::ClientSettings;
+use transport::coding::Coding;
 
-use super::client::{self, Compression, Target};
+use super::client::{self, Target};
 use super::section::Section;
 use super::sending::Sending;
 
@@ -34,7 +35,7 @@ pub struct OtlpExporter {
     /// Headers of every request, names in lower case.
     pub headers: Vec<(String, String)>,
     /// Compression of bodies.
-    pub compression: Compression,
+    pub compression: Coding,
     /// `compression_params.level`, as zlib and Zstandard count; the fastest by default.
     pub level: Option<i32>,
     /// How connections are kept.
@@ -50,7 +51,8 @@ impl OtlpExporter {
     pub fn read_grpc(section: &Section<'_>) -> Self {
         section.not_built_yet(&["auth", "balancer_name", "middlewares"]);
         let target = client::grpc_target(section);
-        let shared = Self::read(section, target, Duration::from_secs(5));
+        let compression = client::grpc_compression(section);
+        let shared = Self::read(section, target, compression, Duration::from_secs(5));
         let wait_for_ready = section.bool("wait_for_ready", false);
         Self { client: client::grpc_connections(section), wait_for_ready, ..shared }
     }
@@ -79,8 +81,9 @@ impl OtlpExporter {
         let target = client::http_target(section, !is_split);
         let own = |(key, signal)| Some((signal, client::http_url(section, key)?));
         let own_targets = keys.into_iter().filter_map(own).collect();
-        let shared = Self::read(section, target, Duration::from_secs(30));
-        let level = client::compression_level(section, shared.compression);
+        let compression = client::http_compression(section);
+        let level = client::compression_level(section, compression);
+        let shared = Self::read(section, target, compression, Duration::from_secs(30));
         let client = client::http_connections(section);
         Self { encoding, own_targets, level, client, ..shared }
     }
@@ -95,14 +98,19 @@ impl OtlpExporter {
         self.target.is_some() || self.own_targets.iter().any(|(own, _)| *own == signal)
     }
 
-    fn read(section: &Section<'_>, target: Option<Target>, timeout: Duration) -> Self {
+    fn read(
+        section: &Section<'_>,
+        target: Option<Target>,
+        compression: Coding,
+        timeout: Duration,
+    ) -> Self {
         client::buffer_sizes(section);
         Self {
             target,
             own_targets: Vec::new(),
             encoding: Encoding::Proto,
             headers: client::headers(section, "headers"),
-            compression: client::compression(section),
+            compression,
             level: None,
             client: ClientSettings::default(),
             wait_for_ready: false,

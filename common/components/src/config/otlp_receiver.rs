@@ -12,7 +12,7 @@ use transport::listener::ConnectionSettings;
 
 pub use cors::Cors;
 
-use super::client;
+use super::client::{self, HTTP_CODINGS};
 use super::error::{Code, quote};
 use super::quantity::Address;
 use super::section::Section;
@@ -119,14 +119,9 @@ fn http(section: &Section<'_>) -> HttpServer {
 /// Reads `compression_algorithms`; the empty name is a body that is not compressed. As in the Collector, a list
 /// without it refuses those.
 fn codings(section: &Section<'_>) -> Vec<Coding> {
-    let all = [("", Coding::Identity), ("gzip", Coding::Gzip), ("zstd", Coding::Zstd)];
-    let planned = ["zlib", "snappy", "deflate", "lz4", "x-snappy-framed"];
     match section.field("compression_algorithms") {
-        Some(field) => {
-            let items = field.list();
-            items.iter().filter_map(|item| item.one_built_of(&all, &planned)).collect()
-        }
-        None => all.map(|(_, coding)| coding).to_vec(),
+        Some(field) => field.list().iter().filter_map(|item| item.one_of(&HTTP_CODINGS)).collect(),
+        None => HTTP_CODINGS.map(|(_, coding)| coding).to_vec(),
     }
 }
 

@@ -144,7 +144,7 @@ impl Otlp {
     ) -> Result<Reply, SendError> {
         let mut headers = self.headers.clone();
         if coding != Coding::Identity {
-            headers.insert("content-encoding", HeaderValue::from_static(coding.name()));
+            headers.insert("content-encoding", HeaderValue::from_static(coding.http_name()));
         }
         route.client.post(&route.path, headers, Body::pieces(pieces)).await
     }
@@ -158,8 +158,8 @@ impl Otlp {
     ) -> Result<Reply, SendError> {
         let mut headers = self.headers.clone();
         let is_packed = coding != Coding::Identity;
-        if is_packed {
-            headers.insert("grpc-encoding", HeaderValue::from_static(coding.name()));
+        if let Some(name) = coding.grpc_name().filter(|_| is_packed) {
+            headers.insert("grpc-encoding", HeaderValue::from_static(name));
         }
         headers.insert("grpc-timeout", grpc::timeout_value(timeout));
         let body = grpc::frame(is_packed, pieces);

@@ -18,6 +18,15 @@ impl Grow for Purse {
     }
 }
 
+const CODINGS: [Coding; 6] = [
+    Coding::Gzip,
+    Coding::Zstd,
+    Coding::Deflate,
+    Coding::Snappy,
+    Coding::SnappyFramed,
+    Coding::Lz4,
+];
+
 fn pack<const N: usize>(coding: Coding, parts: [&Bytes; N]) -> Bytes {
     transport::coding::pack(coding, None, parts, &mut Purse(usize::MAX)).expect("permitted")
 }
@@ -27,9 +36,9 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let cap = usize::from(u16::from_le_bytes([*cap_low, *cap_high])) * 4;
-    let _ = Coding::parse(rest);
+    let _ = (Coding::of_http(rest), Coding::of_grpc(rest));
     let body = Bytes::copy_from_slice(rest);
-    let coding = if mode & 4 == 0 { Coding::Gzip } else { Coding::Zstd };
+    let coding = CODINGS[usize::from(mode >> 2) % CODINGS.len()];
     match mode % 4 {
         0 => bounded(coding, &body, cap),
         1 => round_trip(coding, &body),
@@ -42,12 +51,18 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What Zstandard may ask for beside the body: its window.
-const WINDOW_MAX_BYTES: usize = 8 << 20;
+/// What a decoder may ask for beside the body: Zstandard's window, or the blocks of LZ4.
+const fn beside(coding: Coding) -> usize {
+    match coding {
+        Coding::Zstd => 8 << 20,
+        Coding::Lz4 => 12 << 20,
+        Coding::SnappyFramed => 160 << 10,
+        _ => 0,
+    }
+}
 
 fn bounded(coding: Coding, packed: &Bytes, cap: usize) {
-    let window_bytes = if coding == Coding::Zstd { WINDOW_MAX_BYTES } else { 0 };
-    let inflated = inflate(coding, packed, cap, &mut Purse(cap + 1 + window_bytes));
+    let inflated = inflate(coding, packed, cap, &mut Purse(cap + 1 + beside(coding)));
     assert_ne!(inflated, Err(InflateError::Refused), "it asks for no more than the cap");
     if let Ok(body) = &inflated {
         assert!(body.len() <= cap);
@@ -60,7 +75,7 @@ fn round_trip(coding: Coding, body: &Bytes) {
     let packed = pack(coding, [body, body]);
     let twice = Bytes::from([&body[..], &body[..]].concat());
     let cap = twice.len();
-    let mut purse = Purse(cap + 1 + WINDOW_MAX_BYTES);
+    let mut purse = Purse(cap + 1 + beside(coding));
     assert_eq!(inflate(coding, &packed, cap, &mut purse), Ok(twice));
 }
 

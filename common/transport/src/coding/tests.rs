@@ -98,17 +98,105 @@ fn a_window_beyond_the_bound_is_not_permitted() {
     assert_eq!(inflated_zstd(&frame, 1 << 20, 1 << 20), Err(InflateError::Refused));
 }
 
+/// All that compress.
+const CODINGS: [Coding; 7] = [
+    Coding::Gzip,
+    Coding::Zstd,
+    Coding::Deflate,
+    Coding::Zlib,
+    Coding::Snappy,
+    Coding::SnappyFramed,
+    Coding::Lz4,
+];
+
+#[test]
+fn every_coding_has_its_bounds() {
+    let body = Bytes::from(vec![7; 100_000]);
+    for coding in CODINGS {
+        let whole = packed(coding, [&body]);
+        let check = |packed: &[u8], max_bytes, purse, expect| {
+            let packed = Bytes::copy_from_slice(packed);
+            let inflated = inflate(coding, &packed, max_bytes, &mut Purse(purse));
+            assert_eq!(inflated, expect, "{coding:?}");
+        };
+        check(&whole, 100_000, usize::MAX, Ok(body.clone()));
+        check(&whole, 99_999, usize::MAX, Err(InflateError::TooLarge));
+        check(&whole, 100_000, 50_000, Err(InflateError::Refused));
+        check(&whole[..whole.len() - 1], 100_000, usize::MAX, Err(InflateError::Corrupt));
+        check(&[&whole[..], b"garbage"].concat(), 1 << 20, usize::MAX, Err(InflateError::Corrupt));
+        // No frame of Snappy is no byte.
+        let nothing = (coding == Coding::SnappyFramed).then(Bytes::new);
+        check(b"", 100_000, usize::MAX, nothing.ok_or(InflateError::Corrupt));
+    }
+}
+
+/// What Go's packages, which Collectors use, make of the same text.
+#[test]
+fn what_collectors_pack_is_understood() {
+    let text = "one, two, ".repeat(8);
+    let snappy = "50246f6e652c2074776f2c20fe0a00090a";
+    let framed = "ff060000734e6150705900150000b1bb291450246f6e652c2074776f2c20fe0a00090a";
+    let lz4 = "04224d186470b920000000af6f6e652c2074776f2c200a0021003c00e0776f2c206f6e652c2074\
+               776f2c20000000002eeb7c11";
+    for (name, packed) in [
+        ("zlib", "789ccacf4bd5512829cfd751a00e0b100000ffff1b1419a1"),
+        ("deflate", "789ccacf4bd5512829cfd751a00e0b100000ffff1b1419a1"),
+        ("snappy", snappy),
+        ("x-snappy-framed", framed),
+        // Of Collectors before 0.125.
+        ("snappy", framed),
+        ("lz4", lz4),
+    ] {
+        let coding = Coding::of_http(name.as_bytes()).expect("a coding");
+        let byte = |at: usize| u8::from_str_radix(&packed[at..at + 2], 16).expect("two digits");
+        let packed: Vec<u8> = (0..packed.len()).step_by(2).map(byte).collect();
+        let inflated = inflate(coding, &packed.into(), 100, &mut Purse(usize::MAX));
+        assert_eq!(inflated, Ok(Bytes::from(text.clone())), "{name}");
+    }
+}
+
+#[test]
+fn what_a_head_announces_is_believed_only_within_reason() {
+    // A block of Snappy that is to become 1 MiB, of which nothing follows.
+    let block = Bytes::from_static(&[0x80, 0x80, 0x40, 0]);
+    assert_eq!(inflate(Coding::Snappy, &block, 1 << 21, &mut Purse(0)), Err(InflateError::Corrupt));
+    assert_eq!(
+        inflate(Coding::Snappy, &block, 1 << 19, &mut Purse(0)),
+        Err(InflateError::TooLarge)
+    );
+    // A frame of LZ4 with blocks of 4 MiB.
+    let frame = Bytes::from_static(&[0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73, 0, 0, 0, 0]);
+    assert_eq!(inflate(Coding::Lz4, &frame, 100, &mut Purse(11 << 20)), Err(InflateError::Refused));
+    assert_eq!(inflate(Coding::Lz4, &frame, 100, &mut Purse(13 << 20)), Ok(Bytes::new()));
+}
+
+#[test]
+fn names_are_those_of_their_protocol() {
+    for coding in CODINGS.into_iter().chain([Coding::Identity]) {
+        assert_eq!(Coding::of_http(coding.http_name().as_bytes()), Some(coding));
+        if let Some(name) = coding.grpc_name() {
+            assert_eq!(Coding::of_grpc(name.as_bytes()), Some(coding));
+            assert!(ACCEPTED_BY_GRPC.split(',').any(|accepted| accepted == name), "{name}");
+        }
+    }
+    assert_eq!(Coding::of_http(b"Snappy"), Some(Coding::Snappy), "a block");
+    assert_eq!(Coding::of_grpc(b"snappy"), Some(Coding::SnappyFramed), "frames");
+    assert_eq!((Coding::of_http(b"br"), Coding::of_grpc(b"lz4")), (None, None));
+}
+
 #[test]
 fn packing_stops_where_it_is_not_permitted() {
     let noise: Vec<u8> = (0..1u32 << 18)
         .flat_map(|n| n.wrapping_mul(0x9e37_79b9).rotate_left(n % 31).to_le_bytes())
         .collect();
     let parts = [Bytes::from(noise), Bytes::from_static(b"more")];
-    for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
+    for coding in CODINGS.into_iter().chain([Coding::Identity]) {
         let mut purse = Purse(8 << 20);
         let whole = pack(coding, None, &parts, &mut purse).expect("permitted");
         let asked = (8 << 20) - purse.0;
-        assert!((whole.len()..=2 * whole.len()).contains(&asked), "{coding:?}: {asked}");
+        // One block of Snappy is made of one piece.
+        let times = if coding == Coding::Snappy { 4 } else { 2 };
+        assert!((whole.len()..=times * whole.len()).contains(&asked), "{coding:?}: {asked}");
         assert_eq!(pack(coding, None, &parts, &mut Purse(asked)), Ok(whole), "{coding:?}");
         assert_eq!(pack(coding, None, &parts, &mut Purse(asked - 1)), Err(Refused), "{coding:?}");
         assert_eq!(pack(coding, None, &parts, &mut Purse(0)), Err(Refused), "{coding:?}");
@@ -140,15 +228,19 @@ proptest! {
     fn what_was_packed_comes_out(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3000), 0..5)) {
         let parts: Vec<Bytes> = parts.into_iter().map(Bytes::from).collect();
         let body = Bytes::from(parts.concat());
-        prop_assert_eq!(inflated(&gzip(&parts), 1 << 20, usize::MAX), Ok(body.clone()));
-        prop_assert_eq!(inflated_zstd(&zstd(&parts), 1 << 20, usize::MAX), Ok(body));
+        for coding in CODINGS {
+            let packed = packed(coding, &parts);
+            let inflated = inflate(coding, &packed, 1 << 20, &mut Purse(usize::MAX));
+            prop_assert_eq!(inflated, Ok(body.clone()), "{:?}", coding);
+        }
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let bytes = Bytes::from(bytes);
-        let _ = inflated(&bytes, 1000, 1 << 20);
-        let _ = inflated_zstd(&bytes, 1000, 1 << 20);
+        for coding in CODINGS {
+            let _ = inflate(coding, &bytes, 1000, &mut Purse(1 << 20));
+        }
         let frame = Bytes::from([&[0x28, 0xb5, 0x2f, 0xfd][..], &bytes].concat());
         let _ = inflated_zstd(&frame, 1000, 1 << 20);
     }

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use transport::coding::Coding;
+
 use super::tests::{lines, load_text};
 use crate::config::batch::Batch;
-use crate::config::client::Compression;
 use crate::config::debug::{Debug, Verbosity};
 use crate::config::health_check::HealthCheck;
 use crate::config::otlp_exporter::OtlpExporter;
@@ -89,7 +90,7 @@ fn a_supported_configuration_runs_unchanged() {
     assert_eq!(otlp.headers, [("x-scope-orgid".to_owned(), "tenant-1".to_owned())]);
     assert_eq!(
         (otlp.compression, otlp.sending.queue.timeout),
-        (Compression::Gzip, Duration::from_secs(5))
+        (Coding::Gzip, Duration::from_secs(5))
     );
     assert_eq!(otlp.sending.queue.retry.max_elapsed_time, Duration::ZERO);
     let queue = otlp.sending.queue;
@@ -101,7 +102,7 @@ fn a_supported_configuration_runs_unchanged() {
     assert_eq!(loki.target.expect("valid").to_string(), "http://loki:3100/otlp");
     assert_eq!(
         (loki.compression, loki.sending.queue.timeout),
-        (Compression::None, Duration::from_secs(30))
+        (Coding::Identity, Duration::from_secs(30))
     );
     let retry = loki.sending.queue.retry;
     assert!(retry.enabled && loki.sending.queue.enabled && loki.sending.queue.wait_for_result);
@@ -200,8 +201,6 @@ service:
             "exporters.otlp.tls.ca_file: not_built_in: not built in yet",
             "exporters.otlp.tls: not_built_in: TLS is not built in yet, expected tls.insecure: \
              true or an http:// endpoint",
-            "exporters.otlp.compression: not_built_in: \"snappy\" is not built in yet, expected one \
-             of gzip, none, zstd",
             "extensions.health_check.response_body: not_built_in: not built in yet",
             "extensions.bearertokenauth: not_built_in: extension bearertokenauth: not built in yet",
             "extensions.zpages: unknown_component: no extension \"zpages\", expected one of \

@@ -82,7 +82,7 @@ exporters: {debug: }",
     assert_eq!(read.grpc.expect("on").connections, ConnectionSettings::default());
     let http = read.http.expect("on");
     assert_eq!(http.connections, ConnectionSettings::default());
-    assert_eq!((http.cors, http.codings.len(), http.response_headers.len()), (None, 3, 0));
+    assert_eq!((http.cors, http.codings.len(), http.response_headers.len()), (None, 8, 0));
 }
 
 #[test]
@@ -137,10 +137,8 @@ exporters:
              unknown_key: unknown key, expected one of min_time, permit_without_stream; did \
              you mean min_time?",
             "receivers.otlp.protocols.http.write_timeout: not_built_in: not built in yet",
-            "receivers.otlp.protocols.http.compression_algorithms[1]: not_built_in: \
-             \"snappy\" is not built in yet, expected one of gzip, zstd",
             "receivers.otlp.protocols.http.compression_algorithms[2]: bad_value: \"br\", \
-             expected one of gzip, zstd",
+             expected one of deflate, gzip, lz4, snappy, x-snappy-framed, zlib, zstd",
             "receivers.otlp.protocols.http.cors.exposed_headers[0]: bad_value: \"a b\", \
              expected a header's name",
             "receivers.otlp.protocols.http.cors.max_age: wrong_type: \"1h\", expected a \

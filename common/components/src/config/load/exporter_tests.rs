@@ -11,8 +11,8 @@ fn exporters_say_what_is_wrong() {
   otlp_grpc: {endpoint: 'gateway:4317'}
   otlp_grpc/a: {endpoint: 'https://gateway:4317'}
   otlp_grpc/b: {}
-  otlp_grpc/c: {endpoint: 'gateway', tls: {insecure: true, ca_file: x}}
-  otlp_http: {endpoint: 'localhost:4318', compression: snappy, encoding: jsn}
+  otlp_grpc/c: {endpoint: 'gateway', tls: {insecure: true, ca_file: x}, compression: lz4}
+  otlp_http: {endpoint: 'localhost:4318', compression: snappy, compression_params: {level: 3}, encoding: jsn}
   otlp_http/a: {endpoint: 'http://h:1', headers: {'bad name': x, ok: \"a\\nb\"}, compression: gzp}
   file: {rotation: {max_megabytes: 1}, format: proto}",
         &[
@@ -26,18 +26,19 @@ fn exporters_say_what_is_wrong() {
             "exporters.otlp_grpc/c.tls.ca_file: not_built_in: not built in yet",
             "exporters.otlp_grpc/c.endpoint: bad_value: \"gateway\", expected host:port or \
              http://host:port",
+            "exporters.otlp_grpc/c.compression: bad_value: \"lz4\", expected one of gzip, none, \
+             snappy, zstd",
             "exporters.otlp_http.encoding: bad_value: \"jsn\", expected one of json, proto; did you \
              mean json?",
             "exporters.otlp_http.endpoint: bad_value: \"localhost:4318\", expected a URL such as \
              http://localhost:4318",
-            "exporters.otlp_http.compression: not_built_in: \"snappy\" is not built in yet, expected \
-             one of gzip, none, zstd",
+            "exporters.otlp_http.compression_params.level: out_of_range: 3, expected 0",
+            "exporters.otlp_http/a.compression: bad_value: \"gzp\", expected one of deflate, gzip, \
+             lz4, none, snappy, x-snappy-framed, zlib, zstd; did you mean gzip?",
             "exporters.otlp_http/a.headers.bad name: bad_value: not a header's name, expected an \
              HTTP header",
             "exporters.otlp_http/a.headers.ok: bad_value: a value that no header can have, \
              expected an HTTP header",
-            "exporters.otlp_http/a.compression: bad_value: \"gzp\", expected one of gzip, none, zstd; \
-             did you mean gzip?",
             "exporters.file.rotation: not_built_in: not built in yet",
             "exporters.file.format: not_built_in: \"proto\" is not built in yet, expected json",
             "exporters.file.path: missing: nothing found, expected a text",

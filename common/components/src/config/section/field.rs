@@ -90,7 +90,10 @@ impl<'a> Field<'a> {
         let Core::Int(number) = core_of(&self.scalar("a whole number")?.text) else {
             return self.wrong_type("a whole number");
         };
-        let expected = || format!("{} to {}", range.start(), range.end());
+        let expected = || match (range.start(), range.end()) {
+            (least, most) if least == most => least.to_string(),
+            (least, most) => format!("{least} to {most}"),
+        };
         range.contains(&number).then_some(number).or_else(|| self.out_of_range(&expected()))
     }
 

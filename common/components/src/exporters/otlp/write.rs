@@ -6,7 +6,6 @@ use pipeline::{Batch, Exhausted, Output, Outputs, PackedCoding};
 use transport::coding::{Coding, pack};
 use transport::read::{Grow, Refused};
 
-use crate::config::client::Compression;
 use crate::config::otlp_exporter::Encoding;
 
 /// What telemetry shrinks to when it is compressed, at best, as a part of its size, and what it grows to as JSON.
@@ -16,7 +15,7 @@ const JSON_TIMES: usize = 2;
 /// Writes bodies.
 pub(super) struct Writer {
     pub(super) encoding: Encoding,
-    pub(super) compression: Compression,
+    pub(super) compression: Coding,
     /// As zlib and Zstandard count.
     pub(super) level: Option<i32>,
     pub(super) outputs: Outputs,
@@ -34,7 +33,7 @@ pub(super) enum Unwritten {
 impl Writer {
     /// The body as it goes out, in pieces, and how it is compressed.
     pub(super) fn write(&self, batch: &Batch) -> Result<(Coding, Vec<Bytes>), Unwritten> {
-        let coding = coding_of(self.compression);
+        let coding = self.compression;
         if self.encoding == Encoding::Json {
             return Ok((coding, vec![self.json(batch, coding)?]));
         }
@@ -96,14 +95,6 @@ impl From<otlp::json::WriteError> for Unwritten {
             otlp::json::WriteError::Malformed => Self::Malformed,
             otlp::json::WriteError::Refused => Self::NoRoom,
         }
-    }
-}
-
-fn coding_of(compression: Compression) -> Coding {
-    match compression {
-        Compression::None => Coding::Identity,
-        Compression::Gzip => Coding::Gzip,
-        Compression::Zstd => Coding::Zstd,
     }
 }
 

@@ -257,9 +257,9 @@ impl From<ReadError> for Reject {
 /// The compression in which a message may go on as it came.
 fn packed_as(form: Form) -> Option<PackedCoding> {
     match (form.format, form.coding) {
-        (Format::Json, _) | (_, Coding::Identity) => None,
         (Format::Protobuf, Coding::Gzip) => Some(PackedCoding::Gzip),
         (Format::Protobuf, Coding::Zstd) => Some(PackedCoding::Zstd),
+        _ => None,
     }
 }
 

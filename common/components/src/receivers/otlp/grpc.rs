@@ -52,8 +52,10 @@ impl Service {
         }
         let deadline = grpc::parse_timeout(&head.headers).map(|patience| Instant::now() + patience);
         let encoding = head.headers.get("grpc-encoding").map_or(&b""[..], |v| v.as_bytes());
-        let Some(coding) = Coding::parse(encoding) else {
-            return Err(unsupported("expected grpc-encoding gzip, zstd or identity"));
+        let Some(coding) = Coding::of_grpc(encoding) else {
+            return Err(unsupported(
+                "expected grpc-encoding gzip, zstd, deflate, snappy or identity",
+            ));
         };
         let Some(mut admitted) = self.0.announce(signal, &head, peer) else {
             return Err(unsupported("no pipeline takes this signal from this receiver"));

@@ -125,8 +125,8 @@ impl Service {
             return Err(unsupported("profiles: expected content type application/x-protobuf"));
         }
         let coding = request.headers().get("content-encoding").map_or(&b""[..], |v| v.as_bytes());
-        let coding = Coding::parse(coding)
-            .ok_or_else(|| unsupported("expected content encoding gzip, zstd or identity"))?;
+        let coding = Coding::of_http(coding)
+            .ok_or_else(|| unsupported("expected content encoding gzip, zstd, deflate, zlib, snappy, x-snappy-framed, lz4 or identity"))?;
         if !self.codings.contains(&coding) {
             return Err(unsupported("compression_algorithms does not name this content encoding"));
         }

@@ -35,15 +35,18 @@ fn batch(body_bytes: u32) -> Batch {
 }
 
 /// Every form that is written here: encoding and compression.
-const FORMS: [(Encoding, Compression); 5] = [
-    (Encoding::Proto, Compression::Gzip),
-    (Encoding::Proto, Compression::Zstd),
-    (Encoding::Json, Compression::None),
-    (Encoding::Json, Compression::Gzip),
-    (Encoding::Json, Compression::Zstd),
+const FORMS: [(Encoding, Coding); 8] = [
+    (Encoding::Proto, Coding::Gzip),
+    (Encoding::Proto, Coding::Zstd),
+    (Encoding::Proto, Coding::Deflate),
+    (Encoding::Proto, Coding::Snappy),
+    (Encoding::Proto, Coding::Lz4),
+    (Encoding::Json, Coding::Identity),
+    (Encoding::Json, Coding::Gzip),
+    (Encoding::Json, Coding::Zstd),
 ];
 
-fn writer((encoding, compression): (Encoding, Compression), budget: &Arc<Budget>) -> Writer {
+fn writer((encoding, compression): (Encoding, Coding), budget: &Arc<Budget>) -> Writer {
     Writer { encoding, compression, level: None, outputs: Outputs::new(budget.clone()) }
 }
 
@@ -87,13 +90,13 @@ fn what_is_written_is_the_request_and_is_charged_while_it_is_there() {
 #[test]
 fn a_body_as_it_stands_costs_nothing() {
     let budget = Budget::new(0, 1.0);
-    let written = writer((Encoding::Proto, Compression::None), &budget).write(&batch(1000));
+    let written = writer((Encoding::Proto, Coding::Identity), &budget).write(&batch(1000));
     assert_eq!(written.expect("nothing to ask for").1.len(), 2);
     let mut arrived = batch(1000);
     arrived.parts.truncate(1);
     let bytes = Bytes::from_static(b"as it came");
     arrived.parts[0].packed = Some(pipeline::Packed { coding: PackedCoding::Zstd, bytes });
-    let written = writer((Encoding::Proto, Compression::Zstd), &budget).write(&arrived);
+    let written = writer((Encoding::Proto, Coding::Zstd), &budget).write(&arrived);
     assert_eq!(written.expect("nothing to ask for").1, ["as it came"]);
     assert_eq!(budget.used_bytes(), 0);
 }
@@ -125,7 +128,7 @@ fn what_cannot_be_read_has_no_json_form() {
     let mut torn = batch(10);
     torn.parts[0].body = Bytes::from_static(&[0x0a, 0xff]);
     torn.parts.truncate(1);
-    let written = writer((Encoding::Json, Compression::Gzip), &budget).write(&torn);
+    let written = writer((Encoding::Json, Coding::Gzip), &budget).write(&torn);
     assert_eq!(written.err(), Some(Unwritten::Malformed));
     assert_eq!(budget.used_bytes(), 0);
 }
