@@ -8,9 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// No step takes longer than this on two cores from a cold start.
@@ -153,8 +151,12 @@ pub(crate) fn finish(command: &mut Command) -> Outcome {
     }
 }
 
-/// The group of the step that is running, 0 for none.
-static GROUP: AtomicI32 = AtomicI32::new(0);
+/// The group of the step that is running.
+static GROUP: Mutex<Option<Pid>> = Mutex::new(None);
+
+fn running() -> MutexGuard<'static, Option<Pid>> {
+    GROUP.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Lets an interrupt end the step that is running, and us. Steps are process groups of their own,
 /// so that a test that hangs can be ended with all it started.
@@ -165,29 +167,30 @@ pub(crate) fn end_with_us() {
     }
     std::thread::spawn(move || {
         if let Ok(signal) = signals.wait() {
-            end_group(GROUP.load(Ordering::SeqCst));
+            // Held to the end: no other step begins.
+            let running = running();
+            running.iter().for_each(|group| end_group(*group));
             std::process::exit(128 + signal as i32);
         }
     });
 }
 
-fn end_group(group: i32) {
-    if group > 0 {
-        // The group may have ended by itself, which is what was wanted.
-        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-    }
+fn end_group(group: Pid) {
+    // The group may have ended by itself, which is what was wanted.
+    let _ = killpg(group, Signal::SIGKILL);
 }
 
 fn spawn(command: &mut Command) -> Result<Child, String> {
     let name = command.get_program().to_string_lossy().into_owned();
+    let mut running = running();
     let child = command.process_group(0).spawn();
     let child = child.map_err(|error| format!("cannot run {name}: {error}"))?;
-    GROUP.store(group_of(&child), Ordering::SeqCst);
+    *running = Some(group_of(&child));
     Ok(child)
 }
 
-fn group_of(child: &Child) -> i32 {
-    i32::try_from(child.id()).expect("a process id fits its kernel type")
+fn group_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a process id fits its kernel type"))
 }
 
 /// Ends the group after `STEP_MAX` unless dropped before.
@@ -214,7 +217,7 @@ impl Deadline {
 
 fn wait(mut child: Child, deadline: Deadline) -> Result<ExitStatus, String> {
     let status = child.wait().map_err(|error| error.to_string());
-    GROUP.store(0, Ordering::SeqCst);
+    *running() = None;
     if deadline.ended.try_recv().is_ok() {
         return Err(format!("ended after {} s", STEP_MAX.as_secs()));
     }

@@ -33,31 +33,30 @@ pub(crate) enum Protocol {
 /// What is sent.
 #[derive(Clone)]
 pub(crate) struct Shot {
+    signal: Signal,
     pub(crate) protocol: Protocol,
     pub(crate) gzip: bool,
     body: Bytes,
 }
 
 impl Shot {
-    pub(crate) fn new(protocol: Protocol, gzipped: bool, message: &Bytes) -> Self {
+    pub(crate) fn new(signal: Signal, protocol: Protocol, gzipped: bool, message: &Bytes) -> Self {
         let packed = if gzipped { gzip(message) } else { message.clone() };
         let body = match protocol {
             Protocol::Http => packed,
             Protocol::Grpc => frame(&packed, gzipped),
         };
-        Self { protocol, gzip: gzipped, body }
+        Self { signal, protocol, gzip: gzipped, body }
     }
 
     fn request(&self, address: SocketAddr) -> Request<Full<Bytes>> {
         let request = match self.protocol {
-            Protocol::Http => Request::post(Signal::Traces.http_path())
+            Protocol::Http => Request::post(self.signal.http_path())
                 .header("host", address.to_string())
                 .header("content-type", "application/x-protobuf"),
-            Protocol::Grpc => {
-                Request::post(format!("http://{address}{}", Signal::Traces.grpc_path()))
-                    .header("content-type", "application/grpc")
-                    .header("te", "trailers")
-            }
+            Protocol::Grpc => Request::post(format!("http://{address}{}", self.signal.grpc_path()))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers"),
         };
         let request = match (self.gzip, self.protocol) {
             (false, _) => request,

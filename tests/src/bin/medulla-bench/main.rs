@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod daily;
 mod idle;
 mod load;
 mod planes;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use medulla_tests::Medulla;
 use medulla_tests::medulla::TELEMETRY;
+use medulla_tests::{Medulla, Signal};
 
 use crate::cpu::{self, Side};
 use crate::load::{Load, Protocol, Shot};
@@ -68,7 +68,9 @@ service:
     fn shots(&self) -> Vec<Shot> {
         let different = if self.stored { DIFFERENT } else { 1 };
         let requests = (0..different).map(|seed| spans::request(self.spans, seed));
-        requests.map(|request| Shot::new(self.protocol, self.gzip, &request)).collect()
+        requests
+            .map(|request| Shot::new(Signal::Traces, self.protocol, self.gzip, &request))
+            .collect()
     }
 }
 

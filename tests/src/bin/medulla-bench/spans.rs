@@ -12,11 +12,12 @@ use prost::Message;
 
 const RESOURCES: usize = 3;
 const SCOPES: usize = 2;
-const TIME: u64 = 1_700_000_000_000_000_000;
+/// When everything happens, nanoseconds since 1970.
+pub(crate) const TIME: u64 = 1_700_000_000_000_000_000;
 
 /// An export request of `count` spans; requests of different seeds have different ids.
 pub(crate) fn request(count: usize, seed: u64) -> Bytes {
-    let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut chance = Chance::of(seed);
     let mut left = count;
     let mut scopes_left = if count < 100 { 1 } else { RESOURCES * SCOPES };
     let mut resource_spans = Vec::new();
@@ -36,22 +37,26 @@ pub(crate) fn request(count: usize, seed: u64) -> Bytes {
 }
 
 /// xorshift64: the same data in every run.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn below(&mut self, bound: u64) -> i64 {
+    pub(crate) fn below(&mut self, bound: u64) -> i64 {
         i64::try_from(self.next() % bound).expect("bounds are small")
     }
 }
 
-fn resource(number: usize) -> Resource {
+pub(crate) fn resource(number: usize) -> Resource {
     let attributes = vec![
         text("service.name", format!("shop-{number}")),
         text("service.version", "2.14.1".to_owned()),
@@ -108,13 +113,16 @@ fn attributes(chance: &mut Chance) -> Vec<KeyValue> {
     ]
 }
 
-fn text(key: &str, value: String) -> KeyValue {
+pub(crate) fn text(key: &str, value: String) -> KeyValue {
     attribute(key, Value::StringValue(value))
 }
 
-fn attribute(key: &str, value: Value) -> KeyValue {
-    let value = Some(AnyValue { value: Some(value) });
-    KeyValue { key: key.to_owned(), value, ..Default::default() }
+pub(crate) fn attribute(key: &str, value: Value) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(any(value)), ..Default::default() }
+}
+
+pub(crate) fn any(value: Value) -> AnyValue {
+    AnyValue { value: Some(value) }
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use medulla_tests::medulla::TELEMETRY;
-use medulla_tests::{Medulla, Process};
+use medulla_tests::{Medulla, Process, Signal};
 
 use crate::cpu::{self, Side};
 use crate::load::{Load, Protocol, Shot};
 use crate::report::{self, Goal};
 use crate::sink::Sink;
-use crate::spans;
+use crate::{daily, spans};
 
 const WARM_UP: Duration = Duration::from_secs(1);
 /// How long a Collector may take to listen.
@@ -35,55 +35,78 @@ const WAITING: &str = ", sending_queue: { wait_for_result: true }";
 
 struct Case {
     name: &'static str,
+    signal: Signal,
     protocol: Protocol,
-    spans: usize,
+    records: usize,
     gzip: bool,
-    processes: bool,
+    /// The processors `filter` and `transform`, if they are in the way.
+    processors: &'static str,
     /// Records per CPU second over the Collector's.
-    goal: f64,
+    goal: Goal,
 }
 
-const CASES: [Case; 7] = [
-    case("passthrough http none 1000", Protocol::Http, 1000, false, false, 40.0),
-    case("passthrough grpc none 1000", Protocol::Grpc, 1000, false, false, 20.0),
-    case("passthrough http gzip 1000", Protocol::Http, 1000, true, false, 10.0),
-    case("passthrough grpc gzip 1000", Protocol::Grpc, 1000, true, false, 10.0),
-    case("passthrough http none 10", Protocol::Http, 10, false, false, 10.0),
-    case("filter+transform http none 1000", Protocol::Http, 1000, false, true, 12.0),
-    case("filter+transform http gzip 1000", Protocol::Http, 1000, true, true, 3.0),
+const CASES: [Case; 9] = [
+    passing("passthrough http none 1000", Protocol::Http, 1000, false, 40.0),
+    passing("passthrough grpc none 1000", Protocol::Grpc, 1000, false, 20.0),
+    passing("passthrough http gzip 1000", Protocol::Http, 1000, true, 10.0),
+    passing("passthrough grpc gzip 1000", Protocol::Grpc, 1000, true, 10.0),
+    passing("passthrough http none 10", Protocol::Http, 10, false, 10.0),
+    working("filter+transform http none 1000", Signal::Traces, false, Goal::AtLeast(12.0)),
+    working("filter+transform http gzip 1000", Signal::Traces, true, Goal::AtLeast(3.0)),
+    working("daily logs http none 1000", Signal::Logs, false, Goal::None),
+    working("daily metrics http none 1000", Signal::Metrics, false, Goal::None),
 ];
 
-const fn case(
+const fn passing(
     name: &'static str,
     protocol: Protocol,
-    spans: usize,
+    records: usize,
     gzip: bool,
-    processes: bool,
     goal: f64,
 ) -> Case {
-    Case { name, protocol, spans, gzip, processes, goal }
+    let (signal, goal) = (Signal::Traces, Goal::AtLeast(goal));
+    Case { name, signal, protocol, records, gzip, processors: "", goal }
+}
+
+const fn working(name: &'static str, signal: Signal, gzip: bool, goal: Goal) -> Case {
+    let processors = match signal {
+        Signal::Logs => daily::LOGS,
+        Signal::Metrics => daily::METRICS,
+        _ => PROCESSORS,
+    };
+    Case { name, signal, protocol: Protocol::Http, records: 1000, gzip, processors, goal }
 }
 
 impl Case {
     fn config(&self, http: &str, grpc: &str, sink: SocketAddr, telemetry: &str) -> String {
         let exporter = if self.protocol == Protocol::Http { "otlp_http" } else { "otlp_grpc" };
         let compression = if self.gzip { "gzip" } else { "none" };
-        let (processors, order) =
-            if self.processes { (PROCESSORS, "filter, transform") } else { ("", "") };
+        let processors = self.processors;
+        let order = if processors.is_empty() { "" } else { "filter, transform" };
+        let signal = self.signal.name();
         format!(
             "
 receivers: {{ otlp: {{ protocols: {{ grpc: {{ endpoint: '{grpc}' }}, http: {{ endpoint: '{http}' }} }} }} }}{processors}
 exporters: {{ {exporter}: {{ endpoint: 'http://{sink}', compression: {compression}, tls: {{ insecure: true }}{WAITING} }} }}
 service:
-  pipelines: {{ traces: {{ receivers: [otlp], processors: [{order}], exporters: [{exporter}] }} }}
+  pipelines: {{ {signal}: {{ receivers: [otlp], processors: [{order}], exporters: [{exporter}] }} }}
 {telemetry}"
         )
+    }
+
+    fn shot(&self) -> Shot {
+        let message = match self.signal {
+            Signal::Logs => daily::logs(self.records),
+            Signal::Metrics => daily::metrics(self.records),
+            _ => spans::request(self.records, 1),
+        };
+        Shot::new(self.signal, self.protocol, self.gzip, &message)
     }
 }
 
 /// What a process did.
 struct Measured {
-    /// Millions of spans per second of CPU time.
+    /// Millions of records per second of CPU time.
     rate: f64,
     peak_bytes: u64,
 }
@@ -105,11 +128,15 @@ fn show(case: &Case, ours: &Measured, theirs: &Measured) {
     let line = |what: &str, value, unit, goal| {
         report::value(&format!("{}, {what}", case.name), value, unit, goal);
     };
-    line("ours", ours.rate, "M spans per CPU second", Goal::None);
-    line("Collector", theirs.rate, "M spans per CPU second", Goal::None);
-    line("over the Collector", ours.rate / theirs.rate, "times", Goal::AtLeast(case.goal));
+    line("ours", ours.rate, "M records per CPU second", Goal::None);
+    line("Collector", theirs.rate, "M records per CPU second", Goal::None);
+    line("over the Collector", ours.rate / theirs.rate, "times", case.goal);
     let memory = ours.peak_bytes as f64 / theirs.peak_bytes as f64;
-    let goal = if case.processes { Goal::AtMost(1.0 / 3.0) } else { Goal::None };
+    let goal = if case.signal == Signal::Traces && !case.processors.is_empty() {
+        Goal::AtMost(1.0 / 3.0)
+    } else {
+        Goal::None
+    };
     line("memory over the Collector's", memory, "times", goal);
 }
 
@@ -151,8 +178,7 @@ async fn under_load(
     process: &mut Process,
     window: Duration,
 ) -> Result<Measured, String> {
-    let shot = Shot::new(case.protocol, case.gzip, &spans::request(case.spans, 1));
-    let load = Load::start(address, &[shot]).await;
+    let load = Load::start(address, &[case.shot()]).await;
     let load = load.map_err(|error| format!("cannot connect: {error}"))?;
     tokio::time::sleep(WARM_UP).await;
     let family = process.family();
@@ -169,8 +195,8 @@ async fn under_load(
     if requests == 0 || cpu.is_zero() || refused * 100 > requests {
         return Err(format!("{requests} requests accepted, {refused} refused"));
     }
-    let spans = requests as f64 * case.spans as f64;
-    Ok(Measured { rate: spans / cpu.as_secs_f64() / 1e6, peak_bytes })
+    let records = requests as f64 * case.records as f64;
+    Ok(Measured { rate: records / cpu.as_secs_f64() / 1e6, peak_bytes })
 }
 
 fn free_port() -> SocketAddr {
