@@ -232,10 +232,16 @@ pub fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Bytes of a varint: one for seven bits each.
+#[inline]
+pub fn varint_bytes(value: u64) -> usize {
+    (u64::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
+}
+
 /// Bytes of a field of wire type 2 with a number under 16 and a content of this length.
+#[inline]
 pub fn field_bytes(content: usize) -> usize {
-    let bits = usize::BITS - (content | 1).leading_zeros();
-    1 + bits.div_ceil(7) as usize + content
+    1 + varint_bytes(content as u64) + content
 }
 
 /// Appends a message field written by `write`.

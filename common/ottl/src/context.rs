@@ -15,6 +15,7 @@ use crate::function::{Changed, Definition};
 use crate::{Map, RunError, Value};
 
 pub use crate::keep::{Keep, KeySet};
+pub use crate::rewrite::{Add, Entry, Rewrite};
 
 /// A kind of record and its paths.
 pub trait Context: Send + Sync + 'static {
@@ -95,7 +96,7 @@ pub trait Context: Send + Sync + 'static {
         arena: &'a Bump,
         path: &Self::Path,
         keys: &[Key<'_>],
-        value: Value<'a>,
+        value: &Value<'_>,
     ) -> Result<(), RunError>;
 
     /// Keeps some entries of the map at a path, in order. Anything but a map is a type error. Contexts over bytes do it without decoding the map, and without looking at what the keys are.
@@ -111,7 +112,26 @@ pub trait Context: Send + Sync + 'static {
             other => return Err(RunError::of_type("map", other.kind())),
         };
         match map.retain(keep)? {
-            true => Self::set(record, arena, path, keys, Value::map(map)),
+            true => Self::set(record, arena, path, keys, &Value::map(map)),
+            false => Ok(()),
+        }
+    }
+
+    /// Rewrites the map at a path, in order. Anything but a map is a type error. Contexts over bytes decode only the
+    /// values that are asked for.
+    fn rewrite<'a>(
+        record: &mut Self::Record<'a>,
+        arena: &'a Bump,
+        path: &Self::Path,
+        keys: &[Key<'_>],
+        rewrite: &mut dyn Rewrite,
+    ) -> Result<(), RunError> {
+        let mut map: Map = match Self::get(record, path, keys)? {
+            Value::Map(map) => map.into_owned(),
+            other => return Err(RunError::of_type("map", other.kind())),
+        };
+        match map.rewrite(rewrite)? {
+            true => Self::set(record, arena, path, keys, &Value::map(map)),
             false => Ok(()),
         }
     }

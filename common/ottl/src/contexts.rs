@@ -19,7 +19,7 @@ use otlp::Signal;
 use otlp::edit::{Data, Level};
 
 use crate::ast::Comparison;
-use crate::context::{Context, Found, Keep, Key, Purpose, Segment};
+use crate::context::{Context, Found, Keep, Key, Purpose, Rewrite, Segment};
 use crate::function::{Changed, Definition};
 use crate::functions::special;
 use crate::{RunError, Value};
@@ -223,9 +223,9 @@ impl Context for Otlp {
         arena: &'a Bump,
         path: &Path,
         keys: &[Key<'_>],
-        value: Value<'a>,
+        value: &Value<'_>,
     ) -> Result<(), RunError> {
-        write::set(record, arena, path, keys, &value)
+        write::set(record, arena, path, keys, value)
     }
 
     fn retain<'a>(
@@ -236,6 +236,16 @@ impl Context for Otlp {
         keep: Keep<'_>,
     ) -> Result<(), RunError> {
         write::retain(record, arena, path, keys, keep)
+    }
+
+    fn rewrite<'a>(
+        record: &mut Self::Record<'a>,
+        arena: &'a Bump,
+        path: &Path,
+        keys: &[Key<'_>],
+        rewrite: &mut dyn Rewrite,
+    ) -> Result<(), RunError> {
+        write::rewrite(record, arena, path, keys, rewrite)
     }
 
     fn remove<'a>(

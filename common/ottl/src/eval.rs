@@ -94,6 +94,11 @@ impl<'a, C: Context> Frame<'a, C> {
         self.check_memory(bytes).map(|()| bytes)
     }
 
+    /// What may still be set on the record.
+    fn bytes_left(&self) -> usize {
+        bound::RECORD_MAX_BYTES.saturating_sub(self.made_bytes)
+    }
+
     /// A frame with an empty cache; `now` is the clock, if there is one.
     #[inline(always)]
     pub fn new(record: C::Record<'a>, arena: &'a Bump, now: Option<&'a Time>) -> Self {

@@ -6,7 +6,7 @@
 //! call), and handed to the body as [`Args`]. So a body never meets an argument of a wrong type.
 
 use crate::RunError;
-use crate::context::Keep;
+use crate::context::{Keep, Rewrite};
 use crate::value::{Map, Value};
 
 mod args;
@@ -176,18 +176,24 @@ pub trait Target<'a> {
     fn get(&self) -> Result<Value<'a>, RunError>;
 
     /// Puts a value there. A map replaces a map as a whole.
-    fn set(&mut self, value: Value<'a>) -> Result<(), RunError>;
+    fn set(&mut self, value: &Value<'_>) -> Result<(), RunError>;
 
     /// Keeps some entries of a map. Nil or no map is a type error.
     fn retain(&mut self, keep: Keep<'_>) -> Result<(), RunError> {
         let mut map = self.map()?;
-        if map.retain(keep)? { self.set(Value::map(map)) } else { Ok(()) }
+        if map.retain(keep)? { self.set(&Value::map(map)) } else { Ok(()) }
+    }
+
+    /// Rewrites a map. Nil or no map is a type error.
+    fn rewrite(&mut self, rewrite: &mut dyn Rewrite) -> Result<(), RunError> {
+        let mut map = self.map()?;
+        if map.rewrite(rewrite)? { self.set(&Value::map(map)) } else { Ok(()) }
     }
 
     /// Takes the first entry under `key` out of a map. Nil or no map is a type error.
     fn remove(&mut self, key: &str) -> Result<(), RunError> {
         let mut map = self.map()?;
-        if map.remove(key).is_some() { self.set(Value::map(map)) } else { Ok(()) }
+        if map.remove(key).is_some() { self.set(&Value::map(map)) } else { Ok(()) }
     }
 
     /// The map that stands there, to change and [`set`](Self::set) again.

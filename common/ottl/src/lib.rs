@@ -50,6 +50,7 @@ pub mod pattern;
 mod plan;
 pub mod playground;
 pub mod program;
+mod rewrite;
 pub mod value;
 
 pub use bind::{Functions, Uses};

@@ -65,16 +65,16 @@ impl Context for Toy {
         Ok(found.unwrap_or(Value::Nil))
     }
 
-    fn set<'a>(
+    fn set(
         host: &mut Host,
-        _: &'a Bump,
+        _: &Bump,
         path: &Path,
         _: &[Key<'_>],
-        value: Value<'a>,
+        value: &Value<'_>,
     ) -> Result<(), RunError> {
         match (path, value) {
             (Path::Label, Value::Str(text)) => {
-                host.label = text.into_owned();
+                host.label = text.clone().into_owned();
                 Ok(())
             }
             (_, other) => Err(RunError::of_type("string", other.kind())),

@@ -38,7 +38,7 @@ impl Context for Signals {
         _: &'a Bump,
         _: &Signal,
         _: &[Key<'_>],
-        _: Value<'a>,
+        _: &Value<'_>,
     ) -> Result<(), RunError> {
         Err(RunError::new("signals are read only"))
     }

@@ -180,9 +180,21 @@ pub fn put_attribute(
         return Ok(());
     };
     out.extend_from_slice(before);
+    put_value(out, number, wanted, old, any)?;
+    out.extend_from_slice(after);
+    Ok(())
+}
+
+/// Appends the field of an entry with another value.
+fn put_value(
+    out: &mut Vec<u8>,
+    number: u32,
+    key: &[u8],
+    old: &[u8],
+    any: &[u8],
+) -> Result<(), Malformed> {
     if is_plain(old)? {
-        put_entry(out, number, wanted, any);
-        out.extend_from_slice(after);
+        put_entry(out, number, key, any);
         return Ok(());
     }
     let mut entry = Vec::with_capacity(old.len() + any.len());
@@ -190,7 +202,6 @@ pub fn put_attribute(
     put_bytes(&mut new, VALUE, any);
     replace(old, &[VALUE], &new, &mut entry)?;
     put_bytes(out, number, &entry);
-    out.extend_from_slice(after);
     Ok(())
 }
 
@@ -253,6 +264,33 @@ pub fn retain_attributes<E: From<Malformed>>(
         if !keep(key(bytes(field.value)?)?)? {
             let end = message.len() - fields.bytes_left();
             out.extend_from_slice(&message[copied..end - field.raw.len()]);
+            copied = end;
+        }
+    }
+    if copied > 0 {
+        out.extend_from_slice(&message[copied..]);
+    }
+    Ok(copied > 0)
+}
+
+/// Replaces the values of attributes: `change` sees a key and its `AnyValue`, and says whether it wrote another one. Says
+/// whether any changed; if not, `out` is as it was.
+pub fn replace_values<E: From<Malformed>>(
+    message: &[u8],
+    number: u32,
+    mut change: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> Result<bool, E>,
+    out: &mut Vec<u8>,
+) -> Result<bool, E> {
+    let (mut copied, mut any) = (0, Vec::new());
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next_of(number)? {
+        let entry = bytes(field.value)?;
+        let (key, old) = (key(entry)?, value(entry)?);
+        any.clear();
+        if change(key, &old, &mut any)? && any != *old {
+            let end = message.len() - fields.bytes_left();
+            out.extend_from_slice(&message[copied..end - field.raw.len()]);
+            put_value(out, number, key, entry, &any)?;
             copied = end;
         }
     }

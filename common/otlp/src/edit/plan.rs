@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::wire::{Malformed, put_bytes, put_varint};
+use crate::wire::{Malformed, put_bytes, put_varint, varint_bytes};
 
 /// Bytes on their way into the plan: part of the request, or made.
 #[derive(Clone, Copy, Debug)]
@@ -208,10 +208,5 @@ fn push_made(pieces: &mut Vec<Bytes>, made: &Bytes, range: Range<usize>) {
 
 /// Bytes of a tag and a length.
 fn head_bytes(number: u32, length: u32) -> u64 {
-    varint_bytes(u64::from(number) << 3) + varint_bytes(u64::from(length))
-}
-
-/// Seven bits a byte.
-fn varint_bytes(value: u64) -> u64 {
-    u64::from((64 - (value | 1).leading_zeros()).div_ceil(7))
+    (varint_bytes(u64::from(number) << 3) + varint_bytes(u64::from(length))) as u64
 }

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod daily;
 mod decoded;
 mod hand;
 mod request;
@@ -48,6 +49,7 @@ fn main() {
     bench.splicing();
     bench.dropping_and_setting();
     bench.looking_often();
+    daily::measure(&bench.only);
 }
 
 struct Bench {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use otlp::edit::fields::{key, repeated, value};
-use otlp::wire::{self, Fields, put_bytes, put_fixed64, put_varint};
+use otlp::wire::{self, Fields, field_bytes, put_bytes, put_fixed64, put_varint};
 use otlp::{MAX_DEPTH, Malformed};
 
 use crate::ast::Comparison;
@@ -29,6 +29,11 @@ const BOOL_TAG: u8 = (BOOL as u8) << 3;
 const INT_TAG: u8 = (INT as u8) << 3;
 /// The field of `ArrayValue` and `KeyValueList`.
 const VALUES: u32 = 1;
+/// Fields of `KeyValue`.
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
+/// A tag and a length at most.
+const HEAD_BYTES: usize = 15;
 
 /// The member of an `AnyValue` that counts.
 enum Member<'a> {
@@ -244,8 +249,11 @@ pub fn write(out: &mut Vec<u8>, value: &Value<'_>) -> Result<(), RunError> {
         Value::Double(value) => put_fixed64(out, DOUBLE, value.to_bits()),
         Value::Str(text) => put_bytes(out, TEXT, text.as_bytes()),
         Value::Bytes(bytes) => put_bytes(out, BYTES, bytes),
-        Value::Map(map) => put_bytes(out, MAP, &map_bytes(map)),
-        Value::Slice(items) => put_bytes(out, LIST, &list_bytes(items)),
+        Value::Map(map) => {
+            put_head(out, MAP, map_bytes(map));
+            write_map(out, VALUES, map);
+        }
+        Value::Slice(items) => write_list(out, items),
         Value::List(items) => put_bytes(out, LIST, &native_list(items)?),
         other => return Err(RunError::of_type("a value of OTLP", other.kind())),
     }
@@ -255,30 +263,6 @@ pub fn write(out: &mut Vec<u8>, value: &Value<'_>) -> Result<(), RunError> {
 fn write_varint(out: &mut Vec<u8>, number: u32, value: u64) {
     put_varint(out, u64::from(number) << 3);
     put_varint(out, value);
-}
-
-/// Appends the content of an `AnyValue`.
-pub fn write_owned(out: &mut Vec<u8>, any: &Any) {
-    match any {
-        Any::Empty => {}
-        Any::Str(text) => put_bytes(out, TEXT, text.as_bytes()),
-        Any::Bool(value) => write_varint(out, BOOL, u64::from(*value)),
-        Any::Int(value) => write_varint(out, INT, value.cast_unsigned()),
-        Any::Double(value) => put_fixed64(out, DOUBLE, value.to_bits()),
-        Any::Bytes(bytes) => put_bytes(out, BYTES, bytes),
-        Any::Slice(items) => put_bytes(out, LIST, &list_bytes(items)),
-        Any::Map(map) => put_bytes(out, MAP, &map_bytes(map)),
-    }
-}
-
-fn list_bytes(items: &[Any]) -> Vec<u8> {
-    let (mut out, mut content) = (Vec::new(), Vec::new());
-    for item in items {
-        content.clear();
-        write_owned(&mut content, item);
-        put_bytes(&mut out, VALUES, &content);
-    }
-    out
 }
 
 fn native_list(items: &[Value<'_>]) -> Result<Vec<u8>, RunError> {
@@ -291,18 +275,73 @@ fn native_list(items: &[Value<'_>]) -> Result<Vec<u8>, RunError> {
     Ok(out)
 }
 
-fn map_bytes(map: &Map) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_map(&mut out, VALUES, map);
-    out
+/// Appends the content of an `AnyValue`.
+pub fn write_owned(out: &mut Vec<u8>, any: &Any) {
+    match any {
+        Any::Empty => {}
+        Any::Str(text) => put_bytes(out, TEXT, text.as_bytes()),
+        Any::Bool(value) => write_varint(out, BOOL, u64::from(*value)),
+        Any::Int(value) => write_varint(out, INT, value.cast_unsigned()),
+        Any::Double(value) => put_fixed64(out, DOUBLE, value.to_bits()),
+        Any::Bytes(bytes) => put_bytes(out, BYTES, bytes),
+        Any::Slice(items) => write_list(out, items),
+        Any::Map(map) => {
+            put_head(out, MAP, map_bytes(map));
+            write_map(out, VALUES, map);
+        }
+    }
+}
+
+fn write_list(out: &mut Vec<u8>, items: &[Any]) {
+    put_head(out, LIST, list_bytes(items));
+    for item in items {
+        put_head(out, VALUES, any_bytes(item));
+        write_owned(out, item);
+    }
 }
 
 /// Appends a map as the repeated field `number`.
 pub fn write_map(out: &mut Vec<u8>, number: u32, map: &Map) {
-    let mut content = Vec::new();
-    for (name, value) in &map.entries {
-        content.clear();
-        write_owned(&mut content, value);
-        otlp::edit::fields::put_entry(out, number, name.as_bytes(), &content);
+    map.entries.iter().for_each(|(name, value)| write_entry(out, number, name, value));
+}
+
+/// Appends an entry of a map as the field `number`.
+pub fn write_entry(out: &mut Vec<u8>, number: u32, name: &str, value: &Any) {
+    let value_bytes = any_bytes(value);
+    put_head(out, number, field_bytes(name.len()) + field_bytes(value_bytes));
+    put_bytes(out, KEY, name.as_bytes());
+    put_head(out, VALUE, value_bytes);
+    write_owned(out, value);
+}
+
+/// Tag and length of a field whose content follows, and room for it.
+fn put_head(out: &mut Vec<u8>, number: u32, bytes: usize) {
+    out.reserve(bytes + HEAD_BYTES);
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, bytes as u64);
+}
+
+/// The bytes that [`write_owned`] appends.
+fn any_bytes(any: &Any) -> usize {
+    match any {
+        Any::Empty => 0,
+        Any::Str(text) => field_bytes(text.len()),
+        Any::Bool(_) => 2,
+        Any::Int(value) => 1 + wire::varint_bytes(value.cast_unsigned()),
+        Any::Double(_) => 9,
+        Any::Bytes(bytes) => field_bytes(bytes.len()),
+        Any::Slice(items) => field_bytes(list_bytes(items)),
+        Any::Map(map) => field_bytes(map_bytes(map)),
     }
+}
+
+fn list_bytes(items: &[Any]) -> usize {
+    items.iter().map(|item| field_bytes(any_bytes(item))).sum()
+}
+
+fn map_bytes(map: &Map) -> usize {
+    let entry = |(name, value): &(String, Any)| {
+        field_bytes(field_bytes(name.len()) + field_bytes(any_bytes(value)))
+    };
+    map.entries.iter().map(entry).sum()
 }

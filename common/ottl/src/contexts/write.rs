@@ -3,6 +3,8 @@
 //! Scalars take exactly their type, and nil is an error; whole maps and lists are emptied by nil, a
 //! value of OTLP becomes the empty one. Whole numbers are cut to the bits of their field.
 
+use std::borrow::Cow;
+
 use bumpalo::Bump;
 use otlp::Malformed;
 use otlp::edit::{Data, Level, fields};
@@ -13,7 +15,7 @@ use super::read::{self, SPAN_KINDS, has, points_of};
 use super::tables::{Kind, Nest};
 use super::trace_state::TraceState;
 use super::{Record, any, ids};
-use crate::context::{Keep, Key};
+use crate::context::{Entry, Keep, Key, Rewrite};
 use crate::value::{Any, Map, OpaqueKind};
 use crate::{RunError, Value, index};
 
@@ -22,7 +24,7 @@ pub(super) fn set<'a>(
     arena: &'a Bump,
     path: &Path,
     keys: &[Key<'_>],
-    value: &Value<'a>,
+    value: &Value<'_>,
 ) -> Result<(), RunError> {
     let field = field_of(path)?;
     match field.kind() {
@@ -109,7 +111,7 @@ fn set_attribute<'a>(
     number: u32,
     first: Key<'_>,
     rest: &[Key<'_>],
-    value: &Value<'a>,
+    value: &Value<'_>,
 ) -> Result<(), RunError> {
     let Key::Str(name) = first else {
         return Err(RunError::new("a map is indexed with a text"));
@@ -383,7 +385,7 @@ fn set_in_data<'a>(
     record: &mut Record<'a>,
     arena: &'a Bump,
     field: &Field,
-    value: &Value<'a>,
+    value: &Value<'_>,
 ) -> Result<(), RunError> {
     let mut new = Vec::new();
     let number = match field.kind() {
@@ -455,6 +457,36 @@ pub(super) fn retain<'a>(
     };
     edit_in(record, arena, &field, |message, out| {
         fields::retain_attributes(message, number, |key| keep.keeps(key), out)
+    })
+}
+
+pub(super) fn rewrite<'a>(
+    record: &mut Record<'a>,
+    arena: &'a Bump,
+    path: &Path,
+    keys: &[Key<'_>],
+    rewrite: &mut dyn Rewrite,
+) -> Result<(), RunError> {
+    let Some((field, number)) = in_place(record, path, keys)? else {
+        return decoded(record, arena, path, keys, |map| map.rewrite(rewrite));
+    };
+    edit_in(record, arena, &field, |message, out| {
+        let replace = |key: &[u8], old: &[u8], new: &mut Vec<u8>| -> Result<bool, RunError> {
+            let read = || Ok(any::read(Cow::Borrowed(old))?);
+            let replaced = rewrite.replace(&Entry::new(key, &read))?;
+            replaced.iter().for_each(|any| any::write_owned(new, any));
+            Ok(replaced.is_some())
+        };
+        let mut is_changed = fields::replace_values(message, number, replace, out)?;
+        rewrite.add(&mut |key, value| {
+            if !is_changed {
+                out.extend_from_slice(message);
+                is_changed = true;
+            }
+            any::write_entry(out, number, key, value);
+            Ok(())
+        })?;
+        Ok(is_changed)
     })
 }
 

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::call::arguments;
 use super::{Env, Frame, Keys};
-use crate::context::{Context, Keep, Key};
+use crate::context::{Add, Context, Entry, Keep, Key, Rewrite};
 use crate::function::{Args, Target};
 use crate::plan::{Action, EditBody, Place};
 use crate::value::Any;
-use crate::{RunError, Value, index};
+use crate::{RunError, Value, bound, index};
 
 impl<C: Context> Action<C> {
     /// Edits the record. A failure leaves it as it was.
@@ -78,15 +78,23 @@ impl<'a, C: Context> Target<'a> for PathTarget<'_, 'a, C> {
         C::get(&self.frame.record, self.path, self.keys)
     }
 
-    fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
+    fn set(&mut self, value: &Value<'_>) -> Result<(), RunError> {
         let arena = self.frame.arena;
-        self.frame.spend(&value, self.keys.len())?;
+        self.frame.spend(value, self.keys.len())?;
         C::set(&mut self.frame.record, arena, self.path, self.keys, value)
     }
 
     fn retain(&mut self, keep: Keep<'_>) -> Result<(), RunError> {
         let arena = self.frame.arena;
         C::retain(&mut self.frame.record, arena, self.path, self.keys, keep)
+    }
+
+    fn rewrite(&mut self, rewrite: &mut dyn Rewrite) -> Result<(), RunError> {
+        let arena = self.frame.arena;
+        let mut weighed = Weighed::new(rewrite, self.frame, self.keys.len());
+        C::rewrite(&mut self.frame.record, arena, self.path, self.keys, &mut weighed)?;
+        self.frame.made_bytes += weighed.bytes;
+        Ok(())
     }
 
     fn remove(&mut self, key: &str) -> Result<(), RunError> {
@@ -107,9 +115,9 @@ impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
         Ok(found.stored_in(self.frame.arena))
     }
 
-    fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
-        self.frame.cached_bytes += self.frame.spend(&value, self.keys.len())?;
-        let value = value.into_any().map_err(super::unsupported)?;
+    fn set(&mut self, value: &Value<'_>) -> Result<(), RunError> {
+        self.frame.cached_bytes += self.frame.spend(value, self.keys.len())?;
+        let value = value.clone().into_any().map_err(super::unsupported)?;
         let cache = &mut self.frame.cache;
         match (self.keys, value) {
             ([], Any::Map(map)) => *cache = map,
@@ -118,6 +126,62 @@ impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
             (keys, value) => index::put_in_map(cache, keys, value)?,
         }
         Ok(())
+    }
+
+    fn rewrite(&mut self, rewrite: &mut dyn Rewrite) -> Result<(), RunError> {
+        if !self.keys.is_empty() {
+            let mut map = self.map()?;
+            return if map.rewrite(rewrite)? { self.set(&Value::map(map)) } else { Ok(()) };
+        }
+        let mut weighed = Weighed::new(rewrite, self.frame, 0);
+        self.frame.cache.rewrite(&mut weighed)?;
+        self.frame.made_bytes += weighed.bytes;
+        self.frame.cached_bytes += weighed.bytes;
+        Ok(())
+    }
+}
+
+/// A rewriting whose new values count as set.
+struct Weighed<'w> {
+    inner: &'w mut dyn Rewrite,
+    /// How many keys are above the values.
+    keys: usize,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl<'w> Weighed<'w> {
+    fn new<C: Context>(inner: &'w mut dyn Rewrite, frame: &Frame<'_, C>, keys: usize) -> Self {
+        let most_bytes = frame.bytes_left().min(bound::VALUE_MAX_BYTES);
+        Self { inner, keys: keys + 1, bytes: 0, most_bytes }
+    }
+}
+
+/// Adds up what a value weighs.
+fn weigh(any: &Any, keys: usize, bytes: &mut usize, most_bytes: usize) -> Result<(), RunError> {
+    *bytes += bound::weigh(&any.value(), keys)?;
+    if *bytes > most_bytes {
+        return Err(RunError::new(format!("more than {most_bytes} bytes")));
+    }
+    Ok(())
+}
+
+impl Rewrite for Weighed<'_> {
+    fn replace(&mut self, entry: &Entry<'_>) -> Result<Option<Cow<'_, Any>>, RunError> {
+        let new = self.inner.replace(entry)?;
+        if let Some(any) = &new {
+            weigh(any, self.keys, &mut self.bytes, self.most_bytes)?;
+        }
+        Ok(new)
+    }
+
+    fn add(&mut self, add: &mut Add<'_>) -> Result<(), RunError> {
+        let Self { inner, keys, bytes, most_bytes } = self;
+        inner.add(&mut |key, any| {
+            *bytes += key.len();
+            weigh(any, *keys, bytes, *most_bytes)?;
+            add(key, any)
+        })
     }
 }
 
@@ -129,7 +193,7 @@ impl<'a> Target<'a> for NoTarget {
         Ok(Value::Nil)
     }
 
-    fn set(&mut self, _: Value<'a>) -> Result<(), RunError> {
+    fn set(&mut self, _: &Value<'_>) -> Result<(), RunError> {
         Err(RunError::new("there is no target"))
     }
 }

@@ -20,7 +20,7 @@ pub const ALL: &[Definition] = &[
     Definition {
         name: "set",
         params: &[required("target", Kind::Target), required("value", Kind::Any)],
-        body: Body::Editor(|target, args| target.set(args.value(0))),
+        body: Body::Editor(|target, args| target.set(args.peek(0))),
     },
     Definition {
         name: "clear",
@@ -153,7 +153,7 @@ fn clear<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> 
         }
         Value::Nil => Value::Nil,
     };
-    target.set(zero)
+    target.set(&zero)
 }
 
 /// Go's zero time: the beginning of the year 1.

@@ -26,7 +26,7 @@ pub(super) fn flatten(args: &Args<'_>) -> Result<Edit, Unfit> {
         }
         let mut flat = Flat { depth, resolves, ..Flat::default() };
         flat.map(map, &prefix, 0);
-        target.set(Value::map(flat.made))
+        target.set(&Value::map(flat.made))
     }))
 }
 

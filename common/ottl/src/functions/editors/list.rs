@@ -30,7 +30,7 @@ fn appended<'a>(target: &mut dyn Target<'a>, args: &Args<'a>) -> Result<(), RunE
             items.push(item(value)?);
         }
     }
-    target.set(Value::slice(items))
+    target.set(&Value::slice(items))
 }
 
 /// As in the reference, a list is appended only if the language made it, and a map never is.
@@ -67,5 +67,5 @@ pub(super) fn delete_index<'a>(
         return Ok(());
     }
     items.drain(range);
-    target.set(Value::slice(items))
+    target.set(&Value::slice(items))
 }

@@ -8,11 +8,12 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
-use crate::context::Keep;
+use crate::context::{Entry, Keep};
 use crate::function::{Args, Edit, Kind, Param, Unfit, optional, required};
 use crate::functions::collections::merged;
 use crate::functions::text::sprintf;
 use crate::pattern::{Pattern, Template};
+use crate::rewrite::Each;
 use crate::value::Any;
 use crate::{RunError, Value, bound};
 
@@ -128,7 +129,7 @@ pub(super) fn replace_pattern(args: &Args<'_>) -> Result<Edit, Unfit> {
     Ok(Box::new(move |target, args| {
         let Value::Str(text) = target.get()? else { return Ok(()) };
         match replacement.apply(args, &*pattern.get(args)?, &text)? {
-            Some(made) => target.set(Value::text(made)),
+            Some(made) => target.set(&Value::text(made)),
             None => Ok(()),
         }
     }))
@@ -141,7 +142,9 @@ pub(super) fn replace_match(args: &Args<'_>) -> Result<Edit, Unfit> {
     Ok(Box::new(move |target, args| {
         let (value, made) = (target.get()?, replacement.whole(args)?);
         match value {
-            Value::Str(text) if pattern.get(args)?.is_match(&text) => target.set(Value::text(made)),
+            Value::Str(text) if pattern.get(args)?.is_match(&text) => {
+                target.set(&Value::text(made))
+            }
             _ => Ok(()),
         }
     }))
@@ -152,18 +155,11 @@ pub(super) fn replace_all_matches(args: &Args<'_>) -> Result<Edit, Unfit> {
     let pattern = Pattern::glob(args, 0)?;
     let replacement = Replacement::prepare(args, 1)?;
     Ok(Box::new(move |target, args| {
-        let mut map = target.map()?;
         let (glob, made) = (pattern.get(args)?, replacement.whole(args)?);
-        let (mut is_changed, mut bytes) = (false, 0);
-        for (_, value) in &mut map.entries {
-            let Any::Str(text) = value else { continue };
-            if !bound::is_over(bytes) && glob.is_match(text) {
-                text.clone_from(&made);
-                bytes += text.len();
-                is_changed = true;
-            }
-        }
-        if is_changed { target.set(Value::map(map)) } else { Ok(()) }
+        target.rewrite(&mut Each(|entry: &Entry<'_>| match entry.value()? {
+            Value::Str(text) if glob.is_match(&text) => Ok(Some(Any::Str(made.clone()))),
+            _ => Ok(None),
+        }))
     }))
 }
 
@@ -172,22 +168,12 @@ pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, Unfit> {
     let replacement = Replacement::prepare(args, 2)?;
     match args.opt_str(0).unwrap_or_default() {
         "value" => Ok(Box::new(move |target, args| {
-            let mut map = target.map()?;
             let regex = pattern.get(args)?;
-            let (mut is_changed, mut bytes) = (false, 0);
-            for (_, value) in &mut map.entries {
-                let Any::Str(text) = value else { continue };
-                if bound::is_over(bytes) {
-                    break;
-                }
+            target.rewrite(&mut Each(|entry: &Entry<'_>| {
+                let Value::Str(text) = entry.value()? else { return Ok(None) };
                 // A converter that fails leaves its value.
-                if let Ok(Some(made)) = replacement.apply(args, &regex, text) {
-                    bytes += made.len();
-                    *text = made;
-                    is_changed = true;
-                }
-            }
-            if is_changed { target.set(Value::map(map)) } else { Ok(()) }
+                Ok(replacement.apply(args, &regex, &text).unwrap_or(None).map(Any::Str))
+            }))
         })),
         "key" => Ok(Box::new(move |target, args| {
             let regex = pattern.get(args)?;
@@ -207,7 +193,7 @@ pub(super) fn replace_all_patterns(args: &Args<'_>) -> Result<Edit, Unfit> {
                     Err(_) => None,
                 }
             });
-            target.set(Value::map(merged(renamed)))
+            target.set(&Value::map(merged(renamed)))
         })),
         other => {
             let message = format!("the mode is \"key\" or \"value\", not {other:?}");

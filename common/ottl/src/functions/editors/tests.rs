@@ -14,8 +14,8 @@ impl<'a> Target<'a> for Place {
         Ok(self.value.clone().into_owned())
     }
 
-    fn set(&mut self, value: Value<'a>) -> Result<(), RunError> {
-        self.value = value.into_owned();
+    fn set(&mut self, value: &Value<'_>) -> Result<(), RunError> {
+        self.value = value.clone().into_owned();
         self.writes += 1;
         Ok(())
     }

@@ -1,16 +1,22 @@
 //! Editors of all texts in a map.
 
+use crate::context::Entry;
 use crate::function::{Args, Blame, Edit, Target, Unfit};
 use crate::functions::text::repaired;
+use crate::rewrite::Each;
 use crate::value::Any;
 use crate::{RunError, Value, json};
 
 /// Every value becomes its text.
 pub(super) fn stringify_all<'a>(target: &mut dyn Target<'a>, _: &Args<'a>) -> Result<(), RunError> {
-    change(target, |value| match value {
-        Any::Str(_) => None,
-        other => Some(json::as_string(other)),
-    })
+    target.rewrite(&mut Each(|entry: &Entry<'_>| {
+        let value = match entry.value()? {
+            Value::Str(_) => return Ok(None),
+            value => value.into_any(),
+        };
+        let value = value.map_err(|kind| RunError::of_type("a value of OTLP", kind))?;
+        Ok(Some(Any::Str(json::as_string(&value))))
+    }))
 }
 
 /// Cuts texts to so many bytes, the marker included.
@@ -25,32 +31,16 @@ pub(super) fn truncate_all(args: &Args<'_>) -> Result<Edit, Unfit> {
         return Err(Unfit::argument(if args.is_given(2) { 2 } else { 0 }, message));
     }
     Ok(Box::new(move |target, _| {
-        change(target, |value| match value {
-            Any::Str(text) if text.len() > limit => {
+        target.rewrite(&mut Each(|entry: &Entry<'_>| match entry.value()? {
+            Value::Str(text) if text.len() > limit => {
                 let room = limit - marker.len();
                 let kept = match is_safe {
                     true => text[..text.floor_char_boundary(room)].to_owned(),
                     false => repaired(&text.as_bytes()[..room]),
                 };
-                Some(kept + &marker)
+                Ok(Some(Any::Str(kept + &marker)))
             }
-            _ => None,
-        })
+            _ => Ok(None),
+        }))
     }))
-}
-
-/// Replaces values by texts, and writes the map only if there are any.
-fn change(
-    target: &mut dyn Target<'_>,
-    text: impl Fn(&Any) -> Option<String>,
-) -> Result<(), RunError> {
-    let mut map = target.map()?;
-    let mut is_changed = false;
-    for (_, value) in &mut map.entries {
-        if let Some(text) = text(value) {
-            *value = Any::Str(text);
-            is_changed = true;
-        }
-    }
-    if is_changed { target.set(Value::map(map)) } else { Ok(()) }
 }

@@ -78,23 +78,31 @@ fn aggregate(
         // Only `aggregate_on_attribute_value` comes here with one, and empties it, as in the reference.
         Some(Data::Summary(data)) => data.data_points.clear(),
         Some(Data::Gauge(data)) => {
-            regroup!(&mut data.data_points, |point| number_key(point, false), |group| {
+            regroup!(&mut data.data_points, |point, key| number_key(point, false, key), |group| {
                 number(group, aggregation)
             });
         }
         Some(Data::Sum(data)) => {
             let delta = is_delta(data.aggregation_temporality);
-            regroup!(&mut data.data_points, |point| number_key(point, delta), |group| {
+            regroup!(&mut data.data_points, |point, key| number_key(point, delta, key), |group| {
                 number(group, aggregation)
             });
         }
         Some(Data::Histogram(data)) => {
             let delta = is_delta(data.aggregation_temporality);
-            regroup!(&mut data.data_points, |point| histogram_key(point, delta), histogram);
+            regroup!(
+                &mut data.data_points,
+                |point, key| histogram_key(point, delta, key),
+                histogram
+            );
         }
         Some(Data::ExponentialHistogram(data)) => {
             let delta = is_delta(data.aggregation_temporality);
-            regroup!(&mut data.data_points, |point| exponential_key(point, delta), exponential);
+            regroup!(
+                &mut data.data_points,
+                |point, key| exponential_key(point, delta, key),
+                exponential
+            );
         }
     }
     metric.metadata.clear();
@@ -105,30 +113,26 @@ fn is_delta(temporality: i32) -> bool {
     temporality == AggregationTemporality::Delta as i32
 }
 
-fn number_key(point: &NumberDataPoint, delta: bool) -> Vec<u8> {
-    time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta)
+fn number_key(point: &NumberDataPoint, delta: bool, key: &mut Vec<u8>) {
+    time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta, key);
 }
 
-fn time_key(attributes: &[KeyValue], time_ns: u64, start_ns: u64, delta: bool) -> Vec<u8> {
-    let mut key = group::attributes_key(attributes);
+fn time_key(attributes: &[KeyValue], time_ns: u64, start_ns: u64, delta: bool, key: &mut Vec<u8>) {
+    group::write_attributes(attributes, key);
     key.extend(time_ns.to_le_bytes());
     key.extend(if delta { start_ns } else { 0 }.to_le_bytes());
-    key
 }
 
-fn histogram_key(point: &HistogramDataPoint, delta: bool) -> Vec<u8> {
-    let mut key =
-        time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta);
+fn histogram_key(point: &HistogramDataPoint, delta: bool, key: &mut Vec<u8>) {
+    time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta, key);
     key.extend([u8::from(point.min.is_some()), u8::from(point.max.is_some())]);
     key.extend(point.flags.to_le_bytes());
     key.extend(point.bucket_counts.len().to_le_bytes());
     key.extend(point.explicit_bounds.iter().flat_map(|bound| bound.to_le_bytes()));
-    key
 }
 
-fn exponential_key(point: &ExponentialHistogramDataPoint, delta: bool) -> Vec<u8> {
-    let mut key =
-        time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta);
+fn exponential_key(point: &ExponentialHistogramDataPoint, delta: bool, key: &mut Vec<u8>) {
+    time_key(&point.attributes, point.time_unix_nano, point.start_time_unix_nano, delta, key);
     key.extend([u8::from(point.min.is_some()), u8::from(point.max.is_some())]);
     key.extend(point.flags.to_le_bytes());
     key.extend(point.scale.to_le_bytes());
@@ -137,7 +141,6 @@ fn exponential_key(point: &ExponentialHistogramDataPoint, delta: bool) -> Vec<u8
         key.extend(buckets.offset.to_le_bytes());
         key.extend(buckets.bucket_counts.len().to_le_bytes());
     }
-    key
 }
 
 fn number(mut group: Vec<NumberDataPoint>, aggregation: Aggregation) -> Option<NumberDataPoint> {

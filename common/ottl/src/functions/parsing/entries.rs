@@ -35,12 +35,13 @@ impl Entries {
 
     fn push(&mut self, key: String, value: Any) {
         let position = self.map.len();
-        self.map.entries.push((key.clone(), value));
+        if position > SCANNED_MAX {
+            self.index.insert(key.clone(), position);
+        }
+        self.map.entries.push((key, value));
         if position == SCANNED_MAX {
             let all = self.map.entries.iter().enumerate();
             self.index.extend(all.map(|(position, (key, _))| (key.clone(), position)));
-        } else if position > SCANNED_MAX {
-            self.index.insert(key, position);
         }
     }
 

@@ -89,9 +89,13 @@ impl Parser<'_> {
         let mut out = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(len) = rest.find(['"', '\\']) else { return Err(self.error("'\"'")) };
-            out.push_str(&rest[..len]);
+            let end = memchr::memchr2(b'"', b'\\', rest.as_bytes());
+            let Some(len) = end else { return Err(self.error("'\"'")) };
             self.at += len + 1;
+            if rest.as_bytes()[len] == b'"' && out.is_empty() {
+                return Ok(rest[..len].to_owned());
+            }
+            out.push_str(&rest[..len]);
             if rest.as_bytes()[len] == b'"' {
                 return Ok(out);
             }
@@ -147,6 +151,10 @@ impl Parser<'_> {
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         let len = self.text.as_bytes()[self.at..].iter().take_while(|byte| is_part(byte)).count();
         let digits = &self.text[self.at..self.at + len];
+        if let Some(number) = small_whole(digits) {
+            self.at += len;
+            return Ok(Any::Double(number));
+        }
         let number = digits.parse::<f64>().ok().filter(|number| number.is_finite());
         match number.filter(|_| is_json_number(digits)) {
             Some(number) => {
@@ -190,6 +198,16 @@ impl Parser<'_> {
         let found = found.map_or_else(|| "the end".to_owned(), |char| format!("{char:?}"));
         RunError::new(format!("JSON at byte {}: expected {expected}, found {found}", self.at))
     }
+}
+
+/// Most numbers: a few digits and nothing else, which a double holds exactly.
+fn small_whole(digits: &str) -> Option<f64> {
+    let is_small = matches!(digits.len(), 1..=9) && (digits.len() == 1 || !digits.starts_with('0'));
+    if !is_small || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = digits.bytes().fold(0, |number, digit| 10 * number + u32::from(digit - b'0'));
+    Some(f64::from(number))
 }
 
 /// Rust reads more texts as numbers than JSON has: `+1`, `01`, `.5`, `1.`.
