@@ -113,21 +113,31 @@ pub(super) fn repaired(bytes: &[u8]) -> String {
 /// Items as texts, joined. Nil is `<nil>`, but nothing in a list of OTLP, and no list is an empty one. Bytes are a list of
 /// numbers.
 fn concat<'a>(args: &Args<'a>) -> Result<Value<'a>, RunError> {
+    let made;
     let items = match args.peek(0) {
-        Value::Nil => Vec::new(),
-        Value::Bytes(bytes) => bytes.iter().map(|byte| Value::Int(i64::from(*byte))).collect(),
-        Value::Slice(_) => args.items(0)?.into_iter().map(Value::or_empty).collect(),
-        _ => args.items(0)?,
+        Value::Nil => &[],
+        Value::List(items) => &items[..],
+        Value::Bytes(bytes) => {
+            made = bytes.iter().map(|byte| Value::Int(i64::from(*byte))).collect::<Vec<_>>();
+            &made
+        }
+        _ => {
+            made = args.items(0)?.into_iter().map(Value::or_empty).collect();
+            &made
+        }
     };
     let delimiter = args.str(1)?;
     let mut out = String::new();
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push_str(delimiter);
         }
-        match coerce::convert(&Kind::StrLike, item)? {
-            Value::Str(text) => out.push_str(&text),
-            _ => out.push_str("<nil>"),
+        match item {
+            Value::Str(text) => out.push_str(text),
+            item => match coerce::convert(&Kind::StrLike, item.by_ref())? {
+                Value::Str(text) => out.push_str(&text),
+                _ => out.push_str("<nil>"),
+            },
         }
         if bound::is_over(out.len()) {
             break;

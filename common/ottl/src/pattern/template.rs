@@ -38,6 +38,15 @@ impl Template {
         Self { parts }
     }
 
+    /// The replacement, if it is the same for every match.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Appends what the match makes of the replacement. Groups that do not exist are empty.
     pub fn expand(&self, captures: &Captures<'_>, out: &mut String) {
         for part in &self.parts {

@@ -89,6 +89,36 @@ proptest! {
     }
 
     #[test]
+    fn values_are_replaced(request in traces(), seed: u64, bits: u64) {
+        let request = request.encode_to_vec();
+        let Some((span, mut owned)) = first_span(&request, seed) else { return Ok(()) };
+        let changes = |key: &[u8]| bits >> (key.len() % 64) & 1 == 1;
+        let new = text("new value").encode_to_vec();
+        let mut seen = Vec::new();
+        let mut change = |key: &[u8], old: &[u8], out: &mut Vec<u8>| -> Result<bool, Malformed> {
+            seen.push((String::from_utf8(key.to_vec()).expect("a key"), AnyValue::decode(old).expect("sound")));
+            out.extend_from_slice(&new);
+            Ok(changes(key))
+        };
+        let mut out = Vec::new();
+        let is_changed = replace_values(&span, ATTRIBUTES, &mut change, &mut out).expect("sound");
+        let all = owned.attributes.iter();
+        let all: Vec<_> =
+            all.map(|entry| (entry.key.clone(), entry.value.clone().unwrap_or_default())).collect();
+        prop_assert_eq!(seen, all);
+        let before = owned.attributes.clone();
+        for entry in owned.attributes.iter_mut().filter(|entry| changes(entry.key.as_bytes())) {
+            entry.value = Some(text("new value"));
+        }
+        if is_changed {
+            prop_assert_eq!(decode(&out), owned);
+        } else {
+            prop_assert_eq!(before, owned.attributes);
+            prop_assert!(out.is_empty());
+        }
+    }
+
+    #[test]
     fn scalars_are_replaced_and_removed(request in traces(), seed: u64) {
         let request = request.encode_to_vec();
         let Some((span, mut owned)) = first_span(&request, seed) else { return Ok(()) };
@@ -115,6 +145,7 @@ proptest! {
         let _ = put_attribute(&bytes, 9, b"a", b"", &mut out);
         let _ = remove_attribute(&bytes, 9, b"a", &mut out);
         let _ = retain_attributes::<Malformed>(&bytes, 9, |_| Ok(false), &mut out);
+        let _ = replace_values::<Malformed>(&bytes, 9, |_, _, _| Ok(true), &mut out);
         let _ = replace(&bytes, &[9], b"", &mut out);
     }
 }

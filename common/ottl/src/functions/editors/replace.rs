@@ -5,6 +5,7 @@
 //! something is replaced with a converter.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use regex::Regex;
 
@@ -101,25 +102,42 @@ impl Replacement {
         regex: &Regex,
         text: &str,
     ) -> Result<Option<String>, RunError> {
-        if !regex.is_match(text) {
-            return Ok(None);
-        }
         let template = self.template(args)?;
-        let mut made = String::with_capacity(text.len());
+        match template.literal() {
+            Some(literal) => {
+                let matches = regex.find_iter(text).map(|it| (it.range(), literal.to_owned()));
+                self.replaced(args, text, matches)
+            }
+            None => {
+                let matches = regex.captures_iter(text).map(|captures| {
+                    let mut expanded = String::new();
+                    template.expand(&captures, &mut expanded);
+                    (captures.get_match().range(), expanded)
+                });
+                self.replaced(args, text, matches)
+            }
+        }
+    }
+
+    /// The text with these ranges replaced, each by its own text; nothing where there are none.
+    fn replaced(
+        &self,
+        args: &Args<'_>,
+        text: &str,
+        matches: impl Iterator<Item = (Range<usize>, String)>,
+    ) -> Result<Option<String>, RunError> {
+        let mut made: Option<String> = None;
         let mut end = 0;
-        for captures in regex.captures_iter(text) {
-            let found = captures.get_match();
-            made.push_str(&text[end..found.start()]);
-            end = found.end();
-            let mut expanded = String::new();
-            template.expand(&captures, &mut expanded);
-            made.push_str(&self.converted(args, expanded)?);
+        for (range, replacement) in matches {
+            let made = made.get_or_insert_with(|| String::with_capacity(text.len()));
+            made.push_str(&text[end..range.start]);
+            end = range.end;
+            made.push_str(&self.converted(args, replacement)?);
             if bound::is_over(made.len()) {
                 break;
             }
         }
-        made.push_str(&text[end..]);
-        Ok(Some(made))
+        Ok(made.map(|made| made + &text[end..]))
     }
 }
 

@@ -11,10 +11,10 @@ use crate::function::{Args, Blame, Call, Unfit};
 use crate::pattern;
 use crate::value::{Map, Value};
 
-/// A pattern with the names of its groups.
+/// A pattern with the names of its groups, and where it counts them.
 struct Groups {
     regex: Regex,
-    names: Vec<String>,
+    names: Vec<(String, usize)>,
 }
 
 /// `ExtractPatterns(text, pattern)`.
@@ -34,7 +34,12 @@ impl Groups {
         // What is wrong is said about the pattern as it was written, unless a name repeats.
         let (numbered, names) = number(source);
         let regex = pattern::compile(&numbered)?;
-        Ok(Self { regex, names })
+        let place = |index| {
+            let wanted = group_name(index);
+            regex.capture_names().position(|name| name == Some(&wanted)).unwrap_or(usize::MAX)
+        };
+        let names = names.into_iter().enumerate().map(|(index, name)| (name, place(index)));
+        Ok(Self { names: names.collect(), regex })
     }
 
     fn extract<'a>(&self, text: &str) -> Result<Value<'a>, RunError> {
@@ -43,8 +48,8 @@ impl Groups {
         }
         let Some(found) = self.regex.captures(text) else { return Ok(Value::map(Map::new())) };
         let mut entries = Entries::default();
-        for (index, name) in self.names.iter().enumerate() {
-            let group = found.name(&group_name(index)).map_or("", |group| group.as_str());
+        for (name, place) in &self.names {
+            let group = found.get(*place).map_or("", |group| group.as_str());
             entries.put(name.as_str(), group);
         }
         Ok(Value::map(entries.finish()))
