@@ -3,8 +3,6 @@
 //! Scalars take exactly their type, and nil is an error; whole maps and lists are emptied by nil, a
 //! value of OTLP becomes the empty one. Whole numbers are cut to the bits of their field.
 
-use std::borrow::Cow;
-
 use bumpalo::Bump;
 use otlp::Malformed;
 use otlp::edit::{Data, Level, fields};
@@ -15,9 +13,13 @@ use super::read::{self, SPAN_KINDS, has, points_of};
 use super::tables::{Kind, Nest};
 use super::trace_state::TraceState;
 use super::{Record, any, ids};
-use crate::context::{Entry, Keep, Key, Rewrite};
-use crate::value::{Any, Map, OpaqueKind};
+use crate::context::Key;
+use crate::value::{Any, OpaqueKind};
 use crate::{RunError, Value, index};
+
+mod maps;
+
+pub(super) use maps::{remove, retain, rewrite};
 
 pub(super) fn set<'a>(
     record: &mut Record<'a>,
@@ -429,93 +431,4 @@ fn put_data<'a>(
         fields::replace(message, &all, &outer, out)?;
         Ok(true)
     })
-}
-
-/// The field of attributes that can be edited where they stand, and its number; the other maps are decoded.
-fn in_place(
-    record: &Record<'_>,
-    path: &Path,
-    keys: &[Key<'_>],
-) -> Result<Option<(Field, u32)>, RunError> {
-    match path.0 {
-        Target::Field(field) if field.kind() == Kind::Attributes && keys.is_empty() => {
-            Ok(Some((field, number_of(record, &field)?)))
-        }
-        _ => Ok(None),
-    }
-}
-
-pub(super) fn retain<'a>(
-    record: &mut Record<'a>,
-    arena: &'a Bump,
-    path: &Path,
-    keys: &[Key<'_>],
-    mut keep: Keep<'_>,
-) -> Result<(), RunError> {
-    let Some((field, number)) = in_place(record, path, keys)? else {
-        return decoded(record, arena, path, keys, |map| map.retain(keep));
-    };
-    edit_in(record, arena, &field, |message, out| {
-        fields::retain_attributes(message, number, |key| keep.keeps(key), out)
-    })
-}
-
-pub(super) fn rewrite<'a>(
-    record: &mut Record<'a>,
-    arena: &'a Bump,
-    path: &Path,
-    keys: &[Key<'_>],
-    rewrite: &mut dyn Rewrite,
-) -> Result<(), RunError> {
-    let Some((field, number)) = in_place(record, path, keys)? else {
-        return decoded(record, arena, path, keys, |map| map.rewrite(rewrite));
-    };
-    edit_in(record, arena, &field, |message, out| {
-        let replace = |key: &[u8], old: &[u8], new: &mut Vec<u8>| -> Result<bool, RunError> {
-            let read = || Ok(any::read(Cow::Borrowed(old))?);
-            let replaced = rewrite.replace(&Entry::new(key, &read))?;
-            replaced.iter().for_each(|any| any::write_owned(new, any));
-            Ok(replaced.is_some())
-        };
-        let mut is_changed = fields::replace_values(message, number, replace, out)?;
-        rewrite.add(&mut |key, value| {
-            if !is_changed {
-                out.extend_from_slice(message);
-                is_changed = true;
-            }
-            any::write_entry(out, number, key, value);
-            Ok(())
-        })?;
-        Ok(is_changed)
-    })
-}
-
-pub(super) fn remove<'a>(
-    record: &mut Record<'a>,
-    arena: &'a Bump,
-    path: &Path,
-    keys: &[Key<'_>],
-    key: &str,
-) -> Result<(), RunError> {
-    let Some((field, number)) = in_place(record, path, keys)? else {
-        return decoded(record, arena, path, keys, |map| Ok(map.remove(key).is_some()));
-    };
-    edit_in(record, arena, &field, |message, out| {
-        Ok(fields::remove_attribute(message, number, key.as_bytes(), out)?)
-    })
-}
-
-/// Maps inside values are decoded and, if `change` says that they changed, written again.
-fn decoded<'a>(
-    record: &mut Record<'a>,
-    arena: &'a Bump,
-    path: &Path,
-    keys: &[Key<'_>],
-    change: impl FnOnce(&mut Map) -> Result<bool, RunError>,
-) -> Result<(), RunError> {
-    let mut map = match read::get(record, path, keys)? {
-        Value::Map(map) => map.into_owned(),
-        other => return Err(RunError::of_type("map", other.kind())),
-    };
-    if change(&mut map)? { set(record, arena, path, keys, &Value::map(map)) } else { Ok(()) }
 }
