@@ -86,7 +86,11 @@ fn length(value: &Value<'_>) -> usize {
     }
 }
 
-fn too_large() -> RunError {
+pub(crate) fn record_is_full() -> RunError {
+    RunError::new(format!("more than {RECORD_MAX_BYTES} bytes set on one record"))
+}
+
+pub(crate) fn too_large() -> RunError {
     RunError::new(format!("a value of more than {VALUE_MAX_BYTES} bytes"))
 }
 

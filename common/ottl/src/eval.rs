@@ -88,8 +88,7 @@ impl<'a, C: Context> Frame<'a, C> {
         let bytes = bound::weigh(value, keys)?;
         self.made_bytes += bytes;
         if self.made_bytes > bound::RECORD_MAX_BYTES {
-            let message = format!("more than {} bytes set on one record", bound::RECORD_MAX_BYTES);
-            return Err(RunError::new(message));
+            return Err(bound::record_is_full());
         }
         self.check_memory(bytes).map(|()| bytes)
     }

@@ -186,6 +186,11 @@ pub trait Target<'a> {
 
     /// Rewrites a map. Nil or no map is a type error.
     fn rewrite(&mut self, rewrite: &mut dyn Rewrite) -> Result<(), RunError> {
+        self.rewrite_whole(rewrite)
+    }
+
+    /// [`rewrite`](Self::rewrite) of a map that is taken out and set again.
+    fn rewrite_whole(&mut self, rewrite: &mut dyn Rewrite) -> Result<(), RunError> {
         let mut map = self.map()?;
         if map.rewrite(rewrite)? { self.set(&Value::map(map)) } else { Ok(()) }
     }

@@ -24,53 +24,76 @@ const RECORDS: usize = 1000;
 const POINTS: usize = 50;
 const ROUNDS: usize = 300;
 
-const DROPS_LOGS: [&str; 2] =
-    [r#"IsMatch(log.body, "/healthz")"#, r#"log.severity_number < SEVERITY_NUMBER_INFO"#];
+/// A name and what has it.
+type Named = (&'static str, &'static str);
 
-const LOGS: [&str; 12] = [
-    r#"set(log.attributes["parsed"], true) where IsMatch(log.body, "^\\{")"#,
-    r#"merge_maps(log.attributes, ParseJSON(log.body), "upsert")"#,
-    r#"merge_maps(log.cache, ParseJSON(log.body), "upsert")"#,
-    r#"set(log.body, ParseJSON(log.body))"#,
-    r#"set(log.severity_text, ConvertCase(log.attributes["level"], "upper"))"#,
-    r#"set(log.severity_number, SEVERITY_NUMBER_ERROR) where log.attributes["level"] == "error""#,
-    r#"replace_pattern(log.attributes["path"], "/carts/\\d+", "/carts/{id}")"#,
-    r#"replace_all_patterns(log.attributes, "value", "\\d{4,}", "N")"#,
-    r#"merge_maps(log.attributes, ExtractPatterns(log.body, "path\":\"(?P<route>[^\"]+)\".*status\":(?P<status>\\d+)"), "upsert")"#,
-    r#"set(log.attributes["line"], Concat([log.attributes["level"], log.attributes["path"]], " "))"#,
-    r#"set(log.attributes["hash"], SHA256(log.body))"#,
-    r#"truncate_all(log.attributes, 64)"#,
+const DROPS_LOGS: [Named; 2] = [
+    ("drop by pattern", r#"IsMatch(log.body, "/healthz")"#),
+    ("drop by severity", "log.severity_number < SEVERITY_NUMBER_INFO"),
 ];
 
-const METRICS: [&str; 5] = [
-    r#"set(metric.name, Concat(["shop", metric.name], "."))"#,
-    r#"aggregate_on_attributes("sum", ["http.route", "cluster"]) where metric.type == METRIC_DATA_TYPE_SUM"#,
-    r#"keep_keys(datapoint.attributes, ["http.route", "cluster"])"#,
-    r#"set(datapoint.attributes["cluster"], "eu")"#,
-    r#"set(datapoint.value_int, datapoint.value_int * 1000)"#,
+const LOGS: [Named; 12] = [
+    ("set by pattern", r#"set(log.attributes["parsed"], true) where IsMatch(log.body, "^\\{")"#),
+    ("JSON to attributes", r#"merge_maps(log.attributes, ParseJSON(log.body), "upsert")"#),
+    ("JSON to cache", r#"merge_maps(log.cache, ParseJSON(log.body), "upsert")"#),
+    ("JSON to body", "set(log.body, ParseJSON(log.body))"),
+    ("upper case", r#"set(log.severity_text, ConvertCase(log.attributes["level"], "upper"))"#),
+    (
+        "severity by level",
+        r#"set(log.severity_number, SEVERITY_NUMBER_ERROR) where log.attributes["level"] == "error""#,
+    ),
+    (
+        "replace in one attribute",
+        r#"replace_pattern(log.attributes["path"], "/carts/\\d+", "/carts/{id}")"#,
+    ),
+    (
+        "replace in all attributes",
+        r#"replace_all_patterns(log.attributes, "value", "\\d{4,}", "N")"#,
+    ),
+    (
+        "groups to attributes",
+        r#"merge_maps(log.attributes, ExtractPatterns(log.body, "path\":\"(?P<route>[^\"]+)\".*status\":(?P<status>\\d+)"), "upsert")"#,
+    ),
+    (
+        "join two attributes",
+        r#"set(log.attributes["line"], Concat([log.attributes["level"], log.attributes["path"]], " "))"#,
+    ),
+    ("SHA-256 of the body", r#"set(log.attributes["hash"], SHA256(log.body))"#),
+    ("truncate all attributes", "truncate_all(log.attributes, 64)"),
+];
+
+const METRICS: [Named; 5] = [
+    ("rename a metric of 50", r#"set(metric.name, Concat(["shop", metric.name], "."))"#),
+    (
+        "add up by two labels",
+        r#"aggregate_on_attributes("sum", ["http.route", "cluster"]) where metric.type == METRIC_DATA_TYPE_SUM"#,
+    ),
+    ("keep two labels", r#"keep_keys(datapoint.attributes, ["http.route", "cluster"])"#),
+    ("set a label", r#"set(datapoint.attributes["cluster"], "eu")"#),
+    ("scale a value", "set(datapoint.value_int, datapoint.value_int * 1000)"),
 ];
 
 /// Measures each statement alone.
 pub(crate) fn measure(only: &str) {
     let (logs, metrics) = (logs(), metrics());
-    for text in DROPS_LOGS {
+    for (name, text) in DROPS_LOGS {
         let entry = Entry { conditions: vec![text.to_owned()], ..Entry::default() };
         let program = filter(Signal::Logs, &[entry], false);
-        one(only, text, &program.expect("it loads"), &logs);
+        one(only, name, &program.expect("it loads"), &logs);
     }
     for (signal, texts, body) in
         [(Signal::Logs, &LOGS[..], &logs), (Signal::Metrics, &METRICS[..], &metrics)]
     {
-        for text in texts {
+        for (name, text) in texts {
             let statements = vec![(*text).to_owned()];
             let group = Group { statements, error_mode: ErrorMode::Propagate, ..Group::default() };
-            one(only, text, &transform(signal, &[group], false).expect("it loads"), body);
+            one(only, name, &transform(signal, &[group], false).expect("it loads"), body);
         }
     }
 }
 
-fn one(only: &str, text: &str, program: &Program, body: &Bytes) {
-    let name = format!("ottl daily, per record: {text}");
+fn one(only: &str, name: &str, program: &Program, body: &Bytes) {
+    let name = format!("ottl daily, {name}, per record");
     if !name.contains(only) {
         return;
     }

@@ -130,8 +130,7 @@ impl<'a, C: Context> Target<'a> for CacheTarget<'_, 'a, C> {
 
     fn rewrite(&mut self, rewrite: &mut dyn Rewrite) -> Result<(), RunError> {
         if !self.keys.is_empty() {
-            let mut map = self.map()?;
-            return if map.rewrite(rewrite)? { self.set(&Value::map(map)) } else { Ok(()) };
+            return self.rewrite_whole(rewrite);
         }
         let mut weighed = Weighed::new(rewrite, self.frame, 0);
         self.frame.cache.rewrite(&mut weighed)?;
@@ -147,39 +146,40 @@ struct Weighed<'w> {
     /// How many keys are above the values.
     keys: usize,
     bytes: usize,
-    most_bytes: usize,
+    /// What may still be set on the record.
+    left_bytes: usize,
 }
 
 impl<'w> Weighed<'w> {
     fn new<C: Context>(inner: &'w mut dyn Rewrite, frame: &Frame<'_, C>, keys: usize) -> Self {
-        let most_bytes = frame.bytes_left().min(bound::VALUE_MAX_BYTES);
-        Self { inner, keys: keys + 1, bytes: 0, most_bytes }
+        Self { inner, keys: keys + 1, bytes: 0, left_bytes: frame.bytes_left() }
     }
 }
 
-/// Adds up what a value weighs.
-fn weigh(any: &Any, keys: usize, bytes: &mut usize, most_bytes: usize) -> Result<(), RunError> {
+/// Adds up what values weigh.
+fn weigh(any: &Any, keys: usize, bytes: &mut usize, left_bytes: usize) -> Result<(), RunError> {
     *bytes += bound::weigh(&any.value(), keys)?;
-    if *bytes > most_bytes {
-        return Err(RunError::new(format!("more than {most_bytes} bytes")));
+    match *bytes {
+        bytes if bound::is_over(bytes) => Err(bound::too_large()),
+        bytes if bytes > left_bytes => Err(bound::record_is_full()),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 impl Rewrite for Weighed<'_> {
     fn replace(&mut self, entry: &Entry<'_>) -> Result<Option<Cow<'_, Any>>, RunError> {
         let new = self.inner.replace(entry)?;
         if let Some(any) = &new {
-            weigh(any, self.keys, &mut self.bytes, self.most_bytes)?;
+            weigh(any, self.keys, &mut self.bytes, self.left_bytes)?;
         }
         Ok(new)
     }
 
     fn add(&mut self, add: &mut Add<'_>) -> Result<(), RunError> {
-        let Self { inner, keys, bytes, most_bytes } = self;
+        let Self { inner, keys, bytes, left_bytes } = self;
         inner.add(&mut |key, any| {
             *bytes += key.len();
-            weigh(any, *keys, bytes, *most_bytes)?;
+            weigh(any, *keys, bytes, *left_bytes)?;
             add(key, any)
         })
     }
