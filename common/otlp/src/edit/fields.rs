@@ -89,7 +89,7 @@ pub(crate) fn others<'t>(
 /// Key and value of a `KeyValue` that is written as nearly all are: the key, then the value, each once
 /// and nothing else, the key shorter than 128 bytes. `None` says only that it must be read field by field.
 #[inline(always)]
-pub(super) fn plain_entry(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn plain_entry(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     let [0x0a, length @ 0..0x80, rest @ ..] = entry else { return None };
     let (key, rest) = rest.split_at_checked(usize::from(*length))?;
     let [0x12, rest @ ..] = rest else { return None };

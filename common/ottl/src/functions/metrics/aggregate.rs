@@ -17,6 +17,8 @@ use super::number::{Aggregation, merged};
 use crate::RunError;
 use crate::function::{Args, Blame, Change, Changed, Unfit};
 
+mod numbers;
+
 /// `aggregate_on_attributes(function, attributes)`: only the listed attributes stay; without a list all do.
 pub(super) fn on_attributes(args: &Args<'_>) -> Result<Change, Unfit> {
     let aggregation = Aggregation::named(args.opt_str(0).unwrap_or("")).of_argument(0)?;
@@ -25,6 +27,12 @@ pub(super) fn on_attributes(args: &Args<'_>) -> Result<Change, Unfit> {
         false => None,
     };
     Ok(Box::new(move |bytes, _| {
+        let keeps = |key: &[u8]| {
+            kept.as_ref().is_none_or(|kept| kept.iter().any(|it| it.as_bytes() == key))
+        };
+        if let Some(record) = numbers::on_attributes(bytes, aggregation, keeps, is_delta)? {
+            return Ok(Changed { record: Some(record), appended: Vec::new() });
+        }
         let mut metric = decode(bytes)?;
         if let Some(Data::Summary(_)) = metric.data {
             return Err(RunError::new("summaries cannot be aggregated"));
@@ -144,7 +152,8 @@ fn exponential_key(point: &ExponentialHistogramDataPoint, delta: bool, key: &mut
 }
 
 fn number(mut group: Vec<NumberDataPoint>, aggregation: Aggregation) -> Option<NumberDataPoint> {
-    let value = merged(&group, aggregation);
+    let values: Vec<_> = group.iter().map(|point| point.value).collect();
+    let value = merged(&values, aggregation);
     let start_ns = group.iter().map(|point| point.start_time_unix_nano).min()?;
     let mut rest = group.drain(1..).flat_map(|point| point.exemplars).collect();
     let mut first = group.pop()?;

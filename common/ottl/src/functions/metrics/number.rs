@@ -1,6 +1,6 @@
 //! Numbers of points, and how many of them become one.
 
-use super::message::{NumberDataPoint, number_data_point::Value};
+use super::message::number_data_point::Value;
 use crate::number::truncated;
 
 /// How points become one.
@@ -33,31 +33,31 @@ impl Aggregation {
 }
 
 /// The value of points that become one. The first one decides whether it is whole. A single point stays as it is.
-pub(super) fn merged(points: &[NumberDataPoint], aggregation: Aggregation) -> Option<Value> {
-    let first = points.first()?.value?;
-    if points.len() == 1 {
+pub(super) fn merged(values: &[Option<Value>], aggregation: Aggregation) -> Option<Value> {
+    let first = (*values.first()?)?;
+    if values.len() == 1 {
         return Some(first);
     }
     Some(match first {
-        Value::AsInt(_) => Value::AsInt(whole(points, aggregation)),
-        Value::AsDouble(_) => Value::AsDouble(double(points, aggregation)),
+        Value::AsInt(_) => Value::AsInt(whole(values, aggregation)),
+        Value::AsDouble(_) => Value::AsDouble(double(values, aggregation)),
     })
 }
 
 /// Doubles among whole numbers count as 0, except in a median, where they are cut off: the reference's rule.
-fn whole(points: &[NumberDataPoint], aggregation: Aggregation) -> i64 {
-    let plain = points.iter().map(|point| match point.value {
-        Some(Value::AsInt(value)) => value,
+fn whole(values: &[Option<Value>], aggregation: Aggregation) -> i64 {
+    let plain = values.iter().map(|value| match value {
+        Some(Value::AsInt(value)) => *value,
         _ => 0,
     });
     match aggregation {
         Aggregation::Sum => plain.fold(0, i64::wrapping_add),
-        Aggregation::Mean => plain.fold(0, i64::wrapping_add) / points.len() as i64,
+        Aggregation::Mean => plain.fold(0, i64::wrapping_add) / values.len() as i64,
         Aggregation::Min => plain.min().unwrap_or(0),
         Aggregation::Max => plain.max().unwrap_or(0),
-        Aggregation::Count => points.len() as i64,
+        Aggregation::Count => values.len() as i64,
         Aggregation::Median => {
-            let mut all: Vec<i64> = points.iter().map(cut).collect();
+            let mut all: Vec<i64> = values.iter().map(cut).collect();
             all.sort_unstable();
             let middle = all.len() / 2;
             if all.len() % 2 == 1 {
@@ -69,16 +69,16 @@ fn whole(points: &[NumberDataPoint], aggregation: Aggregation) -> i64 {
     }
 }
 
-fn cut(point: &NumberDataPoint) -> i64 {
-    match point.value {
-        Some(Value::AsInt(value)) => value,
-        Some(Value::AsDouble(value)) => truncated(value),
+fn cut(value: &Option<Value>) -> i64 {
+    match value {
+        Some(Value::AsInt(value)) => *value,
+        Some(Value::AsDouble(value)) => truncated(*value),
         None => 0,
     }
 }
 
-fn double(points: &[NumberDataPoint], aggregation: Aggregation) -> f64 {
-    let mut all: Vec<f64> = points.iter().map(exact).collect();
+fn double(values: &[Option<Value>], aggregation: Aggregation) -> f64 {
+    let mut all: Vec<f64> = values.iter().map(exact).collect();
     match aggregation {
         Aggregation::Sum => all.iter().sum(),
         Aggregation::Mean => all.iter().sum::<f64>() / all.len() as f64,
@@ -99,10 +99,10 @@ fn minimum(left: f64, right: f64) -> f64 {
     if left.is_nan() || right.is_nan() { f64::NAN } else { left.min(right) }
 }
 
-fn exact(point: &NumberDataPoint) -> f64 {
-    match point.value {
-        Some(Value::AsInt(value)) => value as f64,
-        Some(Value::AsDouble(value)) => value,
+fn exact(value: &Option<Value>) -> f64 {
+    match value {
+        Some(Value::AsInt(value)) => *value as f64,
+        Some(Value::AsDouble(value)) => *value,
         None => 0.0,
     }
 }
