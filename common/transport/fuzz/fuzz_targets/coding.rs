@@ -82,7 +82,9 @@ fn round_trip(coding: Coding, body: &Bytes) {
 /// A sound stream with one byte changed.
 fn damaged(coding: Coding, body: &Bytes, place: usize, with: u8) -> Bytes {
     let mut packed = pack(coding, [body]).to_vec();
-    let place = place % packed.len();
-    packed[place] ^= with;
+    // Frames of nothing are no bytes.
+    if let Some(place) = place.checked_rem(packed.len()) {
+        packed[place] ^= with;
+    }
     Bytes::from(packed)
 }
