@@ -99,7 +99,8 @@ pub trait Context: Send + Sync + 'static {
         value: &Value<'_>,
     ) -> Result<(), RunError>;
 
-    /// Keeps some entries of the map at a path, in order. Anything but a map is a type error. Contexts over bytes do it without decoding the map, and without looking at what the keys are.
+    /// Keeps some entries of the map at a path, in order. Anything but a map is a type error. Contexts over bytes do it
+    /// without decoding the map, and without looking at what the keys are.
     fn retain<'a>(
         record: &mut Self::Record<'a>,
         arena: &'a Bump,
@@ -107,14 +108,7 @@ pub trait Context: Send + Sync + 'static {
         keys: &[Key<'_>],
         keep: Keep<'_>,
     ) -> Result<(), RunError> {
-        let mut map: Map = match Self::get(record, path, keys)? {
-            Value::Map(map) => map.into_owned(),
-            other => return Err(RunError::of_type("map", other.kind())),
-        };
-        match map.retain(keep)? {
-            true => Self::set(record, arena, path, keys, &Value::map(map)),
-            false => Ok(()),
-        }
+        change_map::<Self>(record, arena, path, keys, |map| map.retain(keep))
     }
 
     /// Rewrites the map at a path, in order. Anything but a map is a type error. Contexts over bytes decode only the
@@ -126,14 +120,7 @@ pub trait Context: Send + Sync + 'static {
         keys: &[Key<'_>],
         rewrite: &mut dyn Rewrite,
     ) -> Result<(), RunError> {
-        let mut map: Map = match Self::get(record, path, keys)? {
-            Value::Map(map) => map.into_owned(),
-            other => return Err(RunError::of_type("map", other.kind())),
-        };
-        match map.rewrite(rewrite)? {
-            true => Self::set(record, arena, path, keys, &Value::map(map)),
-            false => Ok(()),
-        }
+        change_map::<Self>(record, arena, path, keys, |map| map.rewrite(rewrite))
     }
 
     /// Takes the first entry under `key` out of the map at a path. Anything but a map is a type error.
@@ -172,6 +159,21 @@ pub trait Context: Send + Sync + 'static {
     ) -> Result<(), RunError> {
         Err(RunError::new("this record cannot be changed as a whole"))
     }
+}
+
+/// Takes the map at a path out and, if `change` says that it changed, sets it again.
+pub(crate) fn change_map<'a, C: Context + ?Sized>(
+    record: &mut C::Record<'a>,
+    arena: &'a Bump,
+    path: &C::Path,
+    keys: &[Key<'_>],
+    change: impl FnOnce(&mut Map) -> Result<bool, RunError>,
+) -> Result<(), RunError> {
+    let mut map = match C::get(record, path, keys)? {
+        Value::Map(map) => map.into_owned(),
+        other => return Err(RunError::of_type("map", other.kind())),
+    };
+    if change(&mut map)? { C::set(record, arena, path, keys, &Value::map(map)) } else { Ok(()) }
 }
 
 /// What a text is for. It decides which functions it may call.

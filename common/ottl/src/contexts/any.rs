@@ -249,10 +249,7 @@ pub fn write(out: &mut Vec<u8>, value: &Value<'_>) -> Result<(), RunError> {
         Value::Double(value) => put_fixed64(out, DOUBLE, value.to_bits()),
         Value::Str(text) => put_bytes(out, TEXT, text.as_bytes()),
         Value::Bytes(bytes) => put_bytes(out, BYTES, bytes),
-        Value::Map(map) => {
-            put_head(out, MAP, map_bytes(map));
-            write_map(out, VALUES, map);
-        }
+        Value::Map(map) => write_pairs(out, map),
         Value::Slice(items) => write_list(out, items),
         Value::List(items) => put_bytes(out, LIST, &native_list(items)?),
         other => return Err(RunError::of_type("a value of OTLP", other.kind())),
@@ -285,10 +282,7 @@ pub fn write_owned(out: &mut Vec<u8>, any: &Any) {
         Any::Double(value) => put_fixed64(out, DOUBLE, value.to_bits()),
         Any::Bytes(bytes) => put_bytes(out, BYTES, bytes),
         Any::Slice(items) => write_list(out, items),
-        Any::Map(map) => {
-            put_head(out, MAP, map_bytes(map));
-            write_map(out, VALUES, map);
-        }
+        Any::Map(map) => write_pairs(out, map),
     }
 }
 
@@ -298,6 +292,11 @@ fn write_list(out: &mut Vec<u8>, items: &[Any]) {
         put_head(out, VALUES, any_bytes(item));
         write_owned(out, item);
     }
+}
+
+fn write_pairs(out: &mut Vec<u8>, map: &Map) {
+    put_head(out, MAP, map_bytes(map));
+    write_map(out, VALUES, map);
 }
 
 /// Appends a map as the repeated field `number`.

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 use otlp::edit::fields;
 
-use super::{edit_in, number_of, set};
-use crate::context::{Entry, Keep, Key, Rewrite};
+use super::{edit_in, number_of};
+use crate::RunError;
+use crate::context::{Entry, Keep, Key, Rewrite, change_map};
 use crate::contexts::paths::{Field, Path, Target};
 use crate::contexts::tables::Kind;
-use crate::contexts::{Record, any, read};
-use crate::value::Map;
-use crate::{RunError, Value};
+use crate::contexts::{Otlp, Record, any};
 
-/// The field of attributes that can be edited where they stand, and its number; the other maps are decoded.
+/// The field of attributes that can be edited where they stand, and its number; maps inside values are decoded and, if
+/// they changed, written again.
 fn in_place(
     record: &Record<'_>,
     path: &Path,
@@ -35,7 +35,7 @@ pub(in crate::contexts) fn retain<'a>(
     mut keep: Keep<'_>,
 ) -> Result<(), RunError> {
     let Some((field, number)) = in_place(record, path, keys)? else {
-        return decoded(record, arena, path, keys, |map| map.retain(keep));
+        return change_map::<Otlp>(record, arena, path, keys, |map| map.retain(keep));
     };
     edit_in(record, arena, &field, |message, out| {
         fields::retain_attributes(message, number, |key| keep.keeps(key), out)
@@ -50,7 +50,7 @@ pub(in crate::contexts) fn rewrite<'a>(
     rewrite: &mut dyn Rewrite,
 ) -> Result<(), RunError> {
     let Some((field, number)) = in_place(record, path, keys)? else {
-        return decoded(record, arena, path, keys, |map| map.rewrite(rewrite));
+        return change_map::<Otlp>(record, arena, path, keys, |map| map.rewrite(rewrite));
     };
     edit_in(record, arena, &field, |message, out| {
         let replace = |key: &[u8], old: &[u8], new: &mut Vec<u8>| -> Result<bool, RunError> {
@@ -80,24 +80,9 @@ pub(in crate::contexts) fn remove<'a>(
     key: &str,
 ) -> Result<(), RunError> {
     let Some((field, number)) = in_place(record, path, keys)? else {
-        return decoded(record, arena, path, keys, |map| Ok(map.remove(key).is_some()));
+        return change_map::<Otlp>(record, arena, path, keys, |map| Ok(map.remove(key).is_some()));
     };
     edit_in(record, arena, &field, |message, out| {
         Ok(fields::remove_attribute(message, number, key.as_bytes(), out)?)
     })
-}
-
-/// Maps inside values are decoded and, if `change` says that they changed, written again.
-fn decoded<'a>(
-    record: &mut Record<'a>,
-    arena: &'a Bump,
-    path: &Path,
-    keys: &[Key<'_>],
-    change: impl FnOnce(&mut Map) -> Result<bool, RunError>,
-) -> Result<(), RunError> {
-    let mut map = match read::get(record, path, keys)? {
-        Value::Map(map) => map.into_owned(),
-        other => return Err(RunError::of_type("map", other.kind())),
-    };
-    if change(&mut map)? { set(record, arena, path, keys, &Value::map(map)) } else { Ok(()) }
 }

@@ -30,7 +30,7 @@ pub(super) fn on_attributes(args: &Args<'_>) -> Result<Change, Unfit> {
         let keeps = |key: &[u8]| {
             kept.as_ref().is_none_or(|kept| kept.iter().any(|it| it.as_bytes() == key))
         };
-        if let Some(record) = numbers::on_attributes(bytes, aggregation, keeps, is_delta)? {
+        if let Some(record) = numbers::on_attributes(bytes, aggregation, keeps)? {
             return Ok(Changed { record: Some(record), appended: Vec::new() });
         }
         let mut metric = decode(bytes)?;

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::super::message::number_data_point::Value;
 use super::super::number::{Aggregation, merged};
+use super::is_delta;
 
 /// Fields of `NumberDataPoint`.
 const START: u32 = 2;
@@ -57,7 +58,6 @@ pub(super) fn on_attributes(
     metric: &[u8],
     aggregation: Aggregation,
     keeps: impl Fn(&[u8]) -> bool,
-    is_delta: impl Fn(i32) -> bool,
 ) -> Result<Option<Vec<u8>>, Malformed> {
     let Some((kind @ (Data::Gauge | Data::Sum), data)) = Data::of_metric(metric)? else {
         return Ok(None);
@@ -67,20 +67,14 @@ pub(super) fn on_attributes(
         _ => 0,
     };
     let Some(groups) = groups(&data, &keeps, is_delta(temporality))? else { return Ok(None) };
-    let mut new_data = Vec::with_capacity(data.len());
-    let mut rest = Fields::new(&data);
-    while let Some(field) = rest.try_next()? {
-        if field.number != POINTS {
-            new_data.extend_from_slice(field.raw);
-        }
-    }
-    let mut point = Vec::new();
+    let (mut points, mut point) = (Vec::with_capacity(data.len()), Vec::new());
     for group in &groups {
         point.clear();
         group.write(aggregation, &mut point)?;
-        put_bytes(&mut new_data, POINTS, &point);
+        put_bytes(&mut points, POINTS, &point);
     }
-    let (mut field, mut out) = (Vec::with_capacity(new_data.len() + 8), Vec::new());
+    let (mut new_data, mut field, mut out) = (Vec::new(), Vec::new(), Vec::new());
+    fields::replace(&data, &[POINTS], &points, &mut new_data)?;
     put_bytes(&mut field, kind.number(), &new_data);
     let replaced: SmallVec<[u32; 8]> =
         Data::ALL.iter().map(|data| data.number()).chain([METADATA]).collect();
@@ -176,21 +170,17 @@ impl<'p> Group<'p> {
 
     /// Appends the one point: the first, with what stays of its attributes and what was made of all.
     fn write(&self, aggregation: Aggregation, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let mut fields = Fields::new(self.first.bytes);
-        while let Some(field) = fields.try_next()? {
-            if !matches!(field.number, START | DOUBLE | INT | ATTRIBUTES) {
-                out.extend_from_slice(field.raw);
-            }
-        }
-        self.first.attributes.iter().for_each(|attribute| out.extend_from_slice(attribute.raw));
+        let mut new = Vec::with_capacity(self.first.bytes.len());
+        self.first.attributes.iter().for_each(|attribute| new.extend_from_slice(attribute.raw));
         if self.start_ns != 0 {
-            put_fixed64(out, START, self.start_ns);
+            put_fixed64(&mut new, START, self.start_ns);
         }
         match merged(&self.values, aggregation) {
-            Some(Value::AsDouble(value)) => put_fixed64(out, DOUBLE, value.to_bits()),
-            Some(Value::AsInt(value)) => put_fixed64(out, INT, value.cast_unsigned()),
+            Some(Value::AsDouble(value)) => put_fixed64(&mut new, DOUBLE, value.to_bits()),
+            Some(Value::AsInt(value)) => put_fixed64(&mut new, INT, value.cast_unsigned()),
             None => {}
         }
+        fields::replace(self.first.bytes, &[START, DOUBLE, INT, ATTRIBUTES], &new, out)?;
         out.extend_from_slice(&self.exemplars);
         Ok(())
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::functions::metrics::aggregate::{aggregate, is_delta};
+use crate::functions::metrics::aggregate::aggregate;
 use crate::functions::metrics::message::{Metric, NumberDataPoint, decode};
 
 fn attribute() -> impl Strategy<Value = KeyValue> {
@@ -86,7 +86,7 @@ fn usual_points_need_no_owned_records() {
     let point = NumberDataPoint { attributes, ..Default::default() };
     let data = Some(Owned::Gauge(Gauge { data_points: vec![point.clone(), point] }));
     let metric = Metric { data, ..Default::default() }.encode_to_vec();
-    let made = on_attributes(&metric, Aggregation::Sum, |_| true, is_delta);
+    let made = on_attributes(&metric, Aggregation::Sum, |_| true);
     let made = decode(&made.expect("sound").expect("on bytes")).expect("sound");
     let Some(Owned::Gauge(Gauge { data_points })) = made.data else { panic!("{made:?}") };
     assert_eq!(data_points.len(), 1);
@@ -101,7 +101,7 @@ proptest! {
             let aggregation = Aggregation::named(aggregation).expect("a name");
             let keeps = |key: &[u8]| kept.as_bytes().contains(&key[0]);
             let bytes = metric.encode_to_vec();
-            let Some(made) = on_attributes(&bytes, aggregation, keeps, is_delta).expect("sound") else {
+            let Some(made) = on_attributes(&bytes, aggregation, keeps).expect("sound") else {
                 continue;
             };
             let expect = aggregate(&mut metric.clone(), aggregation, |attributes| {
@@ -116,11 +116,11 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         let mut metric = Vec::new();
         put_bytes(&mut metric, 7, &bytes);
-        let _ = on_attributes(&metric, Aggregation::Sum, |_| true, is_delta);
+        let _ = on_attributes(&metric, Aggregation::Sum, |_| true);
         let mut data = Vec::new();
         put_bytes(&mut data, 1, &bytes);
         metric.clear();
         put_bytes(&mut metric, 5, &data);
-        let _ = on_attributes(&metric, Aggregation::Sum, |_| true, is_delta);
+        let _ = on_attributes(&metric, Aggregation::Sum, |_| true);
     }
 }
